@@ -1,0 +1,60 @@
+"""What all commands share: messages on stderr, exit statuses, and a clean import path."""
+
+import argparse
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from kgp.errors import KgpError
+
+_INTERRUPTED = 130
+
+
+def run(name: str, build_parser: Callable[[], argparse.ArgumentParser], execute: Callable[..., int | None],
+        argv: list[str] | None = None) -> int:
+    """Parses `argv`, calls `execute(arguments)` and turns user errors into one sentence and an exit status.
+
+    Args:
+        name: the verb, for messages.
+        build_parser: makes the parser; must not import TensorFlow or Keras.
+        execute: does the work; returns None or an exit status.
+        argv: arguments after the program's name; default `sys.argv[1:]`.
+
+    Returns:
+        0 done, 1 failed, 2 bad usage, 130 interrupted.
+    """
+    _forget_working_directory()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    try:
+        return execute(arguments) or 0
+    except KgpError as error:
+        print(f"kgp {name}: {error}", file=sys.stderr)
+        return error.exit_status
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            print(f"kgp {name}: no space left on the disk while writing {error.filename or 'a file'}.", file=sys.stderr)
+        else:
+            print(f"kgp {name}: {error}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"kgp {name}: interrupted.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _forget_working_directory() -> None:
+    """Drops the working directory from the import path, so that a user's folder called export or tuning is not imported.
+
+    `python -m` puts it there. It stays where it is the source tree that kgp itself was imported from.
+    """
+    home = Path(__file__).resolve().parent.parent
+    sys.path[:] = [entry for entry in sys.path
+                   if Path(entry or ".").resolve() != Path.cwd().resolve() or Path.cwd().resolve() == home]

@@ -1,0 +1,159 @@
+"""The cohort: a table of slices with patients and labels, prepared on disk and read slice by slice.
+
+A prepared folder holds
+
+    cohort.json   source, contrasts, slice shape, dtype, label names
+    cohort.csv    one row a slice
+    slices/       one .npy array [H, W, C] a slice, raw intensities
+    masks/        one .npy array [H, W] (uint8, 0 or 1) for each slice that has a mask
+
+Labels are the source's own; which of them form the classes of a training run is chosen later by
+`kgp.data.labels`. By convention label 0 is "no tumour" where a source has such slices.
+"""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from kgp.errors import KgpError
+from kgp.files import read_json
+
+FORMAT = "kgp-cohort-1"
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceRow:
+    """One slice of a cohort; `image` and `mask` are paths relative to the cohort's folder.
+
+    Attributes:
+        id: unique in the cohort.
+        patient: patient identifier as the source gives it.
+        group: what a split goes by: the person, where several patient ids are visits of one.
+        label: the source's label; 0 is "no tumour".
+        label_name: the label in words.
+        volume: identifier of the volume the slice was cut from ("" for single slices).
+        index: number of the slice in its volume (0 for single slices).
+        image: file with the array [H, W, C].
+        mask: file with the mask [H, W], or "" where the source has none.
+        spacing_row, spacing_column: millimetres between pixel centres, or None where unknown.
+    """
+
+    id: str
+    patient: str
+    group: str
+    label: int
+    label_name: str
+    volume: str = ""
+    index: int = 0
+    image: str = ""
+    mask: str = ""
+    spacing_row: float | None = None
+    spacing_column: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Cohort:
+    """A prepared data set.
+
+    Attributes:
+        folder: where cohort.csv stands.
+        source: name of the reader it was made with.
+        contrasts: name of each image channel, in order.
+        shape: (H, W, C) of every slice.
+        rows: the slices, in the order of cohort.csv.
+    """
+
+    folder: Path
+    source: str
+    contrasts: tuple[str, ...]
+    shape: tuple[int, int, int]
+    dtype: str
+    rows: tuple[SliceRow, ...]
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether any slice has a mask."""
+        return any(row.mask for row in self.rows)
+
+
+def read_cohort(folder: Path) -> Cohort:
+    """Reads `cohort.json` and `cohort.csv` of a prepared folder; no pixel is read.
+
+    Raises:
+        KgpError: a file is missing, of another format, or lists no slice.
+    """
+    folder = Path(folder)
+    header = read_json(folder / "cohort.json")
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise KgpError(f"{folder / 'cohort.json'} is not a prepared cohort of format {FORMAT}.")
+    try:
+        with open(folder / "cohort.csv", newline="", encoding="utf-8") as stream:
+            rows = tuple(_row(record) for record in csv.DictReader(stream))
+    except FileNotFoundError:
+        raise KgpError(f"{folder / 'cohort.csv'} is missing.") from None
+    except (KeyError, ValueError) as error:
+        raise KgpError(f"{folder / 'cohort.csv'} is not a cohort table: {error}.") from None
+    if not rows:
+        raise KgpError(f"{folder / 'cohort.csv'} lists no slice.")
+    height, width, channels = header["shape"]
+    return Cohort(
+        folder=folder,
+        source=header["source"],
+        contrasts=tuple(header["contrasts"]),
+        shape=(height, width, channels),
+        dtype=header["dtype"],
+        rows=rows,
+    )
+
+
+def read_image(cohort: Cohort, row: SliceRow) -> np.ndarray:
+    """Raw intensities of one slice, float32 [H, W, C].
+
+    Raises:
+        KgpError: the file is missing, cut short, or of another shape than the cohort's.
+    """
+    return _read_array(cohort.folder / row.image, cohort.shape).astype(np.float32)
+
+
+def read_mask(cohort: Cohort, row: SliceRow) -> np.ndarray | None:
+    """The true mask of one slice, bool [H, W]; None where the source has none.
+
+    Raises:
+        KgpError: the file is missing, cut short, or of another shape than the cohort's.
+    """
+    if not row.mask:
+        return None
+    return _read_array(cohort.folder / row.mask, cohort.shape[:2]) > 0
+
+
+def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing; prepare the data again.") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise KgpError(f"{path} cannot be read as an array ({error}); prepare the data again.") from None
+    if array.shape != shape:
+        raise KgpError(f"{path} has shape {array.shape} where the cohort has {shape}.")
+    return array
+
+
+def _row(record: dict[str, str]) -> SliceRow:
+    def number(text: str) -> float | None:
+        return float(text) if text else None
+
+    return SliceRow(
+        id=record["id"],
+        patient=record["patient"],
+        group=record["group"],
+        label=int(record["label"]),
+        label_name=record["label_name"],
+        volume=record["volume"],
+        index=int(record["index"]),
+        image=record["image"],
+        mask=record["mask"],
+        spacing_row=number(record["spacing_row"]),
+        spacing_column=number(record["spacing_column"]),
+    )
