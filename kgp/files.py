@@ -19,11 +19,12 @@ from kgp.errors import KgpError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary sibling of the file `path` and renames it to `path` when the block ends well.
 
+    The sibling's name ends as `path` does, so that writers that look at the ending are content.
     When the block raises, the sibling is removed and an earlier file at `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
     os.close(handle)
     temporary = Path(name)
     try:

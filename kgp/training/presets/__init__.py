@@ -1,0 +1,21 @@
+"""Presets: complete configurations, one a file, each of which opens with what it reproduces."""
+
+import importlib
+
+from kgp.errors import UsageError
+from kgp.training.config import RunConfig
+
+NAMES = ("paper", "best", "demo")
+
+
+def load_preset(name: str, arch: str) -> RunConfig:
+    """The configuration of a preset for one architecture.
+
+    Raises:
+        UsageError: the name or the architecture is unknown.
+    """
+    if name not in NAMES:
+        raise UsageError(f"--preset must be one of {', '.join(NAMES)}, not {name!r}.")
+    module = importlib.import_module(f"kgp.training.presets.{name}")
+    config = module.CONFIG.override(arch=arch)
+    return config.override(**{field: values[arch] for field, values in module.BY_ARCHITECTURE.items()})

@@ -1,0 +1,192 @@
+"""Training a network on a prepared cohort, from configuration to a finished run folder."""
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kgp.data.labels import LabelledCohort
+from kgp.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
+from kgp.data.split import Split, write_split
+from kgp.errors import KgpError, UsageError
+from kgp.files import write_json
+from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
+from kgp.training import checkpoint
+from kgp.training.callbacks import EpochEnd
+from kgp.training.config import OptimiserConfig, RunConfig
+from kgp.training.devices import device_scope, set_precision
+from kgp.training.equivariance import training_model
+from kgp.training.losses import WeightedCrossEntropy, class_weights
+from kgp.training.optimisers import build_optimiser
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The slices of one part of the split: rows of the cohort and their class indices."""
+
+    rows: tuple
+    targets: tuple[int, ...]
+
+
+def parts_of(labelled: LabelledCohort, split: Split) -> dict[str, Part]:
+    """Rows and targets of "train", "validation" and "test".
+
+    Raises:
+        KgpError: the split names a slice that the cohort does not have.
+    """
+    target_of = dict(zip((row.id for row in labelled.rows), labelled.targets, strict=True))
+    row_of = {row.id: row for row in labelled.rows}
+    parts = {}
+    for name, ids in split.parts.items():
+        missing = [identifier for identifier in ids if identifier not in row_of]
+        if missing:
+            raise KgpError(f"the split names slice {missing[0]!r}, which the data at hand do not have.")
+        parts[name] = Part(tuple(row_of[i] for i in ids), tuple(target_of[i] for i in ids))
+    return parts
+
+
+def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Path, resume: bool = False) -> Run:
+    """Fits the network and writes the run folder.
+
+    The same configuration, data and machine give the same weights, also when the training was killed and resumed in
+    between. An interruption (Ctrl-C) writes the weights of the last whole epoch as a usable run and is raised again.
+
+    Args:
+        config: the complete configuration; `data.size` has been applied to the cohort already.
+        labelled: slices and classes.
+        split: the parts.
+        folder: the run folder.
+        resume: go on from the checkpoint in `folder`.
+
+    Raises:
+        KgpError: the size does not fit the network, a class has no training slice, or the checkpoint does not fit.
+    """
+    optimiser = config.optimiser
+    parts = parts_of(labelled, split)
+    keras.utils.set_random_seed(optimiser.seed)
+    set_precision(optimiser.mixed_precision)
+    steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
+    with device_scope(optimiser):
+        network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
+        model = _compiled(network, config, parts["train"].targets, len(labelled.class_names), steps)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", config.to_dict())
+    write_split(split, folder / "split.csv")
+    progress = checkpoint.load_checkpoint(folder, model) if resume else checkpoint.Progress()
+    interrupted = False
+    try:
+        if progress.epoch < optimiser.epochs and not _patience_over(progress, optimiser):
+            _fit(model, network, config, labelled, parts, folder, progress, steps)
+    except KeyboardInterrupt:
+        if progress.epoch == 0:
+            raise
+        interrupted = True
+        checkpoint.load_checkpoint(folder, model)
+    run = _finish(network, config, labelled, folder, progress)
+    if interrupted:
+        _log.info("Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
+                  progress.epoch, optimiser.epochs, folder)
+        raise KeyboardInterrupt
+    (folder / checkpoint.NAME).unlink(missing_ok=True)
+    (folder / checkpoint.BEST_NAME).unlink(missing_ok=True)
+    return run
+
+
+def _fit(model: keras.Model, network: keras.Model, config: RunConfig, labelled: LabelledCohort, parts: dict[str, Part],
+         folder: Path, progress: checkpoint.Progress, steps: int) -> None:
+    optimiser = config.optimiser
+    names = list(model.output)
+    dataset = training_dataset(
+        labelled.cohort, parts["train"].rows, parts["train"].targets, classes=len(labelled.class_names),
+        batch_size=optimiser.batch_size, normalisation=config.data.normalisation, augment=config.augment,
+        seed=optimiser.seed, first_epoch=progress.epoch, epochs=optimiser.epochs,
+    ).map(lambda images, labels: (images, {name: labels for name in names}))
+    validation = evaluation_dataset(labelled.cohort, parts["validation"].rows, batch_size=optimiser.batch_size,
+                                    normalisation=config.data.normalisation).map(lambda batch: batch["image"])
+    classifier = keras.Model(network.input, network.output["logits"])
+    targets = np.asarray(parts["validation"].targets)
+    weights = np.asarray(model.loss["logits"].class_weights)
+
+    def validate() -> dict[str, float]:
+        return validation_figures(classifier.predict(validation, verbose=0), targets, weights)
+
+    model.fit(
+        dataset, epochs=optimiser.epochs, initial_epoch=progress.epoch, steps_per_epoch=steps, verbose=0,
+        callbacks=[
+            EpochEnd(folder, network, validate, progress, optimiser, steps),
+            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+        ],
+    )
+
+
+def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Weighted cross-entropy, accuracy and macro-F1 of logits [N, K] against class indices [N].
+
+    A class that is neither true nor predicted anywhere does not count in the macro-F1.
+    """
+    logits = logits.astype(np.float64)
+    log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    weight = weights[targets]
+    predicted = logits.argmax(axis=1)
+    scores = []
+    for label in range(logits.shape[1]):
+        size = np.sum(predicted == label) + np.sum(targets == label)
+        if size:
+            scores.append(2 * np.sum((predicted == label) & (targets == label)) / size)
+    return {
+        "val_loss": float(-np.sum(weight * log_probabilities[np.arange(len(targets)), targets]) / weight.sum()),
+        "val_accuracy": float(np.mean(predicted == targets)),
+        "val_macro_f1": float(np.mean(scores)),
+    }
+
+
+def _compiled(network: keras.Model, config: RunConfig, targets: tuple[int, ...], classes: int,
+              steps: int) -> keras.Model:
+    optimiser = config.optimiser
+    weights = class_weights(targets, classes) if optimiser.class_weights else [1.0] * classes
+    try:
+        model = training_model(network, optimiser.equivariance)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    model.compile(
+        optimizer=build_optimiser(optimiser, steps * optimiser.epochs),
+        loss={name: WeightedCrossEntropy(weights) for name in model.output},
+    )
+    return model
+
+
+def _finish(network: keras.Model, config: RunConfig, labelled: LabelledCohort, folder: Path,
+            progress: checkpoint.Progress) -> Run:
+    """Chooses the weights to keep and writes weights and manifest."""
+    kept = progress.epoch
+    if config.optimiser.keep == "best" and (folder / checkpoint.BEST_NAME).is_file():
+        checkpoint.load_arrays(folder / checkpoint.BEST_NAME, network.variables)
+        kept = progress.best_epoch
+    extra: dict[str, Any] = {
+        "epochs_trained": progress.epoch,
+        "epoch_kept": kept,
+        "validation_macro_f1": progress.history[kept - 1]["val_macro_f1"],
+        "training_seconds": round(progress.seconds, 1),
+    }
+    return write_run(
+        folder, config, network, class_names=labelled.class_names, no_tumour_class=labelled.no_tumour_class,
+        contrasts=labelled.cohort.contrasts, shape=labelled.cohort.shape,
+        data=str(labelled.cohort.folder.resolve()), extra=extra,
+    )
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run folder holds a training that came to its end."""
+    if not (folder / WEIGHTS).is_file() or (folder / checkpoint.NAME).is_file():
+        return False
+    read_run(folder)
+    return True
+
+
+def _patience_over(progress: checkpoint.Progress, optimiser: OptimiserConfig) -> bool:
+    return bool(optimiser.patience) and progress.epoch - progress.best_epoch >= optimiser.patience

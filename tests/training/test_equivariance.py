@@ -1,0 +1,41 @@
+import keras
+import numpy as np
+import pytest
+from kgp.training.equivariance import QuarterTurn, training_model
+
+
+def network(size=(8, 8)):
+    image = keras.Input((*size, 1), name="image")
+    heatmap = keras.layers.Conv2D(2, 3, padding="same", name="head")(image)
+    logits = keras.layers.GlobalMaxPooling2D()(heatmap)
+    return keras.Model(image, {"logits": logits, "heatmap": heatmap})
+
+
+def test_quarter_turn_is_numpys():
+    images = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    np.testing.assert_array_equal(QuarterTurn(1)(images), np.rot90(images, axes=(1, 2)))
+    np.testing.assert_array_equal(QuarterTurn(-1)(QuarterTurn(1)(images)), images)
+
+
+def test_added_loss_is_the_mean_squared_difference_by_hand():
+    keras.utils.set_random_seed(0)
+    net = network()
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
+    model = training_model(net, 0.3)
+    out = model(images, training=True)
+    heatmap = np.asarray(net(images)["heatmap"])
+    turned = np.asarray(net(np.rot90(images, axes=(1, 2)).copy())["heatmap"])
+    expected = 0.3 * np.mean((heatmap - np.rot90(turned, -1, axes=(1, 2))) ** 2)
+    assert set(out) == {"logits", "logits_turned"}
+    assert float(model.losses[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_the_term_only_the_logits_are_trained():
+    model = training_model(network(), 0.0)
+    assert list(model.output) == ["logits"]
+    assert not model.losses
+
+
+def test_rectangular_slices_are_refused():
+    with pytest.raises(ValueError, match="square slices, not 8x6"):
+        training_model(network((8, 6)), 0.3)
