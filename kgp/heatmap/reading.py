@@ -13,6 +13,11 @@ REGIONS = ("picture", "head")
 RULES = ("multiotsu", "otsu", "zero", "fixed", "quantile", "hysteresis")
 
 
+def _choice(name: str, value: object, allowed: tuple) -> None:
+    if value not in allowed:
+        raise UsageError(f"A reading's {name} must be one of {', '.join(map(str, allowed))}, not {value!r}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Cleanup:
     """What is done to a mask after the cut, in this order.
@@ -94,8 +99,3 @@ BEST = Reading(
     rule="multiotsu",
     cleanup=Cleanup(minimum_pixels=10, minimum_share=0.2, fill_holes=True),
 )
-
-
-def _choice(name: str, value: object, allowed: tuple) -> None:
-    if value not in allowed:
-        raise UsageError(f"A reading's {name} must be one of {', '.join(map(str, allowed))}, not {value!r}.")

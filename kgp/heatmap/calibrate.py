@@ -1,0 +1,142 @@
+"""Calibration of a reading's offset on the masks of validation patients."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgp.heatmap.reading import BEST, PAPER, Reading
+from kgp.heatmap.threshold import finish_cut, prepare_cut
+
+# The scale of a raw heatmap differs from network to network, so the candidates span three orders of magnitude.
+_STEPS = np.geomspace(0.02, 20.0, 25)
+OFFSETS = tuple(float(value) for value in np.concatenate([-_STEPS[::-1], [0.0], _STEPS]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One slice with what a network said of it.
+
+    Attributes:
+        heatmap: raw heatmap [H, W, K]; averaged over views where the reading asks for it.
+        predicted_class: index of the predicted class.
+        image: raw intensities [H, W, C].
+        mask: true mask bool [H, W], or None where there is none.
+        patient: patient identifier.
+    """
+
+    heatmap: np.ndarray
+    predicted_class: int
+    image: np.ndarray
+    mask: np.ndarray | None = None
+    patient: str = ""
+
+
+class OffsetSearch:
+    """Collects the Dice coefficient of every candidate offset, case by case, so that no heatmap has to be kept.
+
+    Cases without a mask, with an empty one, or predicted as "no tumour" say nothing about the offset and are skipped.
+
+    Args:
+        reading: the reading whose offset is looked for; its own offset is ignored.
+        no_tumour_class: index of the class that means "no tumour", or None.
+        candidates: offsets in heatmap units.
+
+    Raises:
+        ValueError: the reading's rule has no offset, or there is no candidate.
+    """
+
+    def __init__(self, reading: Reading, no_tumour_class: int | None, candidates: Sequence[float] = OFFSETS) -> None:
+        if reading.rule not in ("multiotsu", "otsu"):
+            raise ValueError(f"The rule {reading.rule!r} has no offset to calibrate.")
+        if len(candidates) == 0:
+            raise ValueError("At least one candidate offset is needed.")
+        self.reading = reading
+        self.no_tumour_class = no_tumour_class
+        # Sorted by size: among equally good offsets the smallest is taken.
+        self.candidates = sorted((float(candidate) for candidate in candidates), key=abs)
+        self.patients: set[str] = set()
+        self._dice: list[np.ndarray] = []
+
+    def add(self, case: Case) -> None:
+        """Takes one case into account."""
+        if case.mask is None or not case.mask.any() or case.predicted_class == self.no_tumour_class:
+            return
+        cut = prepare_cut(case.heatmap, case.predicted_class, self.reading, image=case.image,
+                          no_tumour_class=self.no_tumour_class)
+        masks = (finish_cut(cut, dataclasses.replace(self.reading, offset=offset)).mask for offset in self.candidates)
+        self._dice.append(np.array([_dice(mask, case.mask) for mask in masks], np.float32))
+        self.patients.add(case.patient)
+
+    @property
+    def slices(self) -> int:
+        """How many slices were taken into account."""
+        return len(self._dice)
+
+    def best(self) -> tuple[float, float | None]:
+        """The offset with the highest median Dice, and that Dice; 0 and None where no case had a usable mask."""
+        if not self._dice:
+            return 0.0, None
+        medians = np.median(np.stack(self._dice), axis=0)
+        best = int(np.argmax(medians))
+        return self.candidates[best], float(medians[best])
+
+
+def calibrate_offset(cases: Iterable[Case], reading: Reading, no_tumour_class: int | None,
+                     candidates: Sequence[float] = OFFSETS) -> Reading:
+    """The reading with the offset that gives the highest median Dice over the cases with a mask.
+
+    Args:
+        cases: slices of validation patients; read once, one at a time.
+        reading: the reading to calibrate.
+        no_tumour_class: index of the class that means "no tumour", or None.
+        candidates: offsets to try, in heatmap units.
+
+    Returns:
+        The reading with its new offset; offset 0 where no case has a usable mask.
+
+    Raises:
+        ValueError: the rule has no offset, or a heatmap cannot be cut (see `kgp.heatmap.threshold.cut_mask`).
+    """
+    search = OffsetSearch(reading, no_tumour_class, candidates)
+    for case in cases:
+        search.add(case)
+    return dataclasses.replace(reading, offset=search.best()[0])
+
+
+def calibrations(cases: Iterable[Case], no_tumour_class: int | None, *, best: Reading = BEST,
+                 calibrate_best: bool = False, candidates: Sequence[float] = OFFSETS) -> dict[str, Any]:
+    """The content of a run's `calibration.json`: the named readings, and which of them looked at masks.
+
+    Args:
+        cases: slices of validation patients; read once, one at a time.
+        no_tumour_class: index of the class that means "no tumour", or None.
+        best: the reading named "best", which is also the default one.
+        calibrate_best: calibrate its offset too; without it no mask is used for "best".
+        candidates: offsets to try, in heatmap units.
+
+    Returns:
+        A dict of plain JSON values with the keys default, readings, masks_used, and patients and slices: how many
+        gave a usable mask.
+    """
+    searches = {"paper": OffsetSearch(PAPER, no_tumour_class, candidates)}
+    if calibrate_best:
+        searches["best"] = OffsetSearch(best, no_tumour_class, candidates)
+    for case in cases:
+        for search in searches.values():
+            search.add(case)
+    readings = {"paper": PAPER, "best": best}
+    for name, search in searches.items():
+        readings[name] = dataclasses.replace(readings[name], offset=search.best()[0])
+    return {
+        "default": "best",
+        "readings": {name: reading.to_dict() for name, reading in readings.items()},
+        "masks_used": {name: name in searches and searches[name].slices > 0 for name in readings},
+        "patients": len(searches["paper"].patients),
+        "slices": searches["paper"].slices,
+    }
+
+
+def _dice(mask: np.ndarray, truth: np.ndarray) -> float:
+    return 2.0 * np.count_nonzero(mask & truth) / (np.count_nonzero(mask) + np.count_nonzero(truth))

@@ -1,0 +1,43 @@
+"""What is done to a mask after the cut: opening, small components, holes."""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+from skimage import morphology
+
+from kgp.heatmap.reading import Cleanup
+
+
+def apply_cleanup(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
+    """The mask after `cleanup`, whose steps run in the order of its fields.
+
+    Components are joined over edges and corners. The picture's border counts as mask in the opening, so that it
+    does not eat away what touches the border.
+
+    Args:
+        mask: bool [H, W]; left unchanged.
+        cleanup: what is to be done.
+
+    Returns:
+        bool [H, W].
+    """
+    mask = mask.astype(bool)
+    if cleanup.opening > 0:
+        disc = morphology.disk(cleanup.opening)
+        mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
+    if cleanup.minimum_pixels > 0 or cleanup.minimum_share > 0.0 or cleanup.largest_only:
+        mask = _keep_components(mask, cleanup)
+    if cleanup.fill_holes:
+        mask = ndimage.binary_fill_holes(mask)
+    return mask
+
+
+def _keep_components(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    sizes = statistics[:, cv2.CC_STAT_AREA].copy()
+    sizes[0] = 0
+    largest = sizes.max()
+    kept = (sizes >= cleanup.minimum_pixels) & (sizes >= cleanup.minimum_share * largest) & (sizes > 0)
+    if cleanup.largest_only:
+        kept &= np.arange(len(sizes)) == np.argmax(sizes)
+    return kept[labels]

@@ -1,0 +1,73 @@
+import json
+
+import numpy as np
+import pytest
+
+from kgp.heatmap.calibrate import Case, OffsetSearch, calibrate_offset, calibrations
+from kgp.heatmap.reading import PAPER, Cleanup, Reading
+from kgp.heatmap.threshold import cut_mask
+
+PLAIN = Reading(map="class", region="picture", rule="multiotsu", cleanup=Cleanup())
+
+
+def blob(patient: str, radius: float = 12.0, predicted: int = 1, mask: bool = True) -> Case:
+    """A heatmap that falls linearly from 10 at the centre; the true mask is where it exceeds 10 - radius / 2."""
+    rows, columns = np.mgrid[:48, :48] - 23.5
+    distance = np.hypot(rows, columns)
+    heatmap = np.stack([np.zeros_like(distance), np.maximum(10.0 - distance / 2.0, 0.0)], axis=-1)
+    return Case(heatmap, predicted, np.ones((48, 48, 1)), distance < radius if mask else None, patient)
+
+
+def test_offset_brings_the_mask_to_the_true_size():
+    cases = [blob("a"), blob("b"), blob("c")]
+    candidates = np.linspace(-4.0, 4.0, 81)
+    reading = calibrate_offset(iter(cases), PLAIN, 0, candidates)
+    result = cut_mask(cases[0].heatmap, 1, reading)
+    assert result.threshold == pytest.approx(4.0, abs=0.1)
+    assert reading.rule == PLAIN.rule and reading.offset != 0.0
+
+
+def test_search_equals_cutting_with_each_offset():
+    case, search = blob("a"), OffsetSearch(PAPER, 0, (0.0, 0.5, 2.0))
+    search.add(case)
+    scores = {}
+    for offset in search.candidates:
+        mask = cut_mask(case.heatmap, 1, Reading(**{**PAPER.__dict__, "offset": offset})).mask
+        scores[offset] = 2.0 * (mask & case.mask).sum() / (mask.sum() + case.mask.sum())
+    offset, dice = search.best()
+    assert dice == pytest.approx(max(scores.values())) and scores[offset] == max(scores.values())
+
+
+@pytest.mark.parametrize("cases", [
+    [], [blob("a", mask=False)], [blob("a", radius=0.0)], [blob("a", predicted=0)],
+], ids=["none", "no mask", "empty mask", "predicted no tumour"])
+def test_without_usable_masks_the_offset_is_zero(cases):
+    found = calibrations(iter(cases), 0, candidates=(0.0, 1.0))
+    assert found["readings"]["paper"]["offset"] == 0.0
+    assert found["masks_used"] == {"paper": False, "best": False} and found["patients"] == 0
+
+
+def test_best_looks_at_masks_only_when_asked():
+    cases = [blob("a"), blob("a"), blob("b")]
+    found = calibrations(iter(cases), 0)
+    assert found["default"] == "best" and found["patients"] == 2 and found["slices"] == 3
+    assert found["masks_used"] == {"paper": True, "best": False}
+    assert found["readings"]["best"]["offset"] == 0.0
+    asked = calibrations(iter(cases), 0, best=PLAIN, calibrate_best=True)
+    assert asked["masks_used"] == {"paper": True, "best": True} and asked["readings"]["best"]["offset"] != 0.0
+    assert Reading.from_dict(json.loads(json.dumps(asked["readings"]["best"]))).rule == "multiotsu"
+
+
+def test_smallest_of_equally_good_offsets_is_taken():
+    case = blob("a")
+    far = Case(case.heatmap, 1, case.image, np.roll(case.mask, 24, axis=0) & ~case.mask & (case.heatmap[..., 1] == 0))
+    search = OffsetSearch(PLAIN, 0, (-3.0, 0.5, 0.0, -1.0))
+    search.add(far)
+    assert search.best() == (0.0, 0.0)
+
+
+def test_rule_without_offset_and_no_candidates_are_refused():
+    with pytest.raises(ValueError, match="'zero' has no offset"):
+        OffsetSearch(Reading(rule="zero"), 0)
+    with pytest.raises(ValueError, match="At least one candidate"):
+        OffsetSearch(PLAIN, 0, ())
