@@ -1,0 +1,47 @@
+"""GP-UNet, GP-ShuffleUNet and GP-ReconResNet as Keras functional models with the outputs logits and heatmap."""
+
+from typing import Any
+
+import keras
+
+from kgp.networks.gp_reconresnet import gp_reconresnet
+from kgp.networks.gp_shuffleunet import gp_shuffleunet
+from kgp.networks.gp_unet import gp_unet
+
+__all__ = ["build_network", "gp_reconresnet", "gp_shuffleunet", "gp_unet"]
+
+_PAPER_DEPTH = {"unet": 3, "shuffleunet": 3, "reconresnet": 14}
+
+
+def build_network(arch: str, input_shape: tuple[int, int, int], classes: int, *, width: int = 64, depth: int = 0,
+                  dropout: float = 0.5, normalisation_layer: str = "default", upsampling: str = "sinc",
+                  **head: Any) -> keras.Model:
+    """Builds a network by the name of its architecture.
+
+    Args:
+        arch: "unet", "shuffleunet" or "reconresnet".
+        input_shape: (H, W, C).
+        classes: K.
+        width, depth, dropout: see the builders; depth 0 is the paper's.
+        normalisation_layer: "default" (the paper's), "none" or "batch".
+        upsampling: "sinc", "bilinear" or "transposed"; GP-ShuffleUNet always shuffles pixels and takes "sinc" only.
+        **head: pooling, pooling_value, head_order; see `kgp.networks.head.gp_head`.
+
+    Raises:
+        ValueError: an argument is unknown, out of range, or does not go with the architecture.
+    """
+    if arch not in _PAPER_DEPTH:
+        raise ValueError(f"arch must be one of {', '.join(_PAPER_DEPTH)}, not {arch!r}.")
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout is a probability in [0, 1), not {dropout}.")
+    common = {"width": width, "depth": depth or _PAPER_DEPTH[arch], "dropout": dropout, **head}
+    if arch == "shuffleunet":
+        if upsampling != "sinc":
+            raise ValueError(f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
+                             "go with it; leave it at its default.")
+        return gp_shuffleunet(input_shape, classes, normalisation_layer=normalisation_layer, **common)
+    if arch == "reconresnet" and normalisation_layer == "none":
+        raise ValueError("GP-ReconResNet does not train without normalisation; take 'default' or 'batch'.")
+    build = gp_unet if arch == "unet" else gp_reconresnet
+    batch = normalisation_layer == "batch"
+    return build(input_shape, classes, batch_normalisation=batch, upsampling=upsampling, **common)
