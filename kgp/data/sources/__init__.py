@@ -1,0 +1,69 @@
+"""Sources: one reader for each way in which labelled slices lie on disk."""
+
+from pathlib import Path
+
+from kgp.data.sources.source import Source
+from kgp.errors import KgpError, UsageError
+
+KINDS = ("phantom", "slices", "brats", "figshare", "nifti")
+
+
+def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[str, ...] = (),
+                csv: Path | None = None) -> Source:
+    """The reader that fits a folder; nothing but names is read yet.
+
+    Args:
+        path: the data; None is the built-in phantom.
+        kind: one of KINDS, where it is not to be seen from the folder.
+        contrasts: names of the channels (slices), or the contrasts to use in order (brats, nifti).
+        csv: table of grades (brats) or of volumes (nifti).
+
+    Raises:
+        UsageError: the kind is unknown.
+        KgpError: there is no such folder, or nothing in it is known.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"--kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    if path is None or kind == "phantom":
+        from kgp.data.sources.phantom import PhantomSource
+
+        return PhantomSource()
+    path = Path(path)
+    if not path.exists():
+        raise KgpError(f"No data found: {path} does not exist.")
+    kind = kind or _kind_of(path, csv)
+    if kind == "slices":
+        from kgp.data.sources.slices import SlicesSource
+
+        return SlicesSource(path, contrasts)
+    if kind == "figshare":
+        from kgp.data.sources.figshare import FigshareSource
+
+        return FigshareSource(path)
+    if kind == "nifti":
+        from kgp.data.sources.nifti import NiftiSource
+
+        return NiftiSource(path, contrasts, csv)
+    from kgp.data.sources.brats import BratsSource
+
+    return BratsSource(path, contrasts, csv)
+
+
+def _kind_of(path: Path, csv: Path | None) -> str:
+    """Which reader fits the names in a folder."""
+    if not path.is_dir():
+        raise KgpError(f"No data found: {path} is not a folder.")
+    if (path / "index.csv").is_file():
+        return "slices"
+    if (path / "volumes.csv").is_file():
+        return "nifti"
+    if next(path.rglob("*.mat"), None):
+        return "figshare"
+    if next(path.rglob("*[_-]seg.nii*"), None):
+        return "brats"
+    if csv is not None:
+        return "nifti"
+    raise KgpError(
+        f"No data found in {path}: expected index.csv with slices, BraTS case folders with *_seg.nii.gz, figshare .mat "
+        "files, volumes.csv with NIfTI volumes, or a folder made by kgp prepare."
+    )

@@ -1,0 +1,82 @@
+"""Slices of any size and pixel spacing to squares and back.
+
+A slice is padded to a physical square first, so that the anatomy keeps its proportions, and then resized.
+"""
+
+import cv2
+import numpy as np
+
+
+def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
+    """A slice as a square.
+
+    Args:
+        image: [H, W, C] of any numeric type.
+        size: side of the result in pixels; 0 returns the slice as it is.
+        spacing: millimetres between rows and between columns; None for square pixels.
+
+    Returns:
+        float32 [size, size, C]; what was padded has each contrast's lowest value. Shrinking averages, growing interpolates.
+    """
+    image = image.astype(np.float32)
+    if size == 0:
+        return image
+    top, left, height, width = _square(image.shape[0], image.shape[1], spacing)
+    if (height, width) == (size, size) == image.shape[:2]:
+        return image
+    padded = np.broadcast_to(image.min(axis=(0, 1)), (height, width, image.shape[2])).copy()
+    padded[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return _resized(padded, size, size)
+
+
+def fit_mask(mask: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
+    """A mask as `fit_image` fits its slice: pixels of which at least half is mask; at least one where any was.
+
+    Args:
+        mask: bool [H, W].
+
+    Returns:
+        bool [size, size].
+    """
+    share = fit_image(mask[..., None], size, spacing)[..., 0]
+    fitted = share >= 0.5
+    return fitted if fitted.any() or not mask.any() else share == share.max()
+
+
+def restore_map(values: np.ndarray, height: int, width: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
+    """The inverse of `fit_image` for a heatmap: interpolated to the padded square and cropped.
+
+    Args:
+        values: [size, size] or [size, size, K].
+        height, width: size of the original slice.
+        spacing: as given to `fit_image`.
+
+    Returns:
+        float32 [height, width] or [height, width, K].
+    """
+    values = values.astype(np.float32)
+    if values.shape[:2] == (height, width):
+        return values
+    top, left, square_height, square_width = _square(height, width, spacing)
+    return _resized(values, square_height, square_width)[top : top + height, left : left + width]
+
+
+def restore_mask(mask: np.ndarray, height: int, width: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
+    """A mask bool [size, size] on the original slice's grid, bool [height, width]."""
+    return restore_map(mask.astype(np.float32), height, width, spacing) >= 0.5
+
+
+def _square(height: int, width: int, spacing: tuple[float, float] | None) -> tuple[int, int, int, int]:
+    """Top and left padding, and height and width of the physical square around a slice, in pixels."""
+    row, column = spacing or (1.0, 1.0)
+    side = max(height * row, width * column)
+    square_height, square_width = max(height, round(side / row)), max(width, round(side / column))
+    return (square_height - height) // 2, (square_width - width) // 2, square_height, square_width
+
+
+def _resized(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    if values.shape[:2] == (height, width):
+        return values
+    shrinks = height * width < values.shape[0] * values.shape[1]
+    resized = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized.reshape(height, width, *values.shape[2:])

@@ -1,0 +1,123 @@
+"""Splits by patient: stratified, from sorted ids and a seed, written once and checked when read."""
+
+import csv
+import dataclasses
+import io
+import logging
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from kgp.data.labels import LabelledCohort
+from kgp.errors import KgpError, UsageError
+from kgp.files import write_text
+
+PARTS = ("train", "validation", "test")
+_FRACTION = 0.2  # of the patients, for validation and for test
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Which slice is in which part.
+
+    Attributes:
+        parts: slice ids of "train", "validation" and "test".
+        groups: the group (person) of each slice id.
+        by: "patient", or "slice-leaky" where slices of one patient stand in several parts.
+    """
+
+    parts: dict[str, tuple[str, ...]]
+    groups: dict[str, str]
+    by: str = "patient"
+
+
+def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 0, fold: int = 0,
+                 seed: int = 0) -> Split:
+    """Splits 60/20/20, or into k folds of which `fold` is the test part and the next one the validation part.
+
+    Patients are stratified by the set of classes that their slices have.
+
+    Raises:
+        UsageError: folds and fold do not go together.
+        KgpError: there are too few patients, or a part would lack a class.
+    """
+    if folds and (folds < 3 or not 0 <= fold < folds):
+        raise UsageError(f"--folds must be 0 or at least 3, and --fold below it, not {folds} and {fold}.")
+    units: dict[str, set[int]] = defaultdict(set)
+    unit_of = {}
+    for row, target in zip(labelled.rows, labelled.targets, strict=True):
+        unit = row.group if by == "patient" else row.id
+        unit_of[row.id] = unit
+        units[unit].add(target)
+    if by != "patient":
+        _log.warning("Splitting by slice: slices of one patient stand in training and test, so the test figures leak.")
+    if len(units) < len(PARTS):
+        raise KgpError(f"{labelled.cohort.folder} has {len(units)} patient(s); at least {len(PARTS)} are needed for "
+                       "training, validation and test.")
+    part_of = _assign(units, folds or round(1 / _FRACTION), fold, seed)
+    parts = {part: tuple(row.id for row in labelled.rows if part_of[unit_of[row.id]] == part) for part in PARTS}
+    split = Split(parts, {row.id: row.group for row in labelled.rows}, by)
+    _check_classes(split, labelled)
+    return split
+
+
+def _assign(units: dict[str, set[int]], folds: int, fold: int, seed: int) -> dict[str, str]:
+    """Deals the shuffled units of each stratum to the folds in turn; the deal goes on from stratum to stratum."""
+    strata: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for unit in sorted(units):
+        strata[tuple(sorted(units[unit]))].append(unit)
+    generator = np.random.default_rng(seed)
+    fold_of = {}
+    dealt = 0
+    for stratum in sorted(strata):
+        for position in generator.permutation(len(strata[stratum])):
+            fold_of[strata[stratum][position]] = dealt % folds
+            dealt += 1
+    roles = {fold: "test", (fold + 1) % folds: "validation"}
+    return {unit: roles.get(number, "train") for unit, number in fold_of.items()}
+
+
+def _check_classes(split: Split, labelled: LabelledCohort) -> None:
+    target_of = dict(zip((row.id for row in labelled.rows), labelled.targets, strict=True))
+    for part, ids in split.parts.items():
+        present = {target_of[identifier] for identifier in ids}
+        for number, name in enumerate(labelled.class_names):
+            if number not in present:
+                raise KgpError(f"class {name!r} has no slice in the {part} part; it stands with too few patients, so "
+                               "merge or leave it out with --labels, or take another --seed.")
+
+
+def write_split(split: Split, path: Path) -> None:
+    """Writes split.csv (id, group, part, and how the split was made) atomically."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("id", "group", "part", "by"))
+    for part, ids in split.parts.items():
+        writer.writerows((identifier, split.groups[identifier], part, split.by) for identifier in ids)
+    write_text(path, text.getvalue())
+
+
+def read_split(path: Path) -> Split:
+    """Reads split.csv.
+
+    Raises:
+        KgpError: the file is missing, not a split, or has one person in two parts.
+    """
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    groups, by, part_of = {}, "patient", {}
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            for record in csv.DictReader(stream):
+                parts[record["part"]].append(record["id"])
+                groups[record["id"]] = record["group"]
+                by = record["by"]
+                earlier = part_of.setdefault(record["group"], record["part"])
+                if earlier != record["part"] and by == "patient":
+                    raise KgpError(f"{path} has patient {record['group']} in {earlier} and in {record['part']}.")
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing.") from None
+    except KeyError as error:
+        raise KgpError(f"{path} is not a split of this format: {error}.") from None
+    return Split({part: tuple(ids) for part, ids in parts.items()}, groups, by)
