@@ -11,10 +11,18 @@ from pathlib import Path
 from kgp.errors import KgpError
 
 _INTERRUPTED = 130
+_EXTRA_OF = {
+    "tensorflow": "train", "keras": "train", "h5py": "train", "sklearn": "train", "matplotlib": "train",
+    "pydicom": "console", "highdicom": "console", "torch": "torch", "safetensors": "torch",
+}  # fmt: skip
 
 
-def run(name: str, build_parser: Callable[[], argparse.ArgumentParser], execute: Callable[..., int | None],
-        argv: list[str] | None = None) -> int:
+def run(
+    name: str,
+    build_parser: Callable[[], argparse.ArgumentParser],
+    execute: Callable[..., int | None],
+    argv: list[str] | None = None,
+) -> int:
     """Parses `argv`, calls `execute(arguments)` and turns user errors into one sentence and an exit status.
 
     Args:
@@ -39,6 +47,12 @@ def run(name: str, build_parser: Callable[[], argparse.ArgumentParser], execute:
     except KgpError as error:
         print(f"kgp {name}: {error}", file=sys.stderr)
         return error.exit_status
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA_OF:
+            raise
+        install = f"pip install 'kgp[{_EXTRA_OF[error.name]}]'"
+        print(f"kgp {name}: this needs the package {error.name}; {install} brings it.", file=sys.stderr)
+        return 1
     except OSError as error:
         if error.errno == errno.ENOSPC:
             print(f"kgp {name}: no space left on the disk while writing {error.filename or 'a file'}.", file=sys.stderr)
@@ -51,10 +65,13 @@ def run(name: str, build_parser: Callable[[], argparse.ArgumentParser], execute:
 
 
 def _forget_working_directory() -> None:
-    """Drops the working directory from the import path, so that a user's folder called export or tuning is not imported.
+    """Drops the working directory from the import path, so that a user's folder called export is not imported.
 
     `python -m` puts it there. It stays where it is the source tree that kgp itself was imported from.
     """
     home = Path(__file__).resolve().parent.parent
-    sys.path[:] = [entry for entry in sys.path
-                   if Path(entry or ".").resolve() != Path.cwd().resolve() or Path.cwd().resolve() == home]
+    sys.path[:] = [
+        entry
+        for entry in sys.path
+        if Path(entry or ".").resolve() != Path.cwd().resolve() or Path.cwd().resolve() == home
+    ]

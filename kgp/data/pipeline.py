@@ -52,7 +52,7 @@ def training_dataset(cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence
     labels = tf.constant(np.asarray(targets, np.int32))
 
     def epoch_dataset(epoch: tf.Tensor) -> tf.data.Dataset:
-        order_seed = tf.stack([tf.cast(seed, tf.uint32), tf.cast(epoch, tf.uint32), tf.constant(_ORDER_SEED, tf.uint32)])
+        order_seed = tf.stack([tf.cast(seed, tf.int64), epoch])
 
         def example(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             index = tf.random.experimental.index_shuffle(position, order_seed, tf.constant(count - 1, tf.int64))

@@ -87,6 +87,8 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
             raise
         interrupted = True
         checkpoint.load_checkpoint(folder, model)
+    finally:
+        set_precision(mixed=False)
     run = _finish(network, config, labelled, folder, progress)
     if interrupted:
         _log.info("Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
@@ -156,6 +158,7 @@ def _compiled(network: keras.Model, config: RunConfig, targets: tuple[int, ...],
     model.compile(
         optimizer=build_optimiser(optimiser, steps * optimiser.epochs),
         loss={name: WeightedCrossEntropy(weights) for name in model.output},
+        jit_compile=False,  # measured on two cores: XLA is a quarter slower than oneDNN here, and compiles longer
     )
     return model
 

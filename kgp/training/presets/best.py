@@ -12,7 +12,10 @@ makes the heatmap turn with the picture, so that a single pass is as good as eig
 
 from kgp.training.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
 
-BY_ARCHITECTURE = {"depth": {"unet": 4, "shuffleunet": 3, "reconresnet": 4}}
+BY_ARCHITECTURE = {
+    "depth": {"unet": 4, "shuffleunet": 3, "reconresnet": 4},
+    "upsampling": {"unet": "bilinear", "shuffleunet": "sinc", "reconresnet": "bilinear"},
+}
 
 CONFIG = RunConfig(
     preset="best",
@@ -25,7 +28,7 @@ CONFIG = RunConfig(
         pooling="lse",
         head_order="project_then_pool",
     ),
-    augment=AugmentConfig(rotation=180.0, flip_horizontal=0.5, scale=0.15, shift=0.05, gain=0.15, offset=0.2),
+    augment=AugmentConfig(rotation=180.0, flip_horizontal=0.5, scale=0.15, shift=0.05, gain=0.15, offset=0.1),
     data=DataConfig(size=96, normalisation="head_zscore"),
     optimiser=OptimiserConfig(
         optimiser="adamw",

@@ -10,7 +10,7 @@ import dataclasses
 
 from kgp.training.presets import best
 
-BY_ARCHITECTURE = {"depth": {"unet": 3, "shuffleunet": 3, "reconresnet": 2}}
+BY_ARCHITECTURE = {**best.BY_ARCHITECTURE, "depth": {"unet": 3, "shuffleunet": 3, "reconresnet": 2}}
 
 CONFIG = dataclasses.replace(
     best.CONFIG.override(size=0, width=8, epochs=16, keep="last"),

@@ -1,0 +1,65 @@
+"""The program `kgp`: one verb a command. `kgp train` is `python -m kgp.train`."""
+
+import difflib
+import importlib
+import sys
+
+import kgp
+
+VERBS = {
+    "train": "fit a network on labelled slices, calibrate and judge it, and write the run folder",
+    "evaluate": "judge a run on its test part, or on a data set it never saw",
+    "segment": "classify a volume or a folder of slices and write heatmaps and masks",
+    "explain": "draw one case for reading: slice, heatmap, evidence points, mask",
+    "prepare": "check a data set and make it ready for training",
+    "import-weights": "turn the weights the paper's authors publish into a run folder",
+    "info": "list networks, presets and formats, or what a run is",
+}
+
+
+def help_text() -> str:
+    """What `kgp --help` prints."""
+    width = max(len(verb) for verb in VERBS)
+    lines = "\n".join(f"  {verb:{width}}  {text}" for verb, text in VERBS.items())
+    return (
+        "usage: kgp VERB [OPTIONS]\n\n"
+        f"{kgp.__doc__.strip()}\n\n"
+        f"verbs:\n{lines}\n\n"
+        "options:\n"
+        f"  {'--help':{width}}  show this text; kgp VERB --help shows a verb's options\n"
+        f"  {'--version':{width}}  show the version\n\n"
+        "Research use only; not a medical device."
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Calls the verb's command with the arguments after it.
+
+    Args:
+        argv: arguments after the program's name; default `sys.argv[1:]`.
+
+    Returns:
+        The command's exit status; 2 where the verb is missing or unknown.
+    """
+    verb, *rest = (sys.argv[1:] if argv is None else argv) or [""]
+    if verb in ("--help", "-h"):
+        print(help_text())
+        return 0
+    if verb == "--version":
+        print(f"kgp {kgp.__version__}")
+        return 0
+    if verb not in VERBS:
+        print(f"kgp: {_complaint(verb)}", file=sys.stderr)
+        return 2
+    return importlib.import_module(f"kgp.{verb.replace('-', '_')}").main(rest)
+
+
+def _complaint(verb: str) -> str:
+    if not verb:
+        return f"no verb was given; it takes one of {', '.join(VERBS)}."
+    nearest = difflib.get_close_matches(verb.lower(), VERBS, n=1, cutoff=0.0)[0]
+    return f"there is no verb {verb!r}; did you mean {nearest}? (kgp --help lists all.)"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,138 @@
+"""Pictures of one slice: the slice, the map that is cut with its evidence points, and the mask beside the true outline."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kgp.errors import KgpError
+from kgp.files import atomic_path
+from kgp.heatmap.evidence import EvidencePoint
+
+PANEL = 288
+_BAND = 26
+_GAP = 6
+_MASK = (255, 170, 30)
+_TRUTH = (60, 220, 120)
+_POINT = (255, 255, 255)
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """What is drawn of one slice.
+
+    Attributes:
+        image: raw intensities [H, W, C].
+        channel: which contrast is shown.
+        map: the map that is cut, [H, W].
+        mask: bool [H, W].
+        truth: true mask bool [H, W], or None.
+        points: evidence points, on the grid of the map.
+        title: one short line.
+    """
+
+    image: np.ndarray
+    channel: int
+    map: np.ndarray
+    mask: np.ndarray
+    truth: np.ndarray | None = None
+    points: Sequence[EvidencePoint] = ()
+    title: str = ""
+
+
+def draw_case(picture: Picture) -> np.ndarray:
+    """Three panels side by side with a line of text above, RGB uint8 [H', W', 3]."""
+    grey = grey_panel(picture.image[..., picture.channel])
+    panels = [grey, _map_panel(grey, picture), _mask_panel(grey, picture)]
+    gap = np.full((grey.shape[0], _GAP, 3), 255, np.uint8)
+    row = np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
+    band = np.full((_BAND, row.shape[1], 3), 255, np.uint8)
+    _text(band, picture.title, (4, 18))
+    return np.concatenate([band, row])
+
+
+def grey_panel(contrast: np.ndarray) -> np.ndarray:
+    """One contrast [H, W] between its 1st and 99.5th percentile as RGB uint8, enlarged to about PANEL pixels."""
+    low, high = np.percentile(contrast, (1.0, 99.5))
+    scaled = np.clip((contrast - low) / max(high - low, 1e-6), 0.0, 1.0)
+    return np.repeat(_enlarged((255 * scaled).astype(np.uint8), cv2.INTER_CUBIC)[..., None], 3, axis=2)
+
+
+def diverging_colours(values: np.ndarray, limit: float) -> np.ndarray:
+    """Values in -limit .. limit as blue over light grey to red, RGB uint8."""
+    share = np.clip(values / max(limit, 1e-9), -1.0, 1.0)[..., None]
+    middle = np.array([235.0, 235.0, 235.0])
+    towards = np.where(share > 0, np.array([190.0, 10.0, 30.0]), np.array([30.0, 70.0, 180.0]))
+    return (middle + (towards - middle) * np.abs(share)).astype(np.uint8)
+
+
+def overlay_sheet(pictures: Sequence[np.ndarray], path: Path) -> None:
+    """Writes pictures of one width below each other as a PNG, atomically.
+
+    Raises:
+        KgpError: there is nothing to draw.
+    """
+    if not pictures:
+        raise KgpError(f"There is no picture to draw into {path}.")
+    write_png(path, np.concatenate(list(pictures)))
+
+
+def write_png(path: Path, rgb: np.ndarray) -> None:
+    """Writes RGB uint8 [H, W, 3] or grey [H, W] (uint8, uint16) as a PNG, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encode_png(rgb))
+
+
+def encode_png(rgb: np.ndarray) -> bytes:
+    """The bytes of a PNG."""
+    ordered = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
+    return cv2.imencode(".png", ordered)[1].tobytes()
+
+
+def _map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
+    limit = float(np.abs(picture.map).max())
+    values = cv2.resize(picture.map.astype(np.float32), grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    panel = (0.35 * grey + 0.65 * diverging_colours(values, limit)).astype(np.uint8)
+    largest = max((abs(point.contribution) for point in picture.points), default=1.0) or 1.0
+    scale = grey.shape[0] / picture.map.shape[0], grey.shape[1] / picture.map.shape[1]
+    for point in picture.points:
+        centre = (round((point.column + 0.5) * scale[1]), round((point.row + 0.5) * scale[0]))
+        radius = max(2, round(7 * (abs(point.contribution) / largest) ** 0.5))
+        cv2.circle(panel, centre, radius, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.circle(panel, centre, radius, _POINT if point.contribution >= 0 else (120, 160, 255), 1, cv2.LINE_AA)
+    return _colour_bar(panel, limit)
+
+
+def _mask_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
+    panel = grey.copy()
+    mask = _enlarged(picture.mask.astype(np.uint8), cv2.INTER_NEAREST) > 0
+    panel[mask] = (0.55 * panel[mask] + 0.45 * np.array(_MASK)).astype(np.uint8)
+    if picture.truth is not None:
+        truth = _enlarged(picture.truth.astype(np.uint8), cv2.INTER_NEAREST)
+        outlines, _ = cv2.findContours(truth, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(panel, outlines, -1, _TRUTH, 2, cv2.LINE_AA)
+    legend = "mask" if picture.truth is None else "mask (orange), truth (green)"
+    _text(panel, legend, (6, panel.shape[0] - 8), (255, 255, 255))
+    return panel
+
+
+def _colour_bar(panel: np.ndarray, limit: float) -> np.ndarray:
+    height, width = panel.shape[0] // 2, 8
+    top, left = panel.shape[0] // 4, panel.shape[1] - width - 6
+    ramp = np.repeat(np.linspace(limit, -limit, height)[:, None], width, axis=1)
+    panel[top : top + height, left : left + width] = diverging_colours(ramp, limit)
+    for value, row in ((limit, top - 4), (-limit, top + height + 12)):
+        _text(panel, f"{value:+.1f}", (panel.shape[1] - 44, row), (20, 20, 20))
+    return panel
+
+
+def _enlarged(values: np.ndarray, interpolation: int) -> np.ndarray:
+    factor = max(PANEL / max(values.shape), 1.0)
+    size = (round(values.shape[1] * factor), round(values.shape[0] * factor))
+    return cv2.resize(values, size, interpolation=interpolation)
+
+
+def _text(panel: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
+    cv2.putText(panel, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,92 @@
+"""Figures of the report as SVG text, drawn by matplotlib."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("svg")
+matplotlib.rcParams.update({
+    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none",
+    "svg.hashsalt": "kgp", "font.family": "sans-serif",
+})
+
+from matplotlib import pyplot  # noqa: E402  (the back end has to be chosen first)
+
+
+def classification_curves(metrics: dict[str, Any]) -> str:
+    """ROC and precision-recall curves of each class, with areas, and detection where there is a "no tumour" class."""
+    figure, (roc, recall) = pyplot.subplots(1, 2, figsize=(8.2, 3.6), layout="constrained")
+    curves = dict(metrics["curves"])
+    scores = dict(metrics["classes"])
+    if metrics["detection"] is not None:
+        curves["any tumour"], scores["any tumour"] = metrics["detection"]["curves"], metrics["detection"]
+    for name, curve in curves.items():
+        if curve["roc"] is not None:
+            roc.plot(curve["roc"]["false_positive_rate"], curve["roc"]["true_positive_rate"],
+                     label=f"{name} ({scores[name]['roc_auc']:.3f})")
+        if curve["precision_recall"] is not None:
+            recall.plot(curve["precision_recall"]["recall"], curve["precision_recall"]["precision"],
+                        label=f"{name} ({scores[name]['average_precision']:.3f})")
+    roc.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
+    roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC (area)")
+    recall.set(xlabel="recall", ylabel="precision", title="Precision-recall (average precision)", ylim=(0, 1.02))
+    for axes in (roc, recall):
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]) -> str:
+    """Rows true, columns predicted, with counts."""
+    counts = np.asarray(matrix)
+    side = 1.8 + 0.7 * len(class_names)
+    figure, axes = pyplot.subplots(figsize=(side + 0.6, side), layout="constrained")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*counts.shape):
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center",
+                  color="white" if shares[row, column] > 0.55 else "black")
+    axes.set_xticks(range(len(class_names)), class_names, rotation=30, ha="right")
+    axes.set_yticks(range(len(class_names)), class_names)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.spines[:].set_visible(False)
+    return _svg(figure)
+
+
+def training_curves(history: Sequence[dict[str, float]]) -> str:
+    """Loss and validation figures over the epochs."""
+    figure, (loss, score) = pyplot.subplots(1, 2, figsize=(8.2, 2.8), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    marker = "o" if len(epochs) == 1 else None
+    loss.plot(epochs, [row["loss"] for row in history], label="training", marker=marker)
+    loss.plot(epochs, [row["val_loss"] for row in history], label="validation", marker=marker)
+    for name, label in (("val_accuracy", "accuracy"), ("val_macro_f1", "macro-F1")):
+        score.plot(epochs, [row[name] for row in history], label=label, marker=marker)
+    loss.set(xlabel="epoch", title="Loss (training with all its terms)")
+    score.set(xlabel="epoch", title="Validation", ylim=(0, 1.02))
+    for axes in (loss, score):
+        axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def dice_distribution(values: dict[str, Sequence[float]]) -> str:
+    """Dice of every tumour slice, sorted, one line a reading."""
+    figure, axes = pyplot.subplots(figsize=(5.2, 2.8), layout="constrained")
+    for name, dices in values.items():
+        axes.plot(np.linspace(0, 100, len(dices)), np.sort(dices), label=name)
+    axes.set(xlabel="tumour slices, % (worst to best)", ylabel="Dice", ylim=(0, 1))
+    axes.axvline(50, color="0.8", linewidth=0.8, zorder=0)
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def _svg(figure: Any) -> str:
+    """The figure as an <svg> element; the figure is closed."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
+    content = text.getvalue()
+    return content[content.index("<svg"):]

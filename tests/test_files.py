@@ -1,0 +1,115 @@
+"""kgp.files: a reader never sees half a file."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kgp.errors import KgpError
+from kgp.files import atomic_folder, atomic_path, read_json, sha256, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_atomic_path_shows_the_file_only_when_the_block_has_ended(tmp_path):
+    target = tmp_path / "deep" / "weights.h5"
+    with atomic_path(target) as temporary:
+        temporary.write_text("new")
+        assert temporary.parent == target.parent
+        assert temporary.name.endswith(".weights.h5")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert names(target.parent) == ["weights.h5"]
+
+
+@pytest.mark.parametrize("stop", [ValueError, OSError, KeyboardInterrupt])
+def test_atomic_path_keeps_the_earlier_file_when_the_block_raises(tmp_path, stop):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(stop), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise stop
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["file.txt"]
+
+
+def test_atomic_folder_appears_whole(tmp_path):
+    target = tmp_path / "prepared"
+    with atomic_folder(target) as temporary:
+        (temporary / "a").write_text("1")
+        assert not target.exists()
+    assert names(target) == ["a"]
+    assert target.stat().st_mode & 0o777 == 0o755
+    assert names(tmp_path) == ["prepared"]
+
+
+def test_atomic_folder_refuses_an_existing_one(tmp_path):
+    target = tmp_path / "prepared"
+    target.mkdir()
+    with pytest.raises(KgpError, match="prepared exists already"), atomic_folder(target):
+        pass
+    assert names(tmp_path) == ["prepared"]
+
+
+def test_atomic_folder_replaces_an_existing_one_on_demand(tmp_path):
+    target = tmp_path / "prepared"
+    target.mkdir()
+    (target / "old").write_text("1")
+    with atomic_folder(target, overwrite=True) as temporary:
+        (temporary / "new").write_text("2")
+    assert names(target) == ["new"]
+
+
+def test_atomic_folder_keeps_the_earlier_one_when_the_block_raises(tmp_path):
+    target = tmp_path / "prepared"
+    target.mkdir()
+    (target / "old").write_text("1")
+    with pytest.raises(RuntimeError), atomic_folder(target, overwrite=True) as temporary:
+        (temporary / "new").write_text("2")
+        raise RuntimeError
+    assert names(target) == ["old"]
+    assert names(tmp_path) == ["prepared"]
+
+
+def test_write_text_is_utf8(tmp_path):
+    write_text(tmp_path / "t.txt", "ä\n")
+    assert (tmp_path / "t.txt").read_bytes() == b"\xc3\xa4\n"
+
+
+def test_json_takes_numpy_values_and_paths(tmp_path):
+    path = tmp_path / "values.json"
+    write_json(path, {"a": np.float32(0.5), "b": np.arange(2), "c": Path("x/y"), "d": (1, 2), "e": np.bool_(True)})
+    assert read_json(path) == {"a": 0.5, "b": [0, 1], "c": "x/y", "d": [1, 2], "e": True}
+
+
+def test_json_has_no_nan_and_leaves_the_earlier_file(tmp_path):
+    path = tmp_path / "values.json"
+    write_json(path, 1)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, float("nan"))
+    with pytest.raises(TypeError, match="cannot write a set as JSON"):
+        write_json(path, {1})
+    assert json.loads(path.read_text()) == 1
+    assert names(tmp_path) == ["values.json"]
+
+
+def test_read_json_names_a_missing_file(tmp_path):
+    with pytest.raises(KgpError, match=r"none\.json is missing\."):
+        read_json(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe\x00"])
+def test_read_json_refuses_what_is_not_json(tmp_path, content):
+    (tmp_path / "bad.json").write_bytes(content)
+    with pytest.raises(KgpError, match=r"bad\.json is not a JSON file"):
+        read_json(tmp_path / "bad.json")
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "b").write_bytes(b"kgp")
+    assert sha256(tmp_path / "b") == hashlib.sha256(b"kgp").hexdigest()

@@ -1,0 +1,160 @@
+import csv
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from kgp.data.labels import choose_labels
+from kgp.data.split import Split, split_cohort
+from kgp.errors import KgpError, UsageError
+from kgp.run_folder import build_run_network, read_run
+from kgp.training import callbacks, checkpoint, loop
+from kgp.training.presets import load_preset
+
+
+def small(**options):
+    """A demo configuration small enough for a test: width 2, three epochs."""
+    defaults = {"width": 2, "depth": 2, "epochs": 3, "batch_size": 4, "dropout": 0.2}
+    return load_preset("demo", "unet").override(**{**defaults, **options})
+
+
+def prepared(cohort):
+    labelled = choose_labels(cohort, ())
+    return labelled, split_cohort(labelled)
+
+
+def weights_of(folder):
+    return [keras.ops.convert_to_numpy(v) for v in build_run_network(read_run(folder)).weights]
+
+
+def assert_same_weights(one, other):
+    for first, second in zip(weights_of(one), weights_of(other), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing after it runs."""
+
+
+@pytest.mark.parametrize("options", [{}, {"keep": "best", "accumulation": 2, "optimiser": "adam_l2"}])
+def test_killed_and_resumed_equals_uninterrupted(tiny_cohort, tmp_path, monkeypatch, options):
+    labelled, split = prepared(tiny_cohort)
+    config = small(**options)
+    loop.train(config, labelled, split, tmp_path / "whole")
+
+    original = callbacks.EpochEnd.on_epoch_begin
+    def killed_in_third_epoch(self, epoch, logs=None):
+        if epoch == 2:
+            raise Killed
+        return original(self, epoch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.EpochEnd, "on_epoch_begin", killed_in_third_epoch)
+        with pytest.raises(Killed):
+            loop.train(config, labelled, split, tmp_path / "parts")
+    with pytest.raises(KgpError, match="not finished"):
+        read_run(tmp_path / "parts")
+    loop.train(config, labelled, split, tmp_path / "parts", resume=True)
+    assert_same_weights(tmp_path / "whole", tmp_path / "parts")
+    histories = [(tmp_path / name / "history.csv").read_text() for name in ("whole", "parts")]
+    assert histories[0] == histories[1]
+
+
+def test_same_seed_same_weights_and_other_seed_other_weights(tiny_cohort, tmp_path):
+    labelled, split = prepared(tiny_cohort)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        loop.train(small(epochs=1, seed=seed), labelled, split, tmp_path / name)
+    assert_same_weights(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(AssertionError):
+        assert_same_weights(tmp_path / "a", tmp_path / "c")
+
+
+def test_interruption_leaves_a_usable_run_that_can_go_on(tiny_cohort, tmp_path, monkeypatch):
+    labelled, split = prepared(tiny_cohort)
+    loop.train(small(), labelled, split, tmp_path / "whole")
+
+    def ctrl_c(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.EpochEnd, "on_epoch_begin", ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(small(), labelled, split, tmp_path / "run")
+    assert read_run(tmp_path / "run").manifest["epochs_trained"] == 1
+    assert not loop.is_finished(tmp_path / "run")
+    loop.train(small(), labelled, split, tmp_path / "run", resume=True)
+    assert loop.is_finished(tmp_path / "run")
+    assert_same_weights(tmp_path / "whole", tmp_path / "run")
+
+
+def test_run_folder_is_complete(tiny_cohort, tmp_path):
+    labelled, split = prepared(tiny_cohort)
+    run = loop.train(small(epochs=2), labelled, split, tmp_path / "run")
+    assert run.class_names == ("no_tumour", "tumour") and run.no_tumour_class == 0
+    with open(tmp_path / "run" / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate"} <= set(rows[0])
+    assert list((tmp_path / "run" / "tensorboard").rglob("*tfevents*"))
+    assert not list((tmp_path / "run").glob("*.npz"))
+
+
+def test_patience_stops_early(tiny_cohort, tmp_path):
+    labelled, split = prepared(tiny_cohort)
+    run = loop.train(small(epochs=6, learning_rate=0.0, patience=2), labelled, split, tmp_path / "run")
+    assert run.manifest["epochs_trained"] == 3
+
+
+def test_mixed_precision_trains_and_predicts_in_float32_afterwards(tiny_cohort, tmp_path):
+    labelled, split = prepared(tiny_cohort)
+    loop.train(small(epochs=1, mixed_precision=True), labelled, split, tmp_path / "run")
+    assert keras.config.dtype_policy().name == "float32"
+    assert all(variable.dtype == np.float32 for variable in weights_of(tmp_path / "run") if variable.ndim > 1)
+
+
+def test_full_disk_while_saving_keeps_the_last_whole_checkpoint(tiny_cohort, tmp_path, monkeypatch):
+    labelled, split = prepared(tiny_cohort)
+    original, calls = np.savez, []
+
+    def full(stream, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            stream.write(b"half")
+            raise OSError(28, "No space left on device", "checkpoint.npz")
+        original(stream, *args, **kwargs)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        loop.train(small(), labelled, split, tmp_path / "run")
+    monkeypatch.undo()
+    assert [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")] == []
+    with np.load(tmp_path / "run" / checkpoint.NAME) as stored:
+        assert b'"epoch": 1' in stored["progress"].tobytes()
+
+
+def test_size_the_network_cannot_take(tiny_cohort, tmp_path):
+    labelled, split = prepared(dataclasses.replace(tiny_cohort, shape=(18, 18, 2)))
+    config = load_preset("demo", "shuffleunet").override(width=2)
+    with pytest.raises(KgpError, match="24"):
+        loop.train(config, labelled, split, tmp_path / "run")
+
+
+def test_split_of_other_data(tiny_cohort):
+    labelled, split = prepared(tiny_cohort)
+    with pytest.raises(KgpError, match="slice 'elsewhere'"):
+        loop.parts_of(labelled, dataclasses.replace(split, parts={**split.parts, "test": ("elsewhere",)}))
+
+
+def test_accumulation_on_several_devices_is_refused(tiny_cohort, tmp_path):
+    labelled, split = prepared(tiny_cohort)
+    with pytest.raises(UsageError, match="--mirrored cannot be joined with --accumulation"):
+        loop.train(small(mirrored=2, accumulation=2), labelled, split, tmp_path / "run")
+
+
+def test_validation_figures_by_hand():
+    logits = np.log(np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
+    figures = loop.validation_figures(logits, np.array([0, 1, 1]), np.array([1.0, 2.0]))
+    assert figures["val_accuracy"] == pytest.approx(2 / 3)
+    assert figures["val_macro_f1"] == pytest.approx(2 / 3)
+    assert figures["val_loss"] == pytest.approx(-(np.log(0.9) + 2 * np.log(0.4) + 2 * np.log(0.8)) / 5)
