@@ -12,7 +12,7 @@ def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None 
 
     Args:
         image: [H, W, C] of any numeric type.
-        size: side of the result in pixels; 0 returns the slice as it is.
+        size: side of the result in pixels; 0 keeps the slice's own size.
         spacing: millimetres between rows and between columns; None for square pixels.
 
     Returns:
@@ -43,19 +43,27 @@ def fit_mask(mask: np.ndarray, size: int, spacing: tuple[float, float] | None = 
     return fitted if fitted.any() or not mask.any() else share == share.max()
 
 
+def fitted_spacing(height: int, width: int, size: int, spacing: tuple[float, float]) -> tuple[float, float]:
+    """Spacing of a slice of height x width pixels after `fit_image`: the physical square shared out over its pixels."""
+    if size == 0:
+        return spacing
+    side = max(height * spacing[0], width * spacing[1])
+    return side / size, side / size
+
+
 def restore_map(values: np.ndarray, height: int, width: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
     """The inverse of `fit_image` for a heatmap: interpolated to the padded square and cropped.
 
     Args:
-        values: [size, size] or [size, size, K].
+        values: [size, size] or [size, size, K]; values that are not square were never fitted and come back as they are.
         height, width: size of the original slice.
-        spacing: as given to `fit_image`.
+        spacing: as given to `fit_image`; None where size was 0.
 
     Returns:
         float32 [height, width] or [height, width, K].
     """
     values = values.astype(np.float32)
-    if values.shape[:2] == (height, width):
+    if values.shape[0] != values.shape[1]:
         return values
     top, left, square_height, square_width = _square(height, width, spacing)
     return _resized(values, square_height, square_width)[top : top + height, left : left + width]

@@ -24,6 +24,11 @@ def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(f"--kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    repeated = [name for name in contrasts if contrasts.count(name) > 1]
+    if repeated:
+        raise UsageError(f"--contrasts names {repeated[0]!r} twice.")
+    if csv is not None and not Path(csv).is_file():
+        raise KgpError(f"--csv: there is no file {csv}.")
     if path is None or kind == "phantom":
         from kgp.data.sources.phantom import PhantomSource
 

@@ -1,54 +1,103 @@
 """Reading one picture file: PNG, TIFF or NPY."""
 
+import io
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
+import tifffile
 
 from kgp.errors import KgpError
 
 ENDINGS = (".png", ".tif", ".tiff", ".npy")
-_MOST_PIXELS = 1 << 26
+_MOST_VALUES = 1 << 26  # 64 M, to refuse a file that is no picture before it fills the memory
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_GREY_WITH_ALPHA = 4  # colour type, byte 25 of the file
+_TIFF_ERRORS = (tifffile.TiffFileError, zlib.error, struct.error, ValueError, TypeError, IndexError, KeyError)
 
 
 def read_picture(path: Path) -> np.ndarray:
     """A picture as [H, W, C] in its own type; colours in the order red, green, blue.
 
     Raises:
-        KgpError: the file is missing, cut short, of another kind, or absurdly large.
+        KgpError: the file is missing, cut short, damaged, of another kind, or absurdly large.
     """
-    if not path.is_file():
-        raise KgpError(f"{path} is missing.")
-    if path.suffix.lower() not in ENDINGS:
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
         raise KgpError(f"{path} is not one of {', '.join(ENDINGS)}.")
-    picture = _read_array(path) if path.suffix.lower() == ".npy" else _read_image(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing.") from None
+    except OSError as error:
+        raise KgpError(f"{path} cannot be read: {error.strerror}.") from None
+    picture = {".npy": _read_npy, ".png": _read_png}.get(ending, _read_tiff)(path, content)
     if picture.ndim == 2:
         picture = picture[..., None]
     if picture.ndim != 3 or picture.size == 0:
         raise KgpError(f"{path} has shape {picture.shape} where [H, W] or [H, W, C] is expected.")
+    if picture.size > _MOST_VALUES or picture.dtype.kind not in "buif":
+        raise KgpError(f"{path} holds {picture.size} values of type {picture.dtype}, which is no picture.")
     return picture
 
 
-def _read_array(path: Path) -> np.ndarray:
+def _read_npy(path: Path, content: bytes) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise KgpError(f"{path} cannot be read as an array: {error}.") from None
-    if array.size > _MOST_PIXELS or array.dtype.kind not in "buif":
-        raise KgpError(f"{path} holds {array.size} values of type {array.dtype}, which is no picture.")
-    return np.array(array)
 
 
-def _read_image(path: Path) -> np.ndarray:
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    if path.suffix.lower() == ".png" and content[-8:-4].tobytes() != b"IEND":
-        raise KgpError(f"{path} is cut short or is not a PNG file.")
-    try:
-        picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
-    except cv2.error:
-        picture = None
+def _read_png(path: Path, content: bytes) -> np.ndarray:
+    # Looked over here, because the decoder prints messages of its own about a damaged file.
+    picture = _decode(content) if _is_whole_png(content) else None
     if picture is None:
-        raise KgpError(f"{path} cannot be read as a picture; it is damaged or of another kind.")
-    if picture.ndim == 3 and picture.shape[2] == 4:
-        return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if picture.ndim == 3 and picture.shape[2] == 3 else picture
+        raise KgpError(f"{path} is cut short, damaged or not a PNG file.")
+    if content[25] == _PNG_GREY_WITH_ALPHA and picture.ndim == 3:
+        return picture[..., [0, 3]]
+    return picture
+
+
+def _is_whole_png(content: bytes) -> bool:
+    """Whether every chunk is there with the checksum it states, up to the closing one."""
+    if not content.startswith(_PNG_SIGNATURE):
+        return False
+    start = len(_PNG_SIGNATURE)
+    while start + 12 <= len(content):
+        length = int.from_bytes(content[start : start + 4], "big")
+        end = start + 8 + length
+        if zlib.crc32(content[start + 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
+            return False
+        if content[start + 4 : start + 8] == b"IEND":
+            return True
+        start = end + 4
+    return False
+
+
+def _read_tiff(path: Path, content: bytes) -> np.ndarray:
+    try:
+        with tifffile.TiffFile(io.BytesIO(content)) as tiff:
+            page, pages = tiff.pages.first, len(tiff.pages)
+            planes_first = page.axes == "SYX"
+            picture = _decode(content) if page.compression == tifffile.COMPRESSION.LZW else page.asarray()
+    except _TIFF_ERRORS as error:
+        raise KgpError(f"{path} is cut short, damaged or not a TIFF file ({error}).") from None
+    if pages != 1:
+        raise KgpError(f"{path} has {pages} pages where one is expected.")
+    # OpenCV knows LZW, which tifffile does not, but takes extra samples for transparency.
+    if picture is None or picture.shape != page.shape:
+        raise KgpError(f"{path} is damaged, or a TIFF of a kind that cannot be read; save it as PNG or NPY.")
+    return np.moveaxis(picture, 0, -1) if planes_first else picture
+
+
+def _decode(content: bytes) -> np.ndarray | None:
+    """The picture as OpenCV reads it, but with the colours as they stand in the file; None where it cannot."""
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if picture is None or picture.ndim == 2:
+        return picture
+    return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB)

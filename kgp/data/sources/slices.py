@@ -1,13 +1,14 @@
 """Single slices with a table: a folder with index.csv.
 
-Columns: id, image, mask, label, label_name, patient; optional: patient_group (what splits go by, where visits of one
-person carry several patient ids), slice (number in the volume), spacing_row and spacing_column (mm). Other columns are
-ignored. `mask` may be missing or empty. Images are PNG, TIFF or NPY, [H, W] or [H, W, C]; masks are non-zero where there
-is tumour. Label 0 is "no tumour".
+Columns: id, image, label, label_name, patient; optional: mask, patient_group (what splits go by, where visits of one
+person carry several patient ids), volume, slice (number in the volume), spacing_row and spacing_column (mm). Other
+columns are ignored. Images are PNG, TIFF or NPY, [H, W] or [H, W, C]; masks are non-zero where there is tumour, and an
+empty `mask` says that there is none. Label 0 is "no tumour".
 """
 
 import csv
-from collections import Counter
+import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,89 +22,132 @@ _REQUIRED = ("id", "image", "label", "label_name", "patient")
 
 
 class SlicesSource:
-    """Reader of a folder with index.csv; a case is one patient.
+    """Reader of a folder with index.csv; a case is one slice, so that a bad file costs one slice and not a patient.
 
     Args:
         path: the folder.
         contrasts: names of the image channels; default channel_1, channel_2, ...
 
     Raises:
-        KgpError: index.csv is missing, lacks a column, lists nothing, or the names do not fit the channels.
+        KgpError: index.csv is missing, lacks a column or lists nothing, no image can be read, or the names do not fit
+            the channels.
     """
 
     name = "slices"
 
     def __init__(self, path: Path, contrasts: tuple[str, ...] = ()) -> None:
         self.path = Path(path)
-        self._rows = self._read_index()
-        first = self._picture(self._rows[0]["image"])
-        self.contrasts = contrasts or tuple(f"channel_{number + 1}" for number in range(first.shape[2]))
-        if len(self.contrasts) != first.shape[2]:
-            raise KgpError(f"{self.path} has slices of {first.shape[2]} channels, but {len(self.contrasts)} contrasts "
-                           f"are named: {', '.join(self.contrasts)}.")
+        self._index = self.path / "index.csv"
+        self._rows: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for row in _read_table(self._index):
+            self._rows[row["id"]].append(row)
+        channels = self._channels()
+        self.contrasts = contrasts or tuple(f"channel_{number + 1}" for number in range(channels))
+        if len(self.contrasts) != channels:
+            raise KgpError(f"{self.path} has slices of {channels} channel(s), but {len(self.contrasts)} contrasts are "
+                           f"named: {', '.join(self.contrasts)}.")
 
     def cases(self) -> list[str]:
-        """Patients, sorted."""
-        return sorted({row["patient"] for row in self._rows})
+        """Ids of the slices, in the order of index.csv."""
+        return list(self._rows)
 
     def read(self, case: str) -> Iterator[SourceSlice]:
-        """The slices of one patient, in the order of index.csv."""
-        for row in self._rows:
-            if row["patient"] == case:
-                yield self._slice(row)
+        """The slice of that id (several, where the id stands several times).
+
+        Raises:
+            KgpError: a file is missing, cut short or leaves the folder, sizes or channels do not fit, or a field is empty
+                or no number.
+        """
+        for row in self._rows[case]:
+            yield self._slice(row)
 
     def check(self) -> list[Finding]:
-        """Duplicate ids, and files that are missing."""
-        findings = [Finding("error", identifier, f"id {identifier!r} stands {count} times in index.csv.")
-                    for identifier, count in Counter(row["id"] for row in self._rows).items() if count > 1]
-        for row in self._rows:
-            for column in ("image", "mask"):
-                if row.get(column) and not (self.path / row[column]).is_file():
-                    findings.append(Finding("error", row["id"], f"{column} {self.path / row[column]} is missing."))
+        """Ids that stand several times, labels with several names, patients with several groups."""
+        findings = [Finding("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
+                    for identifier, rows in self._rows.items() if len(rows) > 1]
+        rows = [row for several in self._rows.values() for row in several]
+        for what, key, value in (("label", "label", "label_name"), ("name", "label_name", "label"),
+                                 ("patient", "patient", "patient_group")):
+            values = defaultdict(set)
+            for row in rows:
+                values[row[key]].add(row.get(value, ""))
+            findings += [Finding("error", str(self._index), f"{what} {name!r} goes with several values of {value}: "
+                                 f"{', '.join(sorted(found))}.") for name, found in values.items() if len(found) > 1]
         return findings
 
+    def _channels(self) -> int:
+        """Channels of the first image that can be read."""
+        first = None
+        for rows in self._rows.values():
+            try:
+                return self._picture(rows[0], "image").shape[2]
+            except KgpError as error:
+                first = first or error
+        raise KgpError(f"No data found: of the {len(self._rows)} images in {self._index} none can be read ({first}).")
+
     def _slice(self, row: dict[str, str]) -> SourceSlice:
-        image = self._picture(row["image"])
+        for column in ("id", "patient"):
+            if not row[column]:
+                raise KgpError(f"{self._index} line {row['line']} has no {column}.")
+        image = self._picture(row, "image")
         if image.shape[2] != len(self.contrasts):
-            raise KgpError(f"{self.path / row['image']} has {image.shape[2]} channels where the others have "
-                           f"{len(self.contrasts)}.")
-        mask = None
-        if row.get("mask"):
-            mask = self._picture(row["mask"]).max(axis=2) > 0
-            if mask.shape != image.shape[:2]:
-                raise KgpError(f"{self.path / row['mask']} is {mask.shape[0]}x{mask.shape[1]} where its slice is "
-                               f"{image.shape[0]}x{image.shape[1]}.")
+            raise KgpError(f"{self.path / row['image']} has {image.shape[2]} channel(s) where {len(self.contrasts)} are "
+                           "expected.")
         spacing = None
         if row.get("spacing_row") and row.get("spacing_column"):
-            spacing = (float(row["spacing_row"]), float(row["spacing_column"]))
+            spacing = (self._number(row, "spacing_row"), self._number(row, "spacing_column"))
+        label = self._whole_number(row, "label")
         return SourceSlice(
-            id=row["id"], patient=row["patient"], group=row.get("patient_group") or row["patient"],
-            label=int(row["label"]), label_name=row["label_name"], image=image, mask=mask, spacing=spacing,
-            index=int(row.get("slice") or 0),
+            id=row["id"], patient=row["patient"], group=row.get("patient_group") or row["patient"], label=label,
+            label_name=row["label_name"] or str(label), image=image, mask=self._mask(row, image), spacing=spacing,
+            volume=row.get("volume", ""), index=self._whole_number(row, "slice") if row.get("slice") else 0,
         )
 
-    def _picture(self, name: str) -> np.ndarray:
-        path = (self.path / name).resolve()
-        if not path.is_relative_to(self.path.resolve()):
-            raise KgpError(f"{self.path / 'index.csv'} names {name!r}, which lies outside its folder.")
-        return read_picture(path)
+    def _mask(self, row: dict[str, str], image: np.ndarray) -> np.ndarray | None:
+        if not row.get("mask"):
+            return None
+        mask = self._picture(row, "mask")[..., :3].max(axis=2) > 0  # a fourth channel would be transparency
+        if mask.shape != image.shape[:2]:
+            raise KgpError(f"{self.path / row['mask']} is {mask.shape[0]}x{mask.shape[1]} where its slice is "
+                           f"{image.shape[0]}x{image.shape[1]}.")
+        return mask
 
-    def _read_index(self) -> list[dict[str, str]]:
-        index = self.path / "index.csv"
+    def _picture(self, row: dict[str, str], column: str) -> np.ndarray:
+        name = os.path.normpath(row[column])
+        if not row[column] or os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+            raise KgpError(f"{self._index} line {row['line']} has the {column} {row[column]!r} where a file inside the "
+                           "folder is expected.")
+        return read_picture(self.path / name)
+
+    def _whole_number(self, row: dict[str, str], column: str) -> int:
         try:
-            with open(index, newline="", encoding="utf-8-sig") as stream:
-                reader = csv.DictReader(stream)
-                missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
-                rows = list(reader)
-        except FileNotFoundError:
-            raise KgpError(f"{index} is missing.") from None
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise KgpError(f"{index} is not a table: {error}.") from None
-        if missing:
-            raise KgpError(f"{index} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
-        if not rows:
-            raise KgpError(f"{index} lists no slice.")
-        for number, row in enumerate(rows, start=2):
-            if not row["label"] or not row["label"].lstrip("-").isdigit():
-                raise KgpError(f"{index} line {number} has the label {row['label']!r} where a whole number is expected.")
-        return rows
+            return int(row[column])
+        except ValueError:
+            raise KgpError(f"{self._index} line {row['line']} has the {column} {row[column]!r} where a whole number is "
+                           "expected.") from None
+
+    def _number(self, row: dict[str, str], column: str) -> float:
+        try:
+            return float(row[column])
+        except ValueError:
+            raise KgpError(f"{self._index} line {row['line']} has the {column} {row[column]!r} where a number is "
+                           "expected.") from None
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of index.csv, each with its line; a field that is not there is empty."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
+            rows = [{key: (value or "").strip() for key, value in row.items() if key} | {"line": str(reader.line_num)}
+                    for row in reader]
+    except FileNotFoundError:
+        raise KgpError(f"No data found: {path} is missing.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise KgpError(f"{path} is not a table: {error}.") from None
+    if missing:
+        raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
+    if not rows:
+        raise KgpError(f"No data found: {path} lists no slice.")
+    return rows

@@ -1,0 +1,106 @@
+"""Looking over a data set before it is trained on: every finding in one list."""
+
+import hashlib
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from kgp.data.sources.source import Finding, Source, SourceSlice
+from kgp.errors import KgpError
+
+_FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
+_SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is worth a word
+
+
+def check(source: Source) -> list[Finding]:
+    """Everything that is wrong with a data set, or worth knowing; every pixel is read, case by case.
+
+    Errors are what `kgp.data.prepare.prepare` refuses or leaves out, and slices that would leak from one patient to
+    another; the rest are warnings.
+    """
+    survey = _Survey(source)
+    for case in source.cases():
+        survey.add_case(case)
+    return survey.findings + survey.summary()
+
+
+def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Finding]:
+    """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
+    findings = []
+    if piece.image.shape[2] != len(contrasts):
+        findings.append(Finding("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are "
+                                "expected."))
+    elif not np.isfinite(piece.image).all():
+        findings.append(Finding("error", piece.id, "holds values that are not finite (NaN or infinity)."))
+    elif is_blank(piece.image):
+        findings.append(Finding("warning", piece.id, "is black (of one value all over) and will be left out."))
+    else:
+        flat = [name for number, name in enumerate(contrasts) if np.ptp(piece.image[..., number]) == 0]
+        if flat:
+            findings.append(Finding("warning", piece.id, f"contrast {', '.join(flat)} is of one value all over."))
+    if piece.spacing is not None and not all(0 < value < 100 for value in piece.spacing):
+        findings.append(Finding("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
+    if piece.mask is not None and piece.mask.shape != piece.image.shape[:2]:
+        findings.append(Finding("error", piece.id, f"has a mask of shape {piece.mask.shape} on a slice of "
+                                f"{piece.image.shape[:2]}."))
+    elif piece.mask is not None and piece.mask.any() != (piece.label != 0):
+        what = "has label 0 but a mask that is not empty." if piece.label == 0 else "has a tumour label but an empty mask."
+        findings.append(Finding("warning", piece.id, what))
+    return findings
+
+
+def is_blank(image: np.ndarray) -> bool:
+    """Whether every contrast of a slice [H, W, C] is of one value all over: a black slice, or padding."""
+    return bool((image == image[:1, :1]).all())
+
+
+class _Survey:
+    """Goes through the cases and remembers what is to be compared across them."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.findings = list(source.check())
+        self._reported = {finding.where for finding in self.findings if finding.severity == "error"}
+        self._shapes: Counter[str] = Counter()
+        self._spacings: set[float] = set()
+        self._groups: dict[str, set[str]] = defaultdict(set)
+        self._ids: Counter[str] = Counter()
+        self._owners: dict[str, tuple[str, str]] = {}
+
+    def add_case(self, case: str) -> None:
+        """Reads a case; a file that cannot be read is a finding."""
+        try:
+            for piece in self.source.read(case):
+                self._add(piece)
+        except KgpError as error:
+            if case not in self._reported:
+                self.findings.append(Finding("error", case, str(error)))
+
+    def _add(self, piece: SourceSlice) -> None:
+        self.findings += slice_findings(piece, self.source.contrasts)
+        self._shapes["x".join(map(str, piece.image.shape))] += 1
+        self._spacings.update(piece.spacing or ())
+        self._groups[piece.label_name].add(piece.group)
+        self._ids[piece.id] += 1
+        digest = hashlib.sha256(repr(piece.image.shape).encode() + piece.image.tobytes()).hexdigest()
+        twin, group = self._owners.setdefault(digest, (piece.id, piece.group))
+        if group != piece.group and not is_blank(piece.image):
+            self.findings.append(Finding("error", piece.id, f"has the same pixels as slice {twin} of another patient."))
+
+    def summary(self) -> list[Finding]:
+        """What shows only when all cases are seen."""
+        findings = [Finding("error", identifier, f"the id stands {count} times.")
+                    for identifier, count in self._ids.items() if count > 1 and identifier not in self._reported]
+        if not self._shapes:
+            findings.append(Finding("error", "all", "no slice can be read."))
+        if len(self._shapes) > 1:
+            listed = ", ".join(f"{shape} ({count})" for shape, count in self._shapes.most_common())
+            findings.append(Finding("warning", "all", f"slices are of several sizes: {listed}; training needs --size."))
+        if self._spacings and max(self._spacings) > _SPACING_SPREAD * min(self._spacings):
+            findings.append(Finding("warning", "all", f"pixel spacings run from {min(self._spacings):.3g} to "
+                                    f"{max(self._spacings):.3g} mm."))
+        for name, members in sorted(self._groups.items()):
+            if len(members) < _FEWEST_PATIENTS:
+                findings.append(Finding("warning", f"label {name}", f"has {len(members)} patient(s); {_FEWEST_PATIENTS} are "
+                                        "needed for training, validation and test."))
+        return findings

@@ -1,0 +1,177 @@
+"""NIfTI volumes with a table.
+
+volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast with the path of its
+file; optional: group (what splits go by), mask (path of the mask). Paths are relative to the table's folder. A slice has
+the volume's label; where there is a mask, slices without tumour have label 0, "no_tumour". Slices that are nearly empty
+are left out.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.volume import Volume, axial_slices, read_volume
+from kgp.errors import KgpError
+
+NO_TUMOUR = (0, "no_tumour")
+LEAST_BRAIN = 0.12
+_KNOWN = ("case", "patient", "group", "label", "label_name", "mask")
+_REQUIRED = ("case", "patient", "label", "label_name")
+# Words in file names that tell the contrast, as BraTS of all years and common converters write them.
+_WORDS = {
+    "t1": "T1", "t1n": "T1", "t1w": "T1", "t2": "T2", "t2w": "T2", "t1ce": "T1ce", "t1c": "T1ce", "t1gd": "T1ce",
+    "t1post": "T1ce", "flair": "FLAIR", "t2f": "FLAIR",
+}
+
+
+class NiftiSource:
+    """Reader of volumes listed in a table; a case is one volume.
+
+    Args:
+        path: folder; paths in the table are relative to the table.
+        contrasts: columns to use, in order; default all columns that are no other field.
+        csv_path: the table; default volumes.csv in the folder.
+
+    Raises:
+        KgpError: the table is missing, lacks a column, or lists nothing.
+    """
+
+    name = "nifti"
+
+    def __init__(self, path: Path, contrasts: tuple[str, ...] = (), csv_path: Path | None = None) -> None:
+        self.table = csv_path or Path(path) / "volumes.csv"
+        self._rows, columns = _read_table(self.table)
+        self.contrasts = contrasts or tuple(column for column in columns if column not in _KNOWN)
+        missing = [name for name in self.contrasts if name not in columns]
+        if missing or not self.contrasts:
+            raise KgpError(f"{self.table} has no column for the contrast {missing[0] if missing else ''!r}; "
+                           f"its columns are {', '.join(columns)}.")
+
+    def cases(self) -> list[str]:
+        """Cases, sorted."""
+        return sorted({row["case"] for row in self._rows})
+
+    def read(self, case: str) -> Iterator[SourceSlice]:
+        """The slices of one volume, from below upwards."""
+        row = next(row for row in self._rows if row["case"] == case)
+        folder = self.table.parent
+        for contrast in self.contrasts:
+            if not row[contrast]:
+                raise KgpError(f"case {case} has no file for the contrast {contrast} in {self.table}.")
+        volume = read_volume({contrast: folder / row[contrast] for contrast in self.contrasts})
+        mask = read_mask_volume(folder / row["mask"], volume) if row.get("mask") else None
+        yield from cut_slices(volume, mask, case=case, patient=row["patient"], group=row.get("group") or row["patient"],
+                              label=(int(row["label"]), row["label_name"]))
+
+    def check(self) -> list[Finding]:
+        """Cases listed twice, and files that are missing."""
+        findings = [Finding("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
+                    for case, count in Counter(row["case"] for row in self._rows).items() if count > 1]
+        for row in self._rows:
+            for column in (*self.contrasts, "mask"):
+                path = self.table.parent / row[column] if row.get(column) else None
+                if path is None and column != "mask":
+                    findings.append(Finding("error", row["case"], f"the contrast {column} is missing."))
+                elif path is not None and not path.is_file():
+                    findings.append(Finding("error", row["case"], f"{column} {path} is missing."))
+        return findings
+
+
+def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
+    """A mask as bool [X, Y, Z] on the grid of a volume: true where the file is not 0.
+
+    Raises:
+        KgpError: the file cannot be read or lies on another grid.
+    """
+    mask = read_volume({"mask": path})
+    if mask.data.shape[:3] != volume.data.shape[:3] or not np.allclose(mask.affine, volume.affine, atol=1e-3):
+        raise KgpError(f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
+                       f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine).")
+    return mask.data[..., 0] > 0
+
+
+def cut_slices(volume: Volume, mask: np.ndarray | None, *, case: str, patient: str, group: str,
+               label: tuple[int, str]) -> Iterator[SourceSlice]:
+    """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
+
+    Args:
+        mask: bool [X, Y, Z], or None.
+        label: number and name of the volume's label; slices with an empty mask have NO_TUMOUR instead.
+    """
+    stack, spacing = axial_slices(volume)
+    masks = None
+    if mask is not None:
+        masks = axial_slices(Volume(mask[..., None], volume.affine, ("mask",)))[0][..., 0]
+    floor = stack.min(axis=(0, 1, 2))
+    for index, image in enumerate(stack):
+        tumour = masks is not None and bool(masks[index].any())
+        if not tumour and (image > floor).all(axis=-1).mean() < LEAST_BRAIN:
+            continue
+        number, name = label if masks is None or tumour else NO_TUMOUR
+        yield SourceSlice(
+            id=f"{case}_{index:03d}", patient=patient, group=group, label=number, label_name=name, image=image,
+            mask=None if masks is None else masks[index], spacing=spacing, volume=case, index=index,
+        )
+
+
+def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
+    """The NIfTI file of each contrast in a folder, told by the words in the file names.
+
+    Raises:
+        KgpError: a contrast has no file, or several.
+    """
+    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")))
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        contrast = contrast_of(path.name)
+        if contrast:
+            found.setdefault(contrast.lower(), []).append(path)
+        else:
+            # A contrast that is called by a name of its own, as the run has it.
+            for name in contrasts:
+                if name.lower() in _words(path.name):
+                    found.setdefault(name.lower(), []).append(path)
+    result = {}
+    for contrast in contrasts:
+        paths = found.get(contrast.lower(), [])
+        if len(paths) != 1:
+            what = "no file" if not paths else f"{len(paths)} files ({', '.join(path.name for path in paths)})"
+            raise KgpError(f"{folder} has {what} for the contrast {contrast}; it holds "
+                           f"{', '.join(path.name for path in files) or 'no NIfTI file'}.")
+        result[contrast] = paths[0]
+    return result
+
+
+def contrast_of(name: str) -> str | None:
+    """The contrast that a file name tells by its last known word, or None."""
+    known = [_WORDS[word] for word in _words(name) if word in _WORDS]
+    return known[-1] if known else None
+
+
+def _words(name: str) -> list[str]:
+    return re.split(r"[^a-z0-9]+", name.lower().removesuffix(".gz").removesuffix(".nii"))
+
+
+def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns, rows = list(reader.fieldnames or ()), list(reader)
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise KgpError(f"{path} is not a table: {error}.") from None
+    missing = [column for column in _REQUIRED if column not in columns]
+    if missing:
+        raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
+    if not rows:
+        raise KgpError(f"{path} lists no volume.")
+    bad = next((row for row in rows if not row["label"].isdigit()), None)
+    if bad:
+        raise KgpError(f"{path} has the label {bad['label']!r} for case {bad['case']} where a whole number is expected.")
+    return rows, columns

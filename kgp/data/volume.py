@@ -1,0 +1,177 @@
+"""Volumes: reading co-registered contrasts from NIfTI, cutting axial slices for display, and writing maps back.
+
+Geometry is never guessed: the affine of the source says which axis is which, and maps go back onto the source's grid with
+the source's affine and codes.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import io_orientation
+from scipy import ndimage
+
+from kgp.errors import KgpError
+from kgp.files import atomic_path
+
+_MOST_VOXELS = 1 << 30
+_SAME_MM = 1e-3
+# A voxel axis whose direction is less clear than this cannot be called left-right, front-back or up-down.
+_CLEAR = 0.75
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """Contrasts on one grid.
+
+    Attributes:
+        data: float32 [X, Y, Z, C] in the source's voxel order.
+        affine: [4, 4] from voxel indices to millimetres, right-anterior-superior.
+        contrasts: names of the C contrasts.
+        header: NIfTI header of the contrast that gives the grid, or None where the source is not NIfTI.
+    """
+
+    data: np.ndarray
+    affine: np.ndarray
+    contrasts: tuple[str, ...]
+    header: nibabel.Nifti1Header | None = None
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres between voxel centres along the three voxel axes."""
+        row, column, slab = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return (float(row), float(column), float(slab))
+
+
+def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volume:
+    """Reads one NIfTI file for each contrast.
+
+    Args:
+        paths: file of each contrast, in the order of the channels.
+        resample_to: a contrast onto whose grid the others are resampled by their affines (linear interpolation). Without
+            it all must share one grid.
+
+    Raises:
+        KgpError: a file is missing, damaged, not three-dimensional or holds a NaN; the grids differ; or there is no such
+            contrast.
+    """
+    if resample_to is not None and resample_to not in paths:
+        raise KgpError(f"--resample-to must be one of {', '.join(paths)}, not {resample_to!r}.")
+    images = {contrast: _open(Path(path)) for contrast, path in paths.items()}
+    reference = resample_to or next(iter(images))
+    target = images[reference]
+    channels = []
+    for contrast, image in images.items():
+        if _same_grid(image, target):
+            channels.append(_data(image))
+        elif resample_to is None:
+            raise KgpError(f"{paths[contrast]} ({_grid(image)}) is not on the grid of {paths[reference]} ({_grid(target)}); "
+                           "resample the contrasts to one of them with --resample-to CONTRAST.")
+        else:
+            channels.append(_resample(image, target))
+    return Volume(np.stack(channels, axis=-1), np.asarray(target.affine, np.float64), tuple(images), target.header)
+
+
+def axial_slices(volume: Volume) -> tuple[np.ndarray, tuple[float, float]]:
+    """Axial slices as a radiologist looks at them, from below upwards.
+
+    Returns:
+        Stack [D, H, W, C] (rows from front to back, columns from the patient's right to left), and the spacing
+        (between rows, between columns) in millimetres.
+
+    Raises:
+        KgpError: the volume lies too obliquely for its axes to be told apart.
+    """
+    permutation, flips = _to_display(volume.affine)
+    stack = np.transpose(volume.data, (*permutation, 3))
+    stack = np.ascontiguousarray(np.flip(stack, axis=flips))
+    return stack, (volume.spacing[permutation[1]], volume.spacing[permutation[2]])
+
+
+def to_volume(stack: np.ndarray, volume: Volume) -> np.ndarray:
+    """A stack [D, H, W, ...] in the order of `axial_slices` on the voxel grid [X, Y, Z, ...] of `volume`, exactly."""
+    permutation, flips = _to_display(volume.affine)
+    rest = tuple(range(3, stack.ndim))
+    back = tuple(int(axis) for axis in np.argsort(permutation))
+    return np.ascontiguousarray(np.transpose(np.flip(stack, axis=flips), (*back, *rest)))
+
+
+def write_nifti(values: np.ndarray, volume: Volume, path: Path) -> None:
+    """Writes an array on the grid of `volume` as NIfTI with its affine, qform and sform codes and units, atomically.
+
+    Args:
+        values: [X, Y, Z] of bool, uint8 or float32.
+        path: ending .nii or .nii.gz.
+    """
+    values = values.astype(np.uint8) if values.dtype == bool else values
+    image = nibabel.Nifti1Image(values, volume.affine)
+    if volume.header is not None:
+        sform, qform = int(volume.header["sform_code"]), int(volume.header["qform_code"])
+        image.header.set_xyzt_units(*volume.header.get_xyzt_units())
+        image.set_sform(volume.affine, sform if sform or qform else 1)
+        image.set_qform(volume.affine, qform)
+    with atomic_path(path) as temporary:
+        image.to_filename(temporary)
+
+
+def _open(path: Path) -> nibabel.Nifti1Image:
+    try:
+        image = nibabel.load(path)
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing.") from None
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        raise KgpError(f"{path} cannot be read as NIfTI: {error}.") from None
+    if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti2Image):
+        raise KgpError(f"{path} is not a NIfTI file.")
+    if len(image.shape) != 3:
+        raise KgpError(f"{path} has {len(image.shape)} dimensions where a volume of three is expected.")
+    if np.prod(image.shape, dtype=np.int64) > _MOST_VOXELS:
+        raise KgpError(f"{path} claims {'x'.join(map(str, image.shape))} voxels, more than are read.")
+    return image
+
+
+def _data(image: nibabel.Nifti1Image) -> np.ndarray:
+    path = image.get_filename()
+    try:
+        data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+    except (OSError, EOFError, ValueError) as error:
+        raise KgpError(f"{path} is cut short or damaged: {error}.") from None
+    if not np.isfinite(data).all():
+        raise KgpError(f"{path} holds values that are not finite (NaN or infinity).")
+    return data
+
+
+def _same_grid(one: nibabel.Nifti1Image, other: nibabel.Nifti1Image) -> bool:
+    return one.shape == other.shape and np.allclose(one.affine, other.affine, atol=_SAME_MM)
+
+
+def _grid(image: nibabel.Nifti1Image) -> str:
+    zooms = "x".join(f"{zoom:.3g}" for zoom in image.header.get_zooms()[:3])
+    return f"{'x'.join(map(str, image.shape))} voxels of {zooms} mm"
+
+
+def _resample(image: nibabel.Nifti1Image, target: nibabel.Nifti1Image) -> np.ndarray:
+    """Values of `image` at the voxel centres of `target`; its lowest value outside its field of view."""
+    matrix = np.linalg.inv(image.affine) @ target.affine
+    data = _data(image)
+    return ndimage.affine_transform(data, matrix[:3, :3], matrix[:3, 3], output_shape=target.shape, order=1,
+                                    mode="constant", cval=float(data.min()))
+
+
+def _to_display(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    """Permutation of voxel axes to (slice, row, column), and which of the three are then to be flipped."""
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    orientation = io_orientation(affine)
+    clear = np.abs(directions).max(axis=0)
+    if np.isnan(orientation).any() or (clear < _CLEAR).any():
+        raise KgpError("The volume lies too obliquely to cut axial slices: a voxel axis is "
+                       f"{np.degrees(np.arccos(clear.min())):.0f} degrees off every anatomical axis.")
+    axis_of = {int(anatomical): voxel for voxel, (anatomical, _) in enumerate(orientation)}
+    permutation = (axis_of[2], axis_of[1], axis_of[0])
+    # Slices run upwards (+S); rows run from front to back (-A), columns from right to left (-R).
+    wanted = (1.0, -1.0, -1.0)
+    flips = tuple(place for place, (axis, sign) in enumerate(zip(permutation, wanted, strict=True))
+                  if orientation[axis][1] != sign)
+    return permutation, flips
