@@ -1,78 +1,121 @@
-"""kgp prepare: check a data set, write it as slices that stream from disk, or look at augmented slices."""
+"""kgp prepare: check a data set, and make it ready for training.
+
+Training prepares its data by itself; this command does it beforehand, shows what is wrong with the data, or what
+augmentation makes of them.
+"""
 
 import argparse
+import logging
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgp.command import run
-from kgp.data.sources import KINDS
-from kgp.errors import KgpError, UsageError
+from kgp.errors import UsageError
 from kgp.training import presets
+
+if TYPE_CHECKING:
+    from kgp.data.cohort import Cohort
+
+_log = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
-    parser = argparse.ArgumentParser(prog="kgp prepare", usage="kgp prepare [DATA] [--out DIR | --check | --preview PNG] "
-                                     "[option ...]", description=__doc__)
-    parser.add_argument("data", type=Path, nargs="?", metavar="DATA", help="source folder (default: the built-in phantom)")
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--out", type=Path, metavar="DIR", help="write the prepared slices here")
-    action.add_argument("--check", action="store_true", help="list everything that is wrong with the data; writes nothing")
-    action.add_argument("--preview", type=Path, metavar="PNG", help="draw a sheet of augmented slices")
-    parser.add_argument("--kind", choices=KINDS, help="kind of source, where it cannot be seen from the folder")
-    parser.add_argument("--csv", type=Path, help="table of grades (brats) or of volumes (nifti)")
-    parser.add_argument("--contrasts", nargs="+", default=(), metavar="NAME",
-                        help="names of the channels (slices), or the contrasts to use, in order")
-    parser.add_argument("--size", type=int, default=0, help="side of the slices in pixels; 0 keeps them (default: 0)")
+    """The parser of `kgp prepare`."""
+    parser = argparse.ArgumentParser(prog="kgp prepare", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", type=Path, metavar="DATA",
+                        help="folder with index.csv and slices, BraTS cases, figshare .mat files, or NIfTI volumes with a "
+                        "CSV (default: the built-in phantom)")
+    parser.add_argument("--phantom", action="store_true", help="take the built-in phantom; goes without DATA")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the prepared slices to this folder")
+    parser.add_argument("--check", action="store_true", help="list everything that is wrong with the data; the exit status "
+                        "is 1 if a finding is an error")
+    parser.add_argument("--preview", type=Path, metavar="PNG", help="draw a sheet of augmented slices")
+    parser.add_argument("--size", type=int, default=0,
+                        help="side of the square slices in pixels; 0 keeps the data's own size (default: %(default)s)")
+    parser.add_argument("--kind", help="kind of source, where it cannot be seen from the folder")
+    parser.add_argument("--contrasts", nargs="+", default=[], metavar="NAME",
+                        help="names of the image channels, in order, or the contrasts to use")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="table of cases or grades, where the source needs one")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing folder DIR")
     parser.add_argument("--preset", choices=presets.NAMES, default="best",
                         help="whose augmentation --preview shows (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("prepared"),
-                        help="where --preview keeps prepared slices (default: %(default)s)")
-    parser.add_argument("--overwrite", action="store_true", help="replace what --out names")
+                        help="where --preview without --out keeps the slices, as kgp train does (default: %(default)s)")
     return parser
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Runs the command; 1 when a check finds an error."""
+    """Runs the command; 1 where the check found an error or a case had to be left out."""
+    if arguments.phantom and arguments.data:
+        raise UsageError(f"--phantom goes without DATA, but {arguments.data} is given.")
+    if not (arguments.out or arguments.check or arguments.preview):
+        raise UsageError("give --out DIR to prepare the data, --check to look them over, or --preview PNG.")
     if arguments.size < 0:
         raise UsageError(f"--size must be at least 0, not {arguments.size}.")
-    contrasts = tuple(arguments.contrasts)
+    if arguments.data is None and not arguments.phantom:
+        _log.info("No DATA given: taking the built-in phantom (drawn heads, not patients).")
+    status = 0
+    if arguments.check:
+        status = _check(arguments)
+    cohort = None
+    if arguments.out:
+        cohort, left_out = _prepare(arguments)
+        status = max(status, int(left_out))
     if arguments.preview:
-        return _preview(arguments, contrasts)
-    from kgp.data import prepare
+        _preview(cohort, arguments)
+    return status
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from kgp.data.check import check
     from kgp.data.sources import open_source
 
-    source = open_source(arguments.data, arguments.kind, contrasts=contrasts, csv=arguments.csv)
-    if arguments.check:
-        return _report(prepare.check(source))
-    if arguments.out.exists() and arguments.overwrite and not (arguments.out / "cohort.json").is_file():
-        raise UsageError(f"--overwrite: {arguments.out} is not a prepared folder, so it is not removed.")
-    cohort = prepare.prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite)
-    shape = "x".join(map(str, cohort.shape))
-    print(f"{arguments.out}: {len(cohort.rows)} slices of {shape} from {len({row.group for row in cohort.rows})} patients; "
-          f"contrasts {', '.join(cohort.contrasts)}.")
-    return 0
-
-
-def _report(findings: list) -> int:
-    for finding in findings:
+    findings = check(open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv))
+    for finding in sorted(findings, key=lambda finding: finding.severity):
         print(f"{finding.severity}: {finding.where}: {finding.what}")
-    errors = sum(finding.severity == "error" for finding in findings)
-    print(f"{errors} error(s), {len(findings) - errors} warning(s).")
-    return int(errors > 0)
+    count = Counter(finding.severity for finding in findings)
+    print(f"{count['error']} error(s), {count['warning']} warning(s) in {arguments.data or 'the phantom'}.")
+    return int(count["error"] > 0)
 
 
-def _preview(arguments: argparse.Namespace, contrasts: tuple[str, ...]) -> int:
+def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
+    """The prepared cohort, and whether a case had to be left out."""
+    from kgp.data.prepare import prepare
+    from kgp.data.sources import open_source
+    from kgp.files import read_json
+
+    source = open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
+    cohort = prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite)
+    print(description(cohort))
+    unreadable = read_json(arguments.out / "cohort.json")["unreadable"]
+    if unreadable:
+        print(f"{len(unreadable)} case(s) could not be read and are left out; the first: {unreadable[0]}")
+    return cohort, bool(unreadable)
+
+
+def description(cohort: "Cohort") -> str:
+    """Slices and patients of each label of a prepared cohort, as text."""
+    patients = len({row.group for row in cohort.rows})
+    masks = sum(bool(row.mask) for row in cohort.rows)
+    lines = [f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
+             f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."]
+    for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):
+        rows = [row for row in cohort.rows if row.label == label]
+        lines.append(f"  label {label} {name}: {len(rows)} slices of {len({row.group for row in rows})} patients")
+    return "\n".join(lines)
+
+
+def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:
     from kgp.data.prepare import cached_cohort
     from kgp.data.preview import write_preview
 
-    if arguments.preview.suffix.lower() != ".png":
-        raise KgpError(f"--preview writes a .png file, not {arguments.preview}.")
-    config = presets.load_preset(arguments.preset, "unet")
-    cohort = cached_cohort(arguments.data, size=arguments.size or config.data.size if arguments.data else 0,
-                           cache=arguments.cache, contrasts=contrasts, kind=arguments.kind, csv=arguments.csv)
-    write_preview(cohort, arguments.preview, config)
-    print(f"{arguments.preview}: augmented slices of preset {arguments.preset}.")
-    return 0
+    if cohort is None:
+        cohort = cached_cohort(arguments.data, size=arguments.size, cache=arguments.cache,
+                               contrasts=tuple(arguments.contrasts), kind=arguments.kind, csv=arguments.csv)
+    write_preview(cohort, arguments.preview, presets.load_preset(arguments.preset, "unet"))
+    print(f"Preview: {arguments.preview}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -132,32 +132,12 @@ def _cohort(config: RunConfig, source: dict) -> "Cohort":
 
 def _judge(trained: "Run") -> None:
     from kgp.evaluation.run_report import calibrate_run, evaluate_run
+    from kgp.report.findings import headline
 
     calibrate_run(trained.folder)
     metrics = evaluate_run(trained.folder)
     print(headline(metrics))
     print(f"Run folder: {trained.folder} (report: {trained.folder / 'report.html'})")
-
-
-def headline(metrics: dict) -> str:
-    """The figures of metrics.json that the screen shows at the end."""
-    found = metrics["classification"]
-    lines = [f"Test part: {found['slices']} slices of {found['patients']} patients; accuracy {found['accuracy']:.3f}, "
-             f"macro-F1 {found['macro_f1']:.3f}."]
-    if metrics["segmentation"] is not None:
-        for name, reading in metrics["segmentation"].items():
-            dice = reading["as_delivered"]["all"]["dice"]
-            if dice["median"] is not None:
-                lines.append(f"Median Dice, reading {name}: {dice['median']:.3f} "
-                             f"(95 % interval over patients {_bound(dice['low'])} to {_bound(dice['high'])}).")
-    if metrics.get("intensity_baseline"):
-        lines.append(f"For comparison, {metrics['intensity_baseline']['what']}: median Dice "
-                     f"{metrics['intensity_baseline']['median_dice']:.3f}.")
-    return "\n".join(lines)
-
-
-def _bound(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3f}"
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:

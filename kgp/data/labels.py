@@ -5,7 +5,7 @@ import dataclasses
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.errors import KgpError, UsageError
 
-PARTS = 3  # a class has to stand in training, validation and test
+_FEWEST_PATIENTS = 3  # a class has to stand in training, validation and test
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,35 +41,67 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
 
     Raises:
         UsageError: the option is malformed, names an unknown label or one label twice.
-        KgpError: fewer than two classes are left, or a class named has fewer than three patients.
+        KgpError: fewer than two classes are left, there are fewer than three patients in all or in a class named, or names
+            and numbers of labels do not go one to one.
     """
-    names = {row.label: row.label_name for row in cohort.rows}
+    names = _label_names(cohort)
+    persons = len({row.group for row in cohort.rows})
+    if split and persons < _FEWEST_PATIENTS:
+        raise KgpError(f"{cohort.folder} has {persons} patient(s); at least {_FEWEST_PATIENTS} are needed for training, "
+                       "validation and test.")
     classes = _parse(labels, names) if labels else {names[label]: (label,) for label in sorted(names)}
     patients = {name: len({row.group for row in cohort.rows if row.label in members})
                 for name, members in classes.items()}
-    few = [name for name in classes if split and patients[name] < PARTS]
+    few = [name for name in classes if split and patients[name] < _FEWEST_PATIENTS]
     if labels and few:
-        raise KgpError(f"class {few[0]!r} has {patients[few[0]]} patient(s) in {cohort.folder}; "
-                       f"{PARTS} are needed for training, validation and test.")
-    dropped = [f"Label {name!r} is left out: its {patients[name]} patient(s) cannot stand in training, validation and "
-               "test (choose or merge labels with --labels)." for name in few]
-    used = {label for members in classes.values() for label in members}
-    dropped += [f"Label {name!r} is left out, as --labels does not name it." for label, name in sorted(names.items())
-                if label not in used]
+        raise KgpError(f"Class {few[0]!r} has {patients[few[0]]} patient(s) in {cohort.folder}; at least "
+                       f"{_FEWEST_PATIENTS} are needed for training, validation and test.")
+    dropped = _dropped(classes, names, few, patients)
     classes = {name: members for name, members in classes.items() if name not in few}
     if len(classes) < 2:
-        raise KgpError(f"{cohort.folder} gives {len(classes)} class(es) with enough patients; two are needed.")
+        raise KgpError(f"{cohort.folder} gives {len(classes)} class(es) with enough patients; at least two are needed "
+                       f"(its labels: {_listed(names)}).")
     index = {label: number for number, members in enumerate(classes.values()) for label in members}
     rows = tuple(row for row in cohort.rows if row.label in index)
     free = [number for number, members in enumerate(classes.values()) if set(members) == {0}]
     return LabelledCohort(cohort, rows, tuple(index[row.label] for row in rows), tuple(classes),
-                          free[0] if free else None, tuple(dropped))
+                          free[0] if free else None, dropped)
+
+
+def _label_names(cohort: Cohort) -> dict[int, str]:
+    """Name of each label.
+
+    Raises:
+        KgpError: a label has two names, or two labels have one.
+    """
+    names: dict[int, str] = {}
+    for row in cohort.rows:
+        if names.setdefault(row.label, row.label_name) != row.label_name:
+            raise KgpError(f"{cohort.folder} calls label {row.label} both {names[row.label]!r} and {row.label_name!r}.")
+    if len(set(names.values())) < len(names):
+        raise KgpError(f"{cohort.folder} has two labels of one name ({_listed(names)}).")
+    return names
+
+
+def _dropped(classes: dict[str, tuple[int, ...]], names: dict[int, str], few: list[str],
+             patients: dict[str, int]) -> tuple[str, ...]:
+    used = {label for members in classes.values() for label in members}
+    sentences = [f"Label {name!r} is left out: its {patients[name]} patient(s) cannot stand in training, validation and "
+                 "test (choose or merge labels with --labels)." for name in few]
+    sentences += [f"Label {names[label]!r} is left out, as --labels does not name it." for label in sorted(names)
+                  if label not in used]
+    return tuple(sentences)
+
+
+def _listed(names: dict[int, str]) -> str:
+    return ", ".join(f"{label} ({name})" for label, name in sorted(names.items()))
 
 
 def _parse(labels: tuple[str, ...], names: dict[int, str]) -> dict[str, tuple[int, ...]]:
-    known = {str(label): label for label in names} | {name: label for label, name in names.items()}
+    """Labels of each class of the option."""
+    known = {name: label for label, name in names.items()} | {str(label): label for label in names}
     classes: dict[str, list[int]] = {}
-    rest = None
+    rest = []
     for word in labels:
         name, equals, members = word.partition("=")
         if not name or not equals or not members or name in classes:
@@ -77,18 +109,18 @@ def _parse(labels: tuple[str, ...], names: dict[int, str]) -> dict[str, tuple[in
         classes[name] = []
         for member in members.split(","):
             if member == "*":
-                rest = name
+                rest.append(name)
             elif member not in known:
-                raise UsageError(f"--labels names the unknown label {member!r}; the data have "
-                                 f"{', '.join(f'{label} ({text})' for label, text in sorted(names.items()))}.")
+                raise UsageError(f"--labels names the unknown label {member!r}; the data have {_listed(names)}.")
             else:
                 classes[name].append(known[member])
     named = [label for members in classes.values() for label in members]
-    if len(named) != len(set(named)):
-        raise UsageError("--labels names a label twice.")
-    if rest is not None:
-        classes[rest] += [label for label in sorted(names) if label not in named]
+    twice = [names[label] for label in named if named.count(label) > 1] or ["*"] * (len(rest) > 1)
+    if twice:
+        raise UsageError(f"--labels names the label {twice[0]!r} twice.")
+    if rest:
+        classes[rest[0]] += [label for label in sorted(names) if label not in named]
     empty = [name for name, members in classes.items() if not members]
     if empty:
-        raise UsageError(f"--labels leaves no label for class {empty[0]!r}.")
+        raise UsageError(f"--labels leaves no label for class {empty[0]!r}; the data have {_listed(names)}.")
     return {name: tuple(members) for name, members in classes.items()}

@@ -3,8 +3,9 @@
 import csv
 import dataclasses
 import io
+import itertools
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kgp.errors import KgpError, UsageError
 from kgp.files import write_text
 
 PARTS = ("train", "validation", "test")
+WAYS = ("patient", "slice-leaky")
 _FRACTION = 0.2  # of the patients, for validation and for test
 _log = logging.getLogger(__name__)
 
@@ -26,11 +28,26 @@ class Split:
         parts: slice ids of "train", "validation" and "test".
         groups: the group (person) of each slice id.
         by: "patient", or "slice-leaky" where slices of one patient stand in several parts.
+
+    Raises:
+        KgpError: a slice stands in two parts, or, by patient, a group does.
     """
 
     parts: dict[str, tuple[str, ...]]
     groups: dict[str, str]
     by: str = "patient"
+
+    def __post_init__(self) -> None:
+        part_of: dict[str, str] = {}
+        seen: set[str] = set()
+        for part, ids in self.parts.items():
+            for identifier in ids:
+                if identifier in seen:
+                    raise KgpError(f"slice {identifier} stands in the split twice.")
+                seen.add(identifier)
+                group = self.groups[identifier]
+                if self.by == "patient" and part_of.setdefault(group, part) != part:
+                    raise KgpError(f"patient {group} stands in the {part_of[group]} part and in the {part} part.")
 
 
 def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 0, fold: int = 0,
@@ -43,7 +60,9 @@ def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 
         UsageError: folds and fold do not go together.
         KgpError: there are too few patients, or a part would lack a class.
     """
-    if folds and (folds < 3 or not 0 <= fold < folds):
+    if by not in WAYS:
+        raise UsageError(f"--split must be one of {', '.join(WAYS)}, not {by!r}.")
+    if (folds and folds < 3) or not 0 <= fold < max(folds, 1):
         raise UsageError(f"--folds must be 0 or at least 3, and --fold below it, not {folds} and {fold}.")
     units: dict[str, set[int]] = defaultdict(set)
     unit_of = {}
@@ -56,7 +75,9 @@ def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 
     if len(units) < len(PARTS):
         raise KgpError(f"{labelled.cohort.folder} has {len(units)} patient(s); at least {len(PARTS)} are needed for "
                        "training, validation and test.")
-    part_of = _assign(units, folds or round(1 / _FRACTION), fold, seed)
+    if folds > len(units):
+        raise KgpError(f"{labelled.cohort.folder} has {len(units)} patients, which do not fill {folds} folds.")
+    part_of = _assign(units, folds, fold, seed)
     parts = {part: tuple(row.id for row in labelled.rows if part_of[unit_of[row.id]] == part) for part in PARTS}
     split = Split(parts, {row.id: row.group for row in labelled.rows}, by)
     _check_classes(split, labelled)
@@ -64,19 +85,42 @@ def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 
 
 
 def _assign(units: dict[str, set[int]], folds: int, fold: int, seed: int) -> dict[str, str]:
+    """The part of each unit; without folds the units are dealt to fifths, three of which are the training part."""
+    number_of = _deal(units, folds or round(1 / _FRACTION), seed)
+    if not folds:
+        number_of = {unit: min(number, 2) for unit, number in number_of.items()}
+    _even_out(number_of, units, folds or len(PARTS))
+    roles = {fold: "test", (fold + 1) % (folds or len(PARTS)): "validation"}
+    return {unit: roles.get(number, "train") for unit, number in number_of.items()}
+
+
+def _deal(units: dict[str, set[int]], folds: int, seed: int) -> dict[str, int]:
     """Deals the shuffled units of each stratum to the folds in turn; the deal goes on from stratum to stratum."""
     strata: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for unit in sorted(units):
         strata[tuple(sorted(units[unit]))].append(unit)
     generator = np.random.default_rng(seed)
-    fold_of = {}
-    dealt = 0
+    number_of = {}
     for stratum in sorted(strata):
         for position in generator.permutation(len(strata[stratum])):
-            fold_of[strata[stratum][position]] = dealt % folds
-            dealt += 1
-    roles = {fold: "test", (fold + 1) % folds: "validation"}
-    return {unit: roles.get(number, "train") for unit, number in fold_of.items()}
+            number_of[strata[stratum][position]] = len(number_of) % folds
+    return number_of
+
+
+def _even_out(number_of: dict[str, int], units: dict[str, set[int]], folds: int) -> None:
+    """Moves units, in place, so that rare classes stand in every fold, where another fold can spare a unit."""
+    classes = sorted(set().union(*units.values()))
+    counts = Counter((number, target) for unit, number in number_of.items() for target in units[unit])
+    for number, target in itertools.product(range(folds), classes):
+        if counts[number, target]:
+            continue
+        spare = [unit for unit in sorted(units) if target in units[unit]
+                 and all(counts[number_of[unit], other] > 1 for other in units[unit])]
+        if spare:
+            moved = max(spare, key=lambda unit: counts[number_of[unit], target])  # noqa: B023 - used at once
+            counts.subtract((number_of[moved], other) for other in units[moved])
+            counts.update((number, other) for other in units[moved])
+            number_of[moved] = number
 
 
 def _check_classes(split: Split, labelled: LabelledCohort) -> None:
@@ -106,18 +150,18 @@ def read_split(path: Path) -> Split:
         KgpError: the file is missing, not a split, or has one person in two parts.
     """
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    groups, by, part_of = {}, "patient", {}
+    groups, by = {}, "patient"
     try:
         with open(path, newline="", encoding="utf-8") as stream:
             for record in csv.DictReader(stream):
                 parts[record["part"]].append(record["id"])
                 groups[record["id"]] = record["group"]
                 by = record["by"]
-                earlier = part_of.setdefault(record["group"], record["part"])
-                if earlier != record["part"] and by == "patient":
-                    raise KgpError(f"{path} has patient {record['group']} in {earlier} and in {record['part']}.")
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None
-    except KeyError as error:
+    except (KeyError, UnicodeDecodeError, csv.Error) as error:
         raise KgpError(f"{path} is not a split of this format: {error}.") from None
-    return Split({part: tuple(ids) for part, ids in parts.items()}, groups, by)
+    try:
+        return Split({part: tuple(ids) for part, ids in parts.items()}, groups, by)
+    except KgpError as error:
+        raise KgpError(f"{path}: {error}") from None

@@ -45,7 +45,7 @@ class Picture:
 def draw_case(picture: Picture) -> np.ndarray:
     """Three panels side by side with a line of text above, RGB uint8 [H', W', 3]."""
     grey = grey_panel(picture.image[..., picture.channel])
-    panels = [grey, _map_panel(grey, picture), _mask_panel(grey, picture)]
+    panels = [grey, map_panel(grey, picture), mask_panel(grey, picture)]
     gap = np.full((grey.shape[0], _GAP, 3), 255, np.uint8)
     row = np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
     band = np.full((_BAND, row.shape[1], 3), 255, np.uint8)
@@ -91,7 +91,8 @@ def encode_png(rgb: np.ndarray) -> bytes:
     return cv2.imencode(".png", ordered)[1].tobytes()
 
 
-def _map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
+def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
+    """The map over the slice, blue against and red for the class, with evidence points as circles."""
     limit = float(np.abs(picture.map).max())
     values = cv2.resize(picture.map.astype(np.float32), grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     panel = (0.35 * grey + 0.65 * diverging_colours(values, limit)).astype(np.uint8)
@@ -105,7 +106,8 @@ def _map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
     return _colour_bar(panel, limit)
 
 
-def _mask_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
+def mask_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
+    """The mask filled, and the true outline where it is known."""
     panel = grey.copy()
     mask = _enlarged(picture.mask.astype(np.uint8), cv2.INTER_NEAREST) > 0
     panel[mask] = (0.55 * panel[mask] + 0.45 * np.array(_MASK)).astype(np.uint8)
@@ -116,6 +118,13 @@ def _mask_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
     legend = "mask" if picture.truth is None else "mask (orange), truth (green)"
     _text(panel, legend, (6, panel.shape[0] - 8), (255, 255, 255))
     return panel
+
+
+def caption_bar(panel: np.ndarray, caption: str) -> np.ndarray:
+    """The panel with a line of text above it and a white margin at its right."""
+    band = np.full((_BAND, panel.shape[1], 3), 255, np.uint8)
+    _text(band, caption, (4, 18))
+    return np.pad(np.concatenate([band, panel]), ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255)
 
 
 def _colour_bar(panel: np.ndarray, limit: float) -> np.ndarray:

@@ -10,7 +10,7 @@ KINDS = ("phantom", "slices", "brats", "figshare", "nifti")
 
 def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[str, ...] = (),
                 csv: Path | None = None) -> Source:
-    """The reader that fits a folder; nothing but names is read yet.
+    """The reader that fits a folder; no more is read than it needs to know its cases and contrasts.
 
     Args:
         path: the data; None is the built-in phantom.
@@ -19,23 +19,39 @@ def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[
         csv: table of grades (brats) or of volumes (nifti).
 
     Raises:
-        UsageError: the kind is unknown.
+        UsageError: the kind is unknown or does not go with the path, or the contrasts are not the data's.
         KgpError: there is no such folder, or nothing in it is known.
     """
+    _check_options(path, kind, contrasts, csv)
+    if path is not None and not Path(path).is_dir():
+        raise KgpError(f"No data found: {path} is not a folder." if Path(path).exists() else
+                       f"No data found: {path} does not exist.")
+    source = _build(path, kind, contrasts, csv)
+    if contrasts and tuple(source.contrasts) != tuple(contrasts):
+        raise UsageError(f"--contrasts: {source.name} data have {', '.join(source.contrasts)}, "
+                         f"not {', '.join(contrasts)}.")
+    return source
+
+
+def _check_options(path: Path | None, kind: str | None, contrasts: tuple[str, ...], csv: Path | None) -> None:
     if kind is not None and kind not in KINDS:
         raise UsageError(f"--kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    if kind is not None and (kind == "phantom") != (path is None):
+        raise UsageError(f"--kind {kind} " + ("needs a folder of data." if path is None else f"takes no data, not {path}."))
     repeated = [name for name in contrasts if contrasts.count(name) > 1]
     if repeated:
         raise UsageError(f"--contrasts names {repeated[0]!r} twice.")
     if csv is not None and not Path(csv).is_file():
         raise KgpError(f"--csv: there is no file {csv}.")
-    if path is None or kind == "phantom":
+
+
+def _build(path: Path | None, kind: str | None, contrasts: tuple[str, ...], csv: Path | None) -> Source:
+    """The reader; each is imported only here, as most need packages that the others do not."""
+    if path is None:
         from kgp.data.sources.phantom import PhantomSource
 
         return PhantomSource()
     path = Path(path)
-    if not path.exists():
-        raise KgpError(f"No data found: {path} does not exist.")
     kind = kind or _kind_of(path, csv)
     if kind == "slices":
         from kgp.data.sources.slices import SlicesSource
@@ -56,18 +72,18 @@ def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[
 
 def _kind_of(path: Path, csv: Path | None) -> str:
     """Which reader fits the names in a folder."""
-    if not path.is_dir():
-        raise KgpError(f"No data found: {path} is not a folder.")
     if (path / "index.csv").is_file():
         return "slices"
     if (path / "volumes.csv").is_file():
         return "nifti"
-    if next(path.rglob("*.mat"), None):
-        return "figshare"
     if next(path.rglob("*[_-]seg.nii*"), None):
         return "brats"
+    if next(path.rglob("*.mat"), None):
+        return "figshare"
     if csv is not None:
         return "nifti"
+    if (path / "cohort.json").is_file():
+        raise KgpError(f"{path} was made by kgp prepare already; train on it, or name the data it was made from.")
     raise KgpError(
         f"No data found in {path}: expected index.csv with slices, BraTS case folders with *_seg.nii.gz, figshare .mat "
         "files, volumes.csv with NIfTI volumes, or a folder made by kgp prepare."

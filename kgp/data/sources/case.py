@@ -1,0 +1,32 @@
+"""One patient's contrasts for prediction, however they lie on disk."""
+
+from pathlib import Path
+
+from kgp.data.sources.dicom import read_dicom_series
+from kgp.data.sources.nifti import find_contrasts
+from kgp.data.volume import Volume, read_volume
+from kgp.errors import KgpError
+
+
+def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = None) -> Volume:
+    """The volume of a NIfTI file, a folder with one NIfTI file for each contrast, or a folder with one DICOM series.
+
+    Args:
+        contrasts: the contrasts wanted, in order; a single file or a DICOM series has one.
+        case: file or folder.
+        resample_to: see `kgp.data.volume.read_volume`.
+
+    Raises:
+        KgpError: the case cannot be read or lacks a contrast.
+    """
+    if case.is_file():
+        if len(contrasts) != 1:
+            raise KgpError(f"{case} is one file, but the contrasts {', '.join(contrasts)} are needed; give a folder with a "
+                           "file for each.")
+        return read_volume({contrasts[0]: case})
+    if any(path.name.endswith((".nii", ".nii.gz")) for path in case.iterdir()):
+        return read_volume(find_contrasts(case, contrasts), resample_to)
+    if len(contrasts) != 1:
+        raise KgpError(f"{case} holds no NIfTI file; a DICOM series has one contrast, but {', '.join(contrasts)} are "
+                       "needed.")
+    return read_dicom_series(case, contrasts[0])

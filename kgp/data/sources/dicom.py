@@ -1,0 +1,113 @@
+"""One DICOM series as a volume; read only. Slices are ordered by position, never by file name or instance number."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgp.data.volume import Volume
+from kgp.errors import KgpError
+
+_MOST_VOXELS = 1 << 30
+_PARALLEL = 1e-3
+_GAP = 0.05  # tolerated difference of slice distances, as a share of their median
+
+
+def read_dicom_series(folder: Path, contrast: str) -> Volume:
+    """Reads the one series of single-frame images in a folder.
+
+    Args:
+        folder: every readable DICOM file in it must belong to one series.
+        contrast: name that the one channel is to have.
+
+    Returns:
+        The rescaled intensities with an affine in right-anterior-superior millimetres.
+
+    Raises:
+        KgpError: pydicom is missing; there is no image or there are several series; a position, orientation or spacing is
+            missing; slices are doubled, missing, or not parallel; or pixels cannot be read.
+    """
+    try:
+        import pydicom
+    except ImportError:
+        raise KgpError('Reading DICOM needs pydicom; install it with: pip install "kgp[console]"') from None
+    datasets = [dataset for path in sorted(folder.iterdir()) if path.is_file()
+                and (dataset := _open(pydicom, path)) is not None]
+    if not datasets:
+        raise KgpError(f"{folder} holds no DICOM image.")
+    series = {str(dataset.SeriesInstanceUID): str(dataset.get("SeriesDescription", "")) for dataset in datasets}
+    if len(series) > 1:
+        raise KgpError(f"{folder} holds {len(series)} series ({', '.join(repr(text) for text in series.values())}); give a "
+                       "folder with one.")
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        lacking = next((dataset for dataset in datasets if name not in dataset), None)
+        if lacking is not None:
+            raise KgpError(f"{lacking.filename} has no {name}, so its place in space is not known.")
+    return _assemble(folder, datasets, contrast)
+
+
+def _open(pydicom: Any, path: Path) -> Any:
+    try:
+        dataset = pydicom.dcmread(path)
+    except pydicom.errors.InvalidDicomError:
+        return None
+    return dataset if "PixelData" in dataset and "SeriesInstanceUID" in dataset else None
+
+
+def _assemble(folder: Path, datasets: list[Any], contrast: str) -> Volume:
+    along_row, along_column = np.array(datasets[0].ImageOrientationPatient, float).reshape(2, 3)
+    normal = np.cross(along_row, along_column)
+    shape = (int(datasets[0].Rows), int(datasets[0].Columns))
+    if shape[0] * shape[1] * len(datasets) > _MOST_VOXELS:
+        raise KgpError(f"{folder} claims {shape[0]}x{shape[1]}x{len(datasets)} voxels, more than are read.")
+    for dataset in datasets:
+        if not np.allclose(np.array(dataset.ImageOrientationPatient, float), [*along_row, *along_column], atol=_PARALLEL):
+            raise KgpError(f"{dataset.filename} is not parallel to the other slices of {folder}.")
+        if (int(dataset.Rows), int(dataset.Columns)) != shape or not np.allclose(
+                np.array(dataset.PixelSpacing, float), np.array(datasets[0].PixelSpacing, float), atol=1e-4):
+            raise KgpError(f"{dataset.filename} has another matrix or pixel spacing than the other slices of {folder}.")
+    datasets = sorted(datasets, key=lambda dataset: float(np.dot(normal, np.array(dataset.ImagePositionPatient, float))))
+    step = _step(folder, datasets)
+    spacing = [float(value) for value in datasets[0].PixelSpacing]
+    first = np.array(datasets[0].ImagePositionPatient, float)
+    affine = np.eye(4)
+    # PixelSpacing is (between rows, between columns); along a row the column index grows.
+    affine[:3, 0] = along_row * spacing[1]
+    affine[:3, 1] = along_column * spacing[0]
+    affine[:3, 2] = step
+    affine[:3, 3] = first
+    data = np.stack([_pixels(dataset).T for dataset in datasets], axis=-1)
+    # DICOM's patient axes run to left and back; ours to right and front.
+    return Volume(data[..., None], np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine, (contrast,))
+
+
+def _step(folder: Path, datasets: list[Any]) -> np.ndarray:
+    """The vector from one slice to the next."""
+    positions = np.array([[float(value) for value in dataset.ImagePositionPatient] for dataset in datasets])
+    if len(positions) == 1:
+        thickness = float(datasets[0].get("SliceThickness", 0) or 0)
+        if thickness <= 0:
+            raise KgpError(f"{datasets[0].filename} is a single slice without SliceThickness, so its depth is not known.")
+        across = np.array(datasets[0].ImageOrientationPatient, float).reshape(2, 3)
+        return np.cross(*across) * thickness
+    distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    median = float(np.median(distances))
+    if distances.min() < _GAP * median or median == 0:
+        raise KgpError(f"{folder} has two slices at one position; give a folder with one series of one time point.")
+    if np.abs(distances - median).max() > _GAP * median:
+        place = int(np.argmax(np.abs(distances - median)))
+        raise KgpError(f"{folder} has a gap of {distances[place]:.2f} mm between slices {place + 1} and {place + 2} where "
+                       f"the others are {median:.2f} mm apart; a slice is missing.")
+    return (positions[-1] - positions[0]) / (len(positions) - 1)
+
+
+def _pixels(dataset: Any) -> np.ndarray:
+    """Rescaled intensities float32 [rows, columns]."""
+    try:
+        pixels = dataset.pixel_array
+    except (ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+        raise KgpError(f"{dataset.filename}: the pixels cannot be read: {error}.") from None
+    if pixels.ndim != 2:
+        raise KgpError(f"{dataset.filename} holds {pixels.ndim}-dimensional pixels where one grey slice is expected.")
+    slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)
+    return pixels.astype(np.float32) * slope + intercept

@@ -1,0 +1,72 @@
+"""What is told of one stack of slices: class, probabilities, maps and masks on the source's own grid."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kgp.data.resize import fit_image, restore_map, restore_mask
+from kgp.heatmap.threshold import cut_mask
+from kgp.heatmap.views import average_views
+from kgp.runtime.runtime import Runtime, probabilities
+
+_BATCH = 16
+BLACK = "black_slice"
+
+
+@dataclasses.dataclass(frozen=True)
+class CaseResult:
+    """The findings on a stack of D slices.
+
+    Attributes:
+        masks: bool [D, H, W].
+        maps: float32 [D, H, W], the map that is cut; 0 in slices that are black all over.
+        table: one dict a slice: slice number, class, probabilities, size of the mask, and why a mask is empty.
+    """
+
+    masks: np.ndarray
+    maps: np.ndarray
+    table: list[dict[str, Any]]
+
+
+def segment_stack(runtime: Runtime, stack: np.ndarray, reading_name: str,
+                  spacing: tuple[float, float] | None = None) -> CaseResult:
+    """Classifies and segments slices of any size; they are fitted to the runtime's size and the results brought back.
+
+    Args:
+        stack: raw intensities [D, H, W, C], in the runtime's order of contrasts.
+        reading_name: one of the runtime's readings.
+        spacing: millimetres between rows and between columns, or None for square pixels.
+
+    Raises:
+        KgpError: the slices do not fit the runtime.
+    """
+    reading = runtime.readings[reading_name]
+    height, width = stack.shape[1:3]
+    masks = np.zeros(stack.shape[:3], bool)
+    maps = np.zeros(stack.shape[:3], np.float32)
+    table: list[dict[str, Any]] = [{"slice": index, "class": "", "reason": BLACK} for index in range(len(stack))]
+    lit = [index for index in range(len(stack)) if stack[index].any()]
+    for start in range(0, len(lit), _BATCH):
+        chosen = lit[start : start + _BATCH]
+        images = np.stack([fit_image(stack[index], runtime.size, spacing) for index in chosen])
+        logits, heatmaps = average_views(runtime.predict, images) if reading.views == 8 else runtime.predict(images)
+        for place, index in enumerate(chosen):
+            score = probabilities(logits[place])
+            predicted = int(score.argmax())
+            result = cut_mask(heatmaps[place], predicted, reading, image=images[place],
+                              no_tumour_class=runtime.no_tumour_class)
+            masks[index] = restore_mask(result.mask, height, width, spacing)
+            maps[index] = restore_map(result.map, height, width, spacing)
+            table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), result.reason)
+    return CaseResult(masks, maps, table)
+
+
+def slice_line(index: int, score: np.ndarray, class_names: Sequence[str], pixels: int, reason: str | None) -> dict[str, Any]:
+    """One line of slices.csv."""
+    return {
+        "slice": index, "class": class_names[int(score.argmax())],
+        **{f"p_{name}": round(float(value), 6) for name, value in zip(class_names, score, strict=True)},
+        "mask_pixels": pixels, "reason": reason or "",
+    }
