@@ -14,6 +14,7 @@ from kgp.command import run
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap import reading
+from kgp.report.findings import headline
 from kgp.run_folder import Run, read_run
 from kgp.training import presets
 from kgp.training.config import RunConfig
@@ -93,20 +94,6 @@ def execute(arguments: argparse.Namespace) -> None:
     print(json.dumps(values, indent=2) if arguments.json else "\n".join(lines))
 
 
-def headline(metrics: dict[str, Any]) -> str:
-    """The figures of metrics.json that matter first, in one line.
-
-    Raises:
-        KgpError: the metrics lack them.
-    """
-    try:
-        classification = metrics["classification"]
-        text = f"accuracy {classification['accuracy']:.3f}, macro-F1 {classification['macro']['f1']:.3f}"
-    except (KeyError, TypeError) as error:
-        raise KgpError(f"metrics.json holds no metrics of a run: {error}.") from None
-    return text
-
-
 def _installed(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
@@ -166,10 +153,28 @@ def _run_lines(values: dict[str, Any]) -> list[str]:
         "data": manifest["data"] or "none kept",
         "created": manifest.get("created", "unknown"),
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()),
-        "readings": ", ".join(values["readings"] or {}) or "not calibrated",
-        "metrics": headline(values["metrics"]) if values["metrics"] else "not evaluated",
+        "readings": _readings_line(values["readings"]),
     }
-    return [f"Run {values['folder']}. {manifest.get('use', '')}".rstrip(), *_table(rows)]
+    title = f"Run {values['folder']}. {manifest.get('use', '')}".rstrip()
+    return [title, *_table(rows), *_metrics_lines(values["metrics"])]
+
+
+def _readings_line(calibration: dict[str, Any] | None) -> str:
+    if not calibration:
+        return "not calibrated"
+    try:
+        return ", ".join(calibration["readings"]) + f" (default {calibration['default']})"
+    except (KeyError, TypeError) as error:
+        raise KgpError(f"calibration.json holds no readings of a run: {error}.") from None
+
+
+def _metrics_lines(metrics: dict[str, Any] | None) -> list[str]:
+    if not metrics:
+        return ["Not evaluated."]
+    try:
+        return headline(metrics).splitlines()
+    except (KeyError, TypeError, ValueError) as error:
+        raise KgpError(f"metrics.json holds no metrics of a run: {error}.") from None
 
 
 def _reading_line(values: dict[str, Any]) -> str:

@@ -7,15 +7,16 @@ import sys
 import pytest
 
 import kgp
-from kgp.errors import KgpError
+from kgp.data.sources import KINDS
 from kgp.files import write_json
 from kgp.heatmap.reading import BEST, PAPER
-from kgp.info import SOURCES, describe_run, headline, installation, main
+from kgp.info import SOURCES, describe_run, installation, main
 from kgp.run_folder import WEIGHTS, write_run
 from kgp.training.config import ARCHITECTURES, NORMALISATIONS, RunConfig
 from kgp.training.presets import NAMES, load_preset
 
-METRICS = {"classification": {"accuracy": 0.9, "macro": {"f1": 0.8125}}}
+CLASSIFICATION = {"slices": 8, "patients": 4, "accuracy": 0.9, "macro_f1": 0.8125, "detection_f1": None}
+METRICS = {"classification": CLASSIFICATION, "segmentation": None}
 
 
 class WeightsOnly:
@@ -91,14 +92,28 @@ def test_run_for_reading(run_folder, capsys):
     for text in ("GP-unet", "demo, ", "seed 7", "none (no tumour), glioma", "T1, FLAIR", "64x48x2", "prepared/x"):
         assert text in printed
     assert "not calibrated" in printed
-    assert "not evaluated" in printed
+    assert "Not evaluated." in printed
 
 
-def test_headline():
-    assert headline(METRICS) == "accuracy 0.900, macro-F1 0.812"
-    for wrong in ({}, [], {"classification": {}}, {"classification": None}):
-        with pytest.raises(KgpError, match=r"metrics\.json holds no metrics of a run"):
-            headline(wrong)
+def test_run_with_metrics_and_readings(run_folder, capsys):
+    write_json(run_folder / "metrics.json", METRICS)
+    write_json(run_folder / "calibration.json", {"default": "best", "readings": {"paper": {}, "best": {}}})
+    assert main([str(run_folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "8 slices of 4 patients: accuracy 0.900, macro-F1 0.812." in printed
+    assert "paper, best (default best)" in printed
+
+
+@pytest.mark.parametrize("content", [["wrong"], {"wrong": 1}, {"classification": None, "readings": None}])
+@pytest.mark.parametrize(("name", "what"), [("metrics.json", "metrics"), ("calibration.json", "readings")])
+def test_foreign_metrics_and_readings(run_folder, name, what, content, capsys):
+    write_json(run_folder / name, content)
+    assert main([str(run_folder)]) == 1
+    assert f"kgp info: {name} holds no {what} of a run: " in capsys.readouterr().err
+
+
+def test_the_sources_are_those_of_the_readers():
+    assert tuple(SOURCES) == KINDS
 
 
 def remove_manifest(folder):

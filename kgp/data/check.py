@@ -35,7 +35,7 @@ def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Findi
     elif is_blank(piece.image):
         findings.append(Finding("warning", piece.id, "is black (of one value all over) and will be left out."))
     else:
-        flat = [name for number, name in enumerate(contrasts) if np.ptp(piece.image[..., number]) == 0]
+        flat = [name for number, name in enumerate(contrasts) if is_blank(piece.image[..., number, None])]
         if flat:
             findings.append(Finding("warning", piece.id, f"contrast {', '.join(flat)} is of one value all over."))
     if piece.spacing is not None and not all(0 < value < 100 for value in piece.spacing):
@@ -63,6 +63,7 @@ class _Survey:
         self._reported = {finding.where for finding in self.findings if finding.severity == "error"}
         self._shapes: Counter[str] = Counter()
         self._spacings: set[float] = set()
+        self._masks = 0
         self._groups: dict[str, set[str]] = defaultdict(set)
         self._ids: Counter[str] = Counter()
         self._owners: dict[str, tuple[str, str]] = {}
@@ -80,6 +81,7 @@ class _Survey:
         self.findings += slice_findings(piece, self.source.contrasts)
         self._shapes["x".join(map(str, piece.image.shape))] += 1
         self._spacings.update(piece.spacing or ())
+        self._masks += piece.mask is not None
         self._groups[piece.label_name].add(piece.group)
         self._ids[piece.id] += 1
         digest = hashlib.sha256(repr(piece.image.shape).encode() + piece.image.tobytes()).hexdigest()
@@ -93,6 +95,9 @@ class _Survey:
                     for identifier, count in self._ids.items() if count > 1 and identifier not in self._reported]
         if not self._shapes:
             findings.append(Finding("error", "all", "no slice can be read."))
+        slices = sum(self._shapes.values())
+        if 0 < self._masks < slices:
+            findings.append(Finding("warning", "all", f"{slices - self._masks} of {slices} slices have no mask."))
         if len(self._shapes) > 1:
             listed = ", ".join(f"{shape} ({count})" for shape, count in self._shapes.most_common())
             findings.append(Finding("warning", "all", f"slices are of several sizes: {listed}; training needs --size."))

@@ -58,13 +58,13 @@ def training_dataset(cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
         indices = tf.random.experimental.stateless_shuffle(
-            tf.range(count, dtype=tf.int64), _seed(seed, epoch, tf.constant(-1, tf.int64)))[:used]
+            tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))[:used]
         return tf.data.Dataset.from_tensor_slices((tf.fill([used], epoch), indices))
 
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = read_slice(paths[index], cohort)
         image = normalise(image, normalisation)
-        image = augment_slice(image, augment, _seed(seed, epoch, index))
+        image = augment_slice(image, augment, slice_seed(seed, epoch, index))
         return image, tf.one_hot(labels[index], classes)
 
     dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(order)
@@ -92,6 +92,11 @@ def evaluation_dataset(cohort: Cohort, rows: Sequence[SliceRow], *, batch_size: 
 
     dataset = tf.data.Dataset.from_tensor_slices([str(cohort.folder / row.image) for row in rows]).enumerate()
     return dataset.map(example, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
+
+
+def slice_seed(seed: int, epoch: int | tf.Tensor, index: int | tf.Tensor) -> tf.Tensor:
+    """The stateless seed, int64 [2], of the slice at place `index` of the training rows in one epoch."""
+    return tf.stack([seed * _EPOCHS_APART + tf.cast(epoch, tf.int64), tf.cast(index, tf.int64)])
 
 
 def read_slice(path: tf.Tensor, cohort: Cohort) -> tf.Tensor:
@@ -129,8 +134,3 @@ def _header_length(cohort: Cohort) -> int:
     np.lib.format.write_array_header_1_0(
         header, {"descr": description, "fortran_order": False, "shape": cohort.shape})
     return len(header.getvalue())
-
-
-def _seed(seed: int, epoch: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """The stateless seed [2] of one slice in one epoch."""
-    return tf.stack([tf.constant(seed, tf.int64) * _EPOCHS_APART + epoch, index])

@@ -171,7 +171,7 @@ class _Writer:
             _save(self.folder / mask_file, fit_mask(piece.mask, self.size, piece.spacing).astype(np.uint8))
         spacing: tuple[float | None, float | None] = (None, None)
         if piece.spacing is not None:
-            spacing = fitted_spacing(*piece.image.shape[:2], self.size, piece.spacing)
+            spacing = fitted_spacing(piece.image.shape[0], piece.image.shape[1], self.size, piece.spacing)
         return SliceRow(
             id=piece.id, patient=piece.patient, group=piece.group, label=piece.label, label_name=piece.label_name,
             volume=piece.volume, index=piece.index, image=image_file, mask=mask_file, spacing_row=spacing[0],
@@ -235,6 +235,7 @@ def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None)
 
 
 def _show_progress(done: int, total: int, started: float) -> None:
-    if done == total or done % max(total // 10, 1) == 0:
+    step = max(total // 10, 1)
+    if done == total or (done % step == 0 and total - done >= step):
         left = (time.monotonic() - started) / done * (total - done)
         _log.info("Prepared %d of %d cases, %d s left.", done, total, round(left))

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kgp.data.augment import augment_pair
 from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
 from kgp.data.normalise import normalise
+from kgp.data.pipeline import slice_seed
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_path
 from kgp.training.config import RunConfig
@@ -70,7 +71,7 @@ def _slice_row(cohort: Cohort, row: SliceRow, index: int, config: RunConfig, col
     mask = None if true is None else tf.constant(true.astype(np.uint8))
     versions = [(original, mask)]
     for epoch in range(columns):
-        versions.append(augment_pair(original, mask, config.augment, tf.constant([epoch, index])))
+        versions.append(augment_pair(original, mask, config.augment, slice_seed(config.optimiser.seed, epoch, index)))
     low, high = np.percentile(original, (0.5, 99.5), axis=(0, 1))
     tiles = [_tile(image.numpy(), None if moved is None else moved.numpy(), low, high) for image, moved in versions]
     picture = np.concatenate(tiles, axis=1)

@@ -70,7 +70,7 @@ class SlicesSource:
                                  ("patient", "patient", "patient_group")):
             values = defaultdict(set)
             for row in rows:
-                values[row[key]].add(row.get(value, ""))
+                values[row[key]].add(row.get(value) or row[key])
             findings += [Finding("error", str(self._index), f"{what} {name!r} goes with several values of {value}: "
                                  f"{', '.join(sorted(found))}.") for name, found in values.items() if len(found) > 1]
         return findings

@@ -48,8 +48,13 @@ class Finding:
 class Source(Protocol):
     """A data set on disk. Nothing is read until asked, and only one case is held at a time."""
 
-    name: str
-    contrasts: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """Name of the kind of source."""
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """Name of each image channel, in order."""
 
     def cases(self) -> list[str]:
         """Identifiers of the cases (a patient's volume, or one slice), sorted."""

@@ -1,0 +1,1 @@
+"""Weights in and models out: import of published PyTorch weights."""
