@@ -17,7 +17,9 @@ from pathlib import Path
 def main() -> None:
     """Runs the measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patients", type=int, default=40, help="patients of the smaller phantom (default: %(default)s)")
+    parser.add_argument(
+        "--patients", type=int, default=40, help="patients of the smaller phantom (default: %(default)s)"
+    )
     parser.add_argument("--size", type=int, default=96, help="side of the slices in pixels (default: %(default)s)")
     arguments = parser.parse_args()
     peaks = {}
@@ -25,8 +27,21 @@ def main() -> None:
         for patients in (arguments.patients, 2 * arguments.patients):
             data = Path(folder) / f"phantom-{patients}"
             _prepare(data, patients, arguments.size)
-            peaks[patients] = _peak([sys.executable, "-m", "kgp.train", "--preset", "demo", "--data", str(data),
-                                     "--epochs", "2", "--out", f"{folder}/run-{patients}"])
+            peaks[patients] = _peak(
+                [
+                    sys.executable,
+                    "-m",
+                    "kgp.train",
+                    "--preset",
+                    "demo",
+                    "--data",
+                    str(data),
+                    "--epochs",
+                    "2",
+                    "--out",
+                    f"{folder}/run-{patients}",
+                ]
+            )
     print("| patients | peak memory |\n|---|---|")
     for patients, peak in peaks.items():
         print(f"| {patients} | {peak / 2**20:.0f} MiB |")

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+
 from export.torch_weights import assign_weights, infer_network, read_torch_weights
 from kgp.errors import KgpError
 from kgp.networks import build_network
@@ -33,13 +34,18 @@ def _fixtures(folder: Path) -> bool:
     good = True
     for arch, tolerance in TOLERANCE.items():
         with np.load(next(folder.glob(f"parity_gp{arch}_*.npz")), allow_pickle=False) as fixture:
-            state = {key.removeprefix("sd/"): fixture[key] for key in fixture.files if key.startswith("sd/")
-                     and not key.endswith("num_batches_tracked")}
+            state = {
+                key.removeprefix("sd/"): fixture[key]
+                for key in fixture.files
+                if key.startswith("sd/") and not key.endswith("num_batches_tracked")
+            }
             for key in sorted(name for name in fixture.files if name.startswith("x_")):
                 size = key.removeprefix("x_")
                 outputs = _network(arch, state, fixture[key].shape[1:])(fixture[key])
-                logits, heatmap = (float(np.abs(np.asarray(outputs[name]) - fixture[f"{name}_{size}"]).max())
-                                   for name in ("logits", "heatmap"))
+                logits, heatmap = (
+                    float(np.abs(np.asarray(outputs[name]) - fixture[f"{name}_{size}"]).max())
+                    for name in ("logits", "heatmap")
+                )
                 good &= max(logits, heatmap) <= tolerance
                 print(f"| GP-{arch} | {size} | {logits:.1e} | {heatmap:.1e} | {tolerance:.0e} |")
     return good

@@ -41,12 +41,16 @@ def main() -> None:
     otsu = [dice(intensity_baseline(item.image, flair), truth(item)) for item in tumours]
     level = best_level([item for item in training if item.label], flair)
     fixed = [dice(above(item, flair, level), truth(item)) for item in tumours]
-    print(f"Phantom: {arguments.patients} patients, {arguments.size} x {arguments.size}, seed {arguments.seed}; "
-          f"{len(test)} test slices, {len(tumours)} with a tumour.\n")
+    print(
+        f"Phantom: {arguments.patients} patients, {arguments.size} x {arguments.size}, seed {arguments.seed}; "
+        f"{len(test)} test slices, {len(tumours)} with a tumour.\n"
+    )
     print("| intensity alone | figure |\n|---|---|")
     print(f"| Otsu on FLAIR inside the head, clean-up: median Dice | {np.median(otsu):.3f} |")
-    print(f"| FLAIR z-score above {level:.1f} (best on the training masks), clean-up: median Dice "
-          f"| {np.median(fixed):.3f} |")
+    print(
+        f"| FLAIR z-score above {level:.1f} (best on the training masks), clean-up: median Dice "
+        f"| {np.median(fixed):.3f} |"
+    )
     print(f"| logistic regression on intensity percentiles: macro-F1 | {classify(training, test):.3f} |")
 
 

@@ -7,7 +7,7 @@ weight by name. Keys that begin with "loss", and counters, carry no weight of th
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ _SKIPPED = re.compile(r"^loss|num_batches_tracked$")
 _NEAR_ZERO = 1e-4
 
 State = dict[str, np.ndarray]
+Plan = Callable[[int], Iterable[tuple[str, str, str]]]
 
 
 def read_torch_weights(path: Path) -> State:
@@ -58,10 +59,16 @@ def infer_network(arch: str, state: State) -> dict[str, int]:
     missing = [key for key in (first, last) if key not in state]
     numbers = [int(match.group(1)) for key in state if (match := re.match(repeated, key))]
     if missing or not numbers:
-        raise KgpError(f"These are not the weights of {arch}: {missing[0] if missing else repeated} is not among their names, "
-                       f"which begin with {', '.join(list(state)[:3])}.")
-    return {"width": state[first].shape[0], "input_channels": state[first].shape[1], "classes": state[last].shape[0],
-            "depth": max(numbers) + 1}
+        raise KgpError(
+            f"These are not the weights of {arch}: {missing[0] if missing else repeated} is not among their names, "
+            f"which begin with {', '.join(list(state)[:3])}."
+        )
+    return {
+        "width": state[first].shape[0],
+        "input_channels": state[first].shape[1],
+        "classes": state[last].shape[0],
+        "depth": max(numbers) + 1,
+    }
 
 
 def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
@@ -71,10 +78,10 @@ def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
         KgpError: keys are missing, unknown or misshaped; all are listed by name.
     """
     depth = infer_network(arch, state)["depth"]
-    plan = {"unet": _unet, "shuffleunet": _shuffleunet, "reconresnet": _reconresnet}[arch](depth)
+    plans: dict[str, Plan] = {"unet": _unet, "shuffleunet": _shuffleunet, "reconresnet": _reconresnet}
     expected: set[str] = set()
     problems = []
-    for layer_name, kind, key in plan:
+    for layer_name, kind, key in plans[arch](depth):
         names = [f"{key}.{suffix}" for suffix in _SUFFIXES[kind]]
         expected.update(names)
         missing = [name for name in names if name not in state]
@@ -97,11 +104,18 @@ def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
 
 def _report_dead_blocks(state: State, depth: int) -> None:
     """Tells of residual blocks that never learned; the public training script built the network with dropout 1.0."""
-    dead = [number for number in range(depth)
-            if np.abs(state[f"resblocks.{number}.conv_block.1.weight"]).mean() < _NEAR_ZERO]
+    dead = [
+        number
+        for number in range(depth)
+        if np.abs(state[f"resblocks.{number}.conv_block.1.weight"]).mean() < _NEAR_ZERO
+    ]
     if dead:
-        _log.warning("%d of %d residual blocks have weights near zero: they were trained with a dropout probability of 1 "
-                     "and add nothing.", len(dead), depth)
+        _log.warning(
+            "%d of %d residual blocks have weights near zero: they were trained with a dropout probability of 1 "
+            "and add nothing.",
+            len(dead),
+            depth,
+        )
 
 
 def _unet(depth: int) -> Iterable[tuple[str, str, str]]:
@@ -124,8 +138,11 @@ def _reconresnet(depth: int) -> Iterable[tuple[str, str, str]]:
         yield from ((f"{ours}_conv", "convolution", f"{theirs}.0"), (f"{ours}_prelu", "slope", f"{theirs}.2"))
     for number in range(depth):
         ours, theirs = f"block{number + 1}", f"resblocks.{number}.conv_block"
-        yield from ((f"{ours}_1_conv", "convolution", f"{theirs}.1"), (f"{ours}_1_prelu", "slope", f"{theirs}.3"),
-                    (f"{ours}_2_conv", "convolution", f"{theirs}.6"))
+        yield from (
+            (f"{ours}_1_conv", "convolution", f"{theirs}.1"),
+            (f"{ours}_1_prelu", "slope", f"{theirs}.3"),
+            (f"{ours}_2_conv", "convolution", f"{theirs}.6"),
+        )
     for number in range(2):
         ours, theirs = f"up{2 - number}", f"upsam.{number}.conv_block"
         yield from ((f"{ours}_conv", "convolution", f"{theirs}.1"), (f"{ours}_prelu", "slope", f"{theirs}.3"))
@@ -140,8 +157,12 @@ def _shuffleunet(depth: int) -> Iterable[tuple[str, str, str]]:
         for branch in range(1, 5):
             yield f"{ours}_branch{branch}_conv", "convolution", f"wave_down.{level}.conv{branch}"
         yield f"{ours}_unshuffle_conv", "convolution", f"pix_unshuff.{level}.conv"
-        yield from ((f"{ours}_down1_conv", "after_unshuffle", f"{down}.0"), (f"{ours}_down1_norm", "norm", f"{down}.1"),
-                    (f"{ours}_down2_conv", "convolution", f"{down}.3"), (f"{ours}_down2_norm", "norm", f"{down}.4"))
+        yield from (
+            (f"{ours}_down1_conv", "after_unshuffle", f"{down}.0"),
+            (f"{ours}_down1_norm", "norm", f"{down}.1"),
+            (f"{ours}_down2_conv", "convolution", f"{down}.3"),
+            (f"{ours}_down2_norm", "norm", f"{down}.4"),
+        )
         for number in (1, 2):
             yield f"{ours}_{number}_conv", "convolution", f"conv_enc.{level}.conv_{number}"
     for step in range(depth):
@@ -168,16 +189,24 @@ def _after_unshuffle(values: list[np.ndarray]) -> list[np.ndarray]:
 
 def _before_shuffle(values: list[np.ndarray]) -> list[np.ndarray]:
     """The same for the outputs that are going to be shuffled."""
-    return _convolution([value.reshape(-1, 4, *value.shape[1:]).swapaxes(0, 1).reshape(value.shape) for value in values])
+    return _convolution(
+        [value.reshape(-1, 4, *value.shape[1:]).swapaxes(0, 1).reshape(value.shape) for value in values]
+    )
 
 
 _SUFFIXES = {
-    "convolution": ("weight", "bias"), "after_unshuffle": ("weight", "bias"), "before_shuffle": ("weight", "bias"),
-    "slope": ("weight",), "norm": ("weight", "bias", "running_mean", "running_var"),
+    "convolution": ("weight", "bias"),
+    "after_unshuffle": ("weight", "bias"),
+    "before_shuffle": ("weight", "bias"),
+    "slope": ("weight",),
+    "norm": ("weight", "bias", "running_mean", "running_var"),
 }
-_CONVERSIONS = {
-    "convolution": _convolution, "after_unshuffle": _after_unshuffle, "before_shuffle": _before_shuffle,
-    "slope": list, "norm": list,
+_CONVERSIONS: dict[str, Callable[[list[np.ndarray]], list[np.ndarray]]] = {
+    "convolution": _convolution,
+    "after_unshuffle": _after_unshuffle,
+    "before_shuffle": _before_shuffle,
+    "slope": list,
+    "norm": list,
 }
 
 
@@ -186,7 +215,9 @@ def _read_safetensors(path: Path) -> State:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError:
-        raise KgpError('Reading safetensors needs the package safetensors; install it with: pip install "kgp[torch]"') from None
+        raise KgpError(
+            'Reading safetensors needs the package safetensors; install it with: pip install "kgp[torch]"'
+        ) from None
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -198,7 +229,7 @@ def _read_torch(path: Path) -> State:
         import torch
     except ImportError:
         raise KgpError(f'Reading {path.name} needs torch; install it with: pip install "kgp[torch]"') from None
-    import pickle  # noqa: S403  (only the name of the error that torch raises; nothing is unpickled here)
+    import pickle
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -20,25 +20,50 @@ _log = logging.getLogger(__name__)
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(prog="kgp evaluate", usage="kgp evaluate RUN [--part PART | --data DATA] [option ...]",
-                                     description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="kgp evaluate", usage="kgp evaluate RUN [--part PART | --data DATA] [option ...]", description=__doc__
+    )
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    parser.add_argument("--part", choices=("test", "validation", "train"), default="test",
-                        help="part of the run's own split (default: %(default)s)")
+    parser.add_argument(
+        "--part",
+        choices=("test", "validation", "train"),
+        default="test",
+        help="part of the run's own split (default: %(default)s)",
+    )
     parser.add_argument("--data", type=Path, help="judge on all of this data set instead; classes are matched by name")
     parser.add_argument("--kind", choices=KINDS, help="kind of --data, where it cannot be seen from the folder")
     parser.add_argument("--csv", type=Path, help="table of --data, where it needs one")
-    parser.add_argument("--labels", nargs="+", default=(), metavar="NAME=LABEL[,LABEL]",
-                        help="the run's classes from the labels of --data (default: the labels of the run, else by name)")
-    parser.add_argument("--contrasts", nargs="+", default=(), metavar="NAME",
-                        help="names of the channels of --data, in order, where it does not say")
-    parser.add_argument("--map", nargs="+", default=(), metavar="CONTRAST=NAME",
-                        help="which channel of --data stands for a contrast of the run (default: that of the same name)")
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        default=(),
+        metavar="NAME=LABEL[,LABEL]",
+        help="the run's classes from the labels of --data (default: the labels of the run, else by name)",
+    )
+    parser.add_argument(
+        "--contrasts",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="names of the channels of --data, in order, where it does not say",
+    )
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        default=(),
+        metavar="CONTRAST=NAME",
+        help="which channel of --data stands for a contrast of the run (default: that of the same name)",
+    )
     parser.add_argument("--reading", help="reading shown first (default: the run's)")
-    parser.add_argument("--views", type=int, choices=(1, 8), help="views averaged by every reading (default: the reading's)")
-    parser.add_argument("--cache", type=Path, default=Path("prepared"),
-                        help="where prepared slices are kept (default: %(default)s)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: RUN/evaluations/NAME)")
+    parser.add_argument(
+        "--views", type=int, choices=(1, 8), help="views averaged by every reading (default: the reading's)"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the results (default: RUN/evaluations/NAME)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier evaluation")
     return parser
 
@@ -54,8 +79,9 @@ def execute(arguments: argparse.Namespace) -> None:
     trained = read_run(arguments.run)
     runtime: Any = load_runtime(arguments.run)
     if arguments.views:
-        runtime.readings = {name: dataclasses.replace(reading, views=arguments.views)
-                            for name, reading in runtime.readings.items()}
+        runtime.readings = {
+            name: dataclasses.replace(reading, views=arguments.views) for name, reading in runtime.readings.items()
+        }
     if arguments.data is None:
         cohort, rows, targets = part_of_run(trained, arguments.part)
         channels, name = None, arguments.part
@@ -70,8 +96,17 @@ def execute(arguments: argparse.Namespace) -> None:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
     with atomic_folder(out, overwrite=arguments.overwrite) as folder:
-        metrics = report_on(runtime, cohort, rows, targets, folder, f"GP-{trained.config.network.arch} on {name}",
-                            {**facts, **run_facts(trained)}, channels=channels, reading=arguments.reading or "")
+        metrics = report_on(
+            runtime,
+            cohort,
+            rows,
+            targets,
+            folder,
+            f"GP-{trained.config.network.arch} on {name}",
+            {**facts, **run_facts(trained)},
+            channels=channels,
+            reading=arguments.reading or "",
+        )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")
 
@@ -85,21 +120,32 @@ def _labelled(arguments: argparse.Namespace, trained: "Run") -> "LabelledCohort"
     from kgp.data.labels import choose_labels
     from kgp.data.prepare import cached_cohort
 
-    square = trained.shape[0] if trained.shape[0] == trained.shape[1] else 0
-    cohort = cached_cohort(arguments.data, size=square, cache=arguments.cache, contrasts=tuple(arguments.contrasts),
-                           kind=arguments.kind, csv=arguments.csv)
+    prepared = (arguments.data / "cohort.json").is_file()
+    square = trained.shape[0] if trained.shape[0] == trained.shape[1] and not prepared else 0
+    cohort = cached_cohort(
+        arguments.data,
+        size=square,
+        cache=arguments.cache,
+        contrasts=tuple(arguments.contrasts),
+        kind=arguments.kind,
+        csv=arguments.csv,
+    )
     labels = tuple(arguments.labels) or trained.config.data.labels
     if not labels:
         names = {row.label_name for row in cohort.rows}
         labels = tuple(f"{name}={name}" for name in trained.class_names if name in names)
     if not labels:
-        raise KgpError(f"No label of {arguments.data} is called as a class of the run ({', '.join(trained.class_names)}); "
-                       "name them with --labels.")
+        raise KgpError(
+            f"No label of {arguments.data} is called as a class of the run ({', '.join(trained.class_names)}); "
+            "name them with --labels."
+        )
     labelled = choose_labels(cohort, labels, split=False)
     unknown = [name for name in labelled.class_names if name not in trained.class_names]
     if unknown:
-        raise UsageError(f"--labels names {unknown[0]!r}, which is no class of the run; its classes are "
-                         f"{', '.join(trained.class_names)}.")
+        raise UsageError(
+            f"--labels names {unknown[0]!r}, which is no class of the run; its classes are "
+            f"{', '.join(trained.class_names)}."
+        )
     for message in labelled.dropped:
         _log.warning(message)
     return labelled
@@ -115,15 +161,18 @@ def _channels(arguments: argparse.Namespace, trained: "Run", cohort: "Cohort") -
     for word in arguments.map:
         contrast, equals, name = word.partition("=")
         if not equals or contrast not in trained.contrasts:
-            raise UsageError(f"--map takes CONTRAST=NAME with a contrast of the run ({', '.join(trained.contrasts)}), "
-                             f"not {word!r}.")
+            raise UsageError(
+                f"--map takes CONTRAST=NAME with a contrast of the run ({', '.join(trained.contrasts)}), not {word!r}."
+            )
         mapping[contrast] = name
     channels = []
     for contrast in trained.contrasts:
         name = mapping.get(contrast, contrast)
         if name not in cohort.contrasts:
-            raise KgpError(f"{arguments.data} has no channel {name!r} for the run's contrast {contrast}; its channels are "
-                           f"{', '.join(cohort.contrasts)} (see --contrasts and --map).")
+            raise KgpError(
+                f"{arguments.data} has no channel {name!r} for the run's contrast {contrast}; its channels are "
+                f"{', '.join(cohort.contrasts)} (see --contrasts and --map)."
+            )
         channels.append(cohort.contrasts.index(name))
     return channels
 

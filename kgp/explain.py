@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(prog="kgp explain", usage="kgp explain RUN [INPUT] --out PNG [--slice N | --id ID] "
-                                     "[option ...]", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="kgp explain",
+        usage="kgp explain RUN [INPUT] --out PNG [--slice N | --id ID] [option ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
     parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="picture, volume, or folder of contrasts")
     parser.add_argument("--out", type=Path, required=True, metavar="PNG", help="picture to write")
@@ -29,7 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--id", help="slice of the run's own data (default: the test slice with the median Dice)")
     parser.add_argument("--reading", help="reading that cuts the mask (default: the run's)")
     parser.add_argument("--resample-to", metavar="CONTRAST", help="as in kgp segment")
-    parser.add_argument("--points", type=int, default=12, help="evidence points drawn and listed (default: %(default)s)")
+    parser.add_argument(
+        "--points", type=int, default=12, help="evidence points drawn and listed (default: %(default)s)"
+    )
     return parser
 
 
@@ -70,9 +75,14 @@ def _slice(runtime: "Runtime", arguments: argparse.Namespace) -> "tuple[np.ndarr
 
     stack, spacing = axial_slices(read_case(runtime.contrasts, arguments.input, arguments.resample_to))
     if arguments.slice is None or not 0 <= arguments.slice < len(stack):
-        raise UsageError(f"--slice must be a number from 0 to {len(stack) - 1} for {arguments.input}, "
-                         f"not {arguments.slice}.")
-    return fit_image(stack[arguments.slice], runtime.size, spacing), None, f"{arguments.input.name}, slice {arguments.slice}"
+        raise UsageError(
+            f"--slice must be a number from 0 to {len(stack) - 1} for {arguments.input}, not {arguments.slice}."
+        )
+    return (
+        fit_image(stack[arguments.slice], runtime.size, spacing),
+        None,
+        f"{arguments.input.name}, slice {arguments.slice}",
+    )
 
 
 def _own_slice(arguments: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray | None, str]":

@@ -13,19 +13,37 @@ _SIZE = 240
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(prog="kgp import-weights", usage="kgp import-weights FILE --arch NAME --out RUN "
-                                     "[option ...]", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="kgp import-weights",
+        usage="kgp import-weights FILE --arch NAME --out RUN [option ...]",
+        description=__doc__,
+    )
     parser.add_argument("file", type=Path, metavar="FILE", help="pytorch_model.bin, .pt, .ckpt or .safetensors")
     parser.add_argument("--arch", choices=ARCHITECTURES, required=True, help="architecture of the weights")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
-    parser.add_argument("--classes", nargs="+", metavar="NAME", help="class names, in the order of the logits "
-                        "(default: class_0, class_1, ...; the file does not tell)")
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        help="class names, in the order of the logits (default: class_0, class_1, ...; the file does not tell)",
+    )
     parser.add_argument("--no-tumour", metavar="NAME", help='the class that means "no tumour" (default: none)')
-    parser.add_argument("--contrasts", nargs="+", metavar="NAME", help="contrasts, in the order of the channels "
-                        "(default: T1 T2 T1ce FLAIR for four channels, else channel_1, ...)")
-    parser.add_argument("--size", type=int, default=_SIZE, help="side to which slices are fitted (default: %(default)s)")
-    parser.add_argument("--normalisation", choices=NORMALISATIONS, default="slice_maximum",
-                        help="what the weights were trained with (default: %(default)s, as published)")
+    parser.add_argument(
+        "--contrasts",
+        nargs="+",
+        metavar="NAME",
+        help="contrasts, in the order of the channels "
+        "(default: T1 T2 T1ce FLAIR for four channels, else channel_1, ...)",
+    )
+    parser.add_argument(
+        "--size", type=int, default=_SIZE, help="side to which slices are fitted (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--normalisation",
+        choices=NORMALISATIONS,
+        default="slice_maximum",
+        help="what the weights were trained with (default: %(default)s, as published)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run folder")
     return parser
 
@@ -33,7 +51,6 @@ def build_parser() -> argparse.ArgumentParser:
 def execute(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     from export.torch_weights import assign_weights, infer_network, read_torch_weights
-
     from kgp.files import atomic_folder, sha256
     from kgp.run_folder import build_network, read_run, write_run
 
@@ -46,19 +63,29 @@ def execute(arguments: argparse.Namespace) -> None:
     if arguments.no_tumour is not None and arguments.no_tumour not in classes:
         raise UsageError(f"--no-tumour must be one of the classes {', '.join(classes)}, not {arguments.no_tumour!r}.")
     config = presets.load_preset("paper", arguments.arch).override(
-        width=found["width"], depth=found["depth"], size=arguments.size, normalisation=arguments.normalisation)
+        width=found["width"], depth=found["depth"], size=arguments.size, normalisation=arguments.normalisation
+    )
     shape = (arguments.size, arguments.size, channels)
     model = build_network(config, shape, len(classes))
     assign_weights(model, arguments.arch, state)
     if arguments.out.exists() and arguments.overwrite and not (arguments.out / "manifest.json").is_file():
         raise KgpError(f"--overwrite: {arguments.out} is not a run folder, so it is not removed.")
     with atomic_folder(arguments.out, overwrite=arguments.overwrite) as folder:
-        write_run(folder, config, model, class_names=classes, contrasts=contrasts, shape=shape,
-                  no_tumour_class=classes.index(arguments.no_tumour) if arguments.no_tumour else None,
-                  extra={"imported_from": {"file": arguments.file.name, "sha256": sha256(arguments.file)}})
+        write_run(
+            folder,
+            config,
+            model,
+            class_names=classes,
+            contrasts=contrasts,
+            shape=shape,
+            no_tumour_class=classes.index(arguments.no_tumour) if arguments.no_tumour else None,
+            extra={"imported_from": {"file": arguments.file.name, "sha256": sha256(arguments.file)}},
+        )
     imported = read_run(arguments.out)
-    print(f"{arguments.out}: GP-{arguments.arch}, width {found['width']}, depth {found['depth']}, contrasts "
-          f"{', '.join(imported.contrasts)}, classes {', '.join(imported.class_names)}.")
+    print(
+        f"{arguments.out}: GP-{arguments.arch}, width {found['width']}, depth {found['depth']}, contrasts "
+        f"{', '.join(imported.contrasts)}, classes {', '.join(imported.class_names)}."
+    )
 
 
 def _names(given: list[str] | None, count: int, flag: str, prefix: str, first: int) -> tuple[str, ...]:

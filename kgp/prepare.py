@@ -22,27 +22,53 @@ _log = logging.getLogger(__name__)
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `kgp prepare`."""
-    parser = argparse.ArgumentParser(prog="kgp prepare", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="?", type=Path, metavar="DATA",
-                        help="folder with index.csv and slices, BraTS cases, figshare .mat files, or NIfTI volumes with a "
-                        "CSV (default: the built-in phantom)")
+    parser = argparse.ArgumentParser(
+        prog="kgp prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "data",
+        nargs="?",
+        type=Path,
+        metavar="DATA",
+        help="folder with index.csv and slices, BraTS cases, figshare .mat files, or NIfTI volumes with a "
+        "CSV (default: the built-in phantom)",
+    )
     parser.add_argument("--phantom", action="store_true", help="take the built-in phantom; goes without DATA")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the prepared slices to this folder")
-    parser.add_argument("--check", action="store_true", help="list everything that is wrong with the data; the exit status "
-                        "is 1 if a finding is an error")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="list everything that is wrong with the data; the exit status is 1 if a finding is an error",
+    )
     parser.add_argument("--preview", type=Path, metavar="PNG", help="draw a sheet of augmented slices")
-    parser.add_argument("--size", type=int, default=0,
-                        help="side of the square slices in pixels; 0 keeps the data's own size (default: %(default)s)")
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=0,
+        help="side of the square slices in pixels; 0 keeps the data's own size (default: %(default)s)",
+    )
     parser.add_argument("--kind", help="kind of source, where it cannot be seen from the folder")
-    parser.add_argument("--contrasts", nargs="+", default=[], metavar="NAME",
-                        help="names of the image channels, in order, or the contrasts to use")
+    parser.add_argument(
+        "--contrasts",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names of the image channels, in order, or the contrasts to use",
+    )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="table of cases or grades, where the source needs one")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing folder DIR")
-    parser.add_argument("--preset", choices=presets.NAMES, default="best",
-                        help="whose augmentation --preview shows (default: %(default)s)")
-    parser.add_argument("--cache", type=Path, default=Path("prepared"),
-                        help="where --preview without --out keeps the slices, as kgp train does (default: %(default)s)")
+    parser.add_argument(
+        "--preset",
+        choices=presets.NAMES,
+        default="best",
+        help="whose augmentation --preview shows (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("prepared"),
+        help="where --preview without --out keeps the slices, as kgp train does (default: %(default)s)",
+    )
     return parser
 
 
@@ -72,7 +98,9 @@ def _check(arguments: argparse.Namespace) -> int:
     from kgp.data.check import check
     from kgp.data.sources import open_source
 
-    findings = check(open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv))
+    findings = check(
+        open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
+    )
     for finding in sorted(findings, key=lambda finding: finding.severity):
         print(f"{finding.severity}: {finding.where}: {finding.what}")
     count = Counter(finding.severity for finding in findings)
@@ -99,8 +127,10 @@ def description(cohort: "Cohort") -> str:
     """Slices and patients of each label of a prepared cohort, as text."""
     patients = len({row.group for row in cohort.rows})
     masks = sum(bool(row.mask) for row in cohort.rows)
-    lines = [f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
-             f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."]
+    lines = [
+        f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
+        f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."
+    ]
     for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):
         rows = [row for row in cohort.rows if row.label == label]
         lines.append(f"  label {label} {name}: {len(rows)} slices of {len({row.group for row in rows})} patients")
@@ -112,8 +142,14 @@ def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:
     from kgp.data.preview import write_preview
 
     if cohort is None:
-        cohort = cached_cohort(arguments.data, size=arguments.size, cache=arguments.cache,
-                               contrasts=tuple(arguments.contrasts), kind=arguments.kind, csv=arguments.csv)
+        cohort = cached_cohort(
+            arguments.data,
+            size=arguments.size,
+            cache=arguments.cache,
+            contrasts=tuple(arguments.contrasts),
+            kind=arguments.kind,
+            csv=arguments.csv,
+        )
     write_preview(cohort, arguments.preview, presets.load_preset(arguments.preset, "unet"))
     print(f"Preview: {arguments.preview}")
 

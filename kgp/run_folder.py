@@ -29,8 +29,16 @@ if TYPE_CHECKING:
 
 FORMAT = "kgp-run-1"
 WEIGHTS = "model.weights.h5"
-LISTED = ("config.json", "split.csv", WEIGHTS, "history.csv", "calibration.json", "metrics.json", "predictions.csv",
-          "report.html")
+LISTED = (
+    "config.json",
+    "split.csv",
+    WEIGHTS,
+    "history.csv",
+    "calibration.json",
+    "metrics.json",
+    "predictions.csv",
+    "report.html",
+)
 _PACKAGES = ("tensorflow", "keras", "jax", "numpy", "scikit-image", "opencv-python-headless")
 
 
@@ -59,9 +67,18 @@ class Run:
     manifest: dict[str, Any]
 
 
-def write_run(folder: Path, config: RunConfig, model: "keras.Model", *, class_names: tuple[str, ...],
-              no_tumour_class: int | None, contrasts: tuple[str, ...], shape: tuple[int, int, int],
-              data: str = "", extra: dict[str, Any] | None = None) -> Run:
+def write_run(
+    folder: Path,
+    config: RunConfig,
+    model: "keras.Model",
+    *,
+    class_names: tuple[str, ...],
+    no_tumour_class: int | None,
+    contrasts: tuple[str, ...],
+    shape: tuple[int, int, int],
+    data: str = "",
+    extra: dict[str, Any] | None = None,
+) -> Run:
     """Writes configuration, weights and manifest into `folder`, each file atomically and the manifest last.
 
     Args:
@@ -125,8 +142,10 @@ def read_run(folder: Path) -> Run:
         if not (folder / name).is_file():
             raise KgpError(f"{folder / name} is missing, so the run cannot be used.")
         if sha256(folder / name) != files.get(name):
-            raise KgpError(f"{folder / name} is not the file that manifest.json lists (its SHA-256 differs); "
-                           "it was changed or cut short.")
+            raise KgpError(
+                f"{folder / name} is not the file that manifest.json lists (its SHA-256 differs); "
+                "it was changed or cut short."
+            )
     try:
         return Run(
             folder=folder,

@@ -26,13 +26,20 @@ _USE = "Research use only; not a medical device."
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(prog="kgp segment", usage="kgp segment RUN INPUT --out DIR [option ...]",
-                                     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="kgp segment",
+        usage="kgp segment RUN INPUT --out DIR [option ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
     parser.add_argument("input", type=Path, metavar="INPUT", help="file or folder")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument("--resample-to", metavar="CONTRAST",
-                        help="bring contrasts on different grids to that of this one by their affines (default: refuse)")
+    parser.add_argument(
+        "--resample-to",
+        metavar="CONTRAST",
+        help="bring contrasts on different grids to that of this one by their affines (default: refuse)",
+    )
     parser.add_argument("--reading", help="reading that cuts the mask (default: the run's)")
     parser.add_argument("--views", type=int, choices=(1, 8), help="views averaged (default: the reading's)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
@@ -72,7 +79,8 @@ def _is_case_folder(path: Path) -> bool:
     entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
     return any(entry.is_dir() for entry in entries) and not any(
         entry.is_file() and entry.suffix.lower() in (".nii", ".gz", ".png", ".tif", ".tiff", ".npy", ".dcm")
-        for entry in entries)
+        for entry in entries
+    )
 
 
 def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments: argparse.Namespace) -> None:
@@ -81,8 +89,7 @@ def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments:
     from kgp.files import atomic_folder, write_json
     from kgp.report.case import segment_stack
 
-    pictures = sorted(path for path in (case.iterdir() if case.is_dir() else [case])
-                      if path.suffix.lower() in ENDINGS)
+    pictures = sorted(path for path in (case.iterdir() if case.is_dir() else [case]) if path.suffix.lower() in ENDINGS)
     if out.exists() and not arguments.overwrite:
         raise KgpError(f"{out} exists already; name another --out or pass --overwrite.")
     if out.exists() and not (out / "summary.json").is_file():
@@ -103,7 +110,8 @@ def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments:
         write_nifti(to_volume(result.maps, volume), volume, folder / "heatmap.nii.gz")
         voxel = volume.spacing[0] * volume.spacing[1] * volume.spacing[2]
         summary = _summary(runtime, case, reading, result) | {
-            "affine": volume.affine.tolist(), "spacing_mm": list(volume.spacing),
+            "affine": volume.affine.tolist(),
+            "spacing_mm": list(volume.spacing),
             "mask_volume_mm3": round(float(result.masks.sum()) * voxel, 1),
         }
         _write_tables(folder, result)
@@ -121,7 +129,9 @@ def _segment_pictures(runtime: "Runtime", pictures: list[Path], out: Path, readi
     from kgp.report.case import CaseResult, segment_stack
     from kgp.report.overlay import overlay_sheet, write_png
 
-    failures, lines, drawn = [], [], []
+    failures: list[str] = []
+    lines: list[dict[str, Any]] = []
+    drawn: list[np.ndarray] = []
     with atomic_folder(out, overwrite=overwrite) as folder:
         for path in pictures:
             try:
@@ -152,13 +162,20 @@ def _summary(runtime: "Runtime", case: Path, reading: str, result: "CaseResult")
 
     classes = [line["class"] for line in result.table if line["class"]]
     return {
-        "use": _USE, "kgp": kgp.__version__, "run": runtime.name, "input": case.name,
-        "contrasts": list(runtime.contrasts), "reading": runtime.readings[reading].to_dict(), "reading_name": reading,
+        "use": _USE,
+        "kgp": kgp.__version__,
+        "run": runtime.name,
+        "input": case.name,
+        "contrasts": list(runtime.contrasts),
+        "reading": runtime.readings[reading].to_dict(),
+        "reading_name": reading,
         "slices": len(result.table),
         "slices_by_class": {name: classes.count(name) for name in runtime.class_names},
         "slices_with_mask": sum(line.get("mask_pixels", 0) > 0 for line in result.table),
-        "empty_mask_reasons": {reason: sum(line["reason"] == reason for line in result.table)
-                               for reason in sorted({line["reason"] for line in result.table} - {""})},
+        "empty_mask_reasons": {
+            reason: sum(line["reason"] == reason for line in result.table)
+            for reason in sorted({line["reason"] for line in result.table} - {""})
+        },
     }
 
 
@@ -174,8 +191,14 @@ def _write_tables(folder: Path, result: "CaseResult") -> None:
     write_table(result.table, folder / "slices.csv")
 
 
-def _write_overlay(runtime: "Runtime", stack: "np.ndarray", result: "CaseResult", reading: str, folder: Path,
-                   spacing: tuple[float, float]) -> None:
+def _write_overlay(
+    runtime: "Runtime",
+    stack: "np.ndarray",
+    result: "CaseResult",
+    reading: str,
+    folder: Path,
+    spacing: tuple[float, float],
+) -> None:
     """A sheet of slices spread over those with a mask, or over all where none has one."""
     import numpy as np
 
@@ -185,12 +208,21 @@ def _write_overlay(runtime: "Runtime", stack: "np.ndarray", result: "CaseResult"
     shown = shown or [index for index, line in enumerate(result.table) if line["class"]]
     if shown:
         chosen = np.unique(np.linspace(0, len(shown) - 1, _SHOWN // 2).round().astype(int))
-        overlay_sheet([_draw(runtime, stack, result, reading, shown[i], f"slice {shown[i]}", spacing) for i in chosen],
-                      folder / "overlay.png")
+        overlay_sheet(
+            [_draw(runtime, stack, result, reading, shown[i], f"slice {shown[i]}", spacing) for i in chosen],
+            folder / "overlay.png",
+        )
 
 
-def _draw(runtime: "Runtime", stack: "np.ndarray", result: "CaseResult", reading: str, index: int, name: str,
-          spacing: tuple[float, float] | None) -> "np.ndarray":
+def _draw(
+    runtime: "Runtime",
+    stack: "np.ndarray",
+    result: "CaseResult",
+    reading: str,
+    index: int,
+    name: str,
+    spacing: tuple[float, float] | None,
+) -> "np.ndarray":
     from kgp.data.resize import fit_image, fit_mask
     from kgp.evaluation.run_report import shown_contrast
     from kgp.report.overlay import Picture, draw_case
@@ -198,12 +230,16 @@ def _draw(runtime: "Runtime", stack: "np.ndarray", result: "CaseResult", reading
     line = result.table[index]
     image = fit_image(stack[index], runtime.size, spacing)
     predicted = runtime.class_names.index(line["class"])
-    return draw_case(Picture(
-        image=image, channel=shown_contrast(runtime.contrasts),
-        map=fit_image(result.maps[index][..., None], runtime.size, spacing)[..., 0],
-        mask=fit_mask(result.masks[index], runtime.size, spacing), points=runtime.evidence(image, predicted).top(8),
-        title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})  {line['reason']}  research use only",
-    ))
+    return draw_case(
+        Picture(
+            image=image,
+            channel=shown_contrast(runtime.contrasts),
+            map=fit_image(result.maps[index][..., None], runtime.size, spacing)[..., 0],
+            mask=fit_mask(result.masks[index], runtime.size, spacing),
+            points=runtime.evidence(image, predicted).top(8),
+            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})  {line['reason']}  research use only",
+        )
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -27,21 +27,32 @@ _SECTIONS = ("network", "data", "augment", "optimiser")
 def build_parser() -> argparse.ArgumentParser:
     """The parser; every field of the configuration is an option of the same name."""
     parser = argparse.ArgumentParser(
-        prog="kgp train", usage="kgp train [--arch NAME] [--data DATA] [--out RUN] [option ...]",
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="kgp train",
+        usage="kgp train [--arch NAME] [--data DATA] [--out RUN] [option ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Options without a default take the preset's value; kgp info --json lists the presets.",
     )
     parser.add_argument("--arch", choices=ARCHITECTURES, default="unet", help="network (default: %(default)s)")
-    parser.add_argument("--data", type=Path, help="folder of slices, BraTS cases, figshare .mat files, NIfTI volumes with "
-                        "a CSV, or a folder made by kgp prepare (default: the built-in phantom)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder of slices, BraTS cases, figshare .mat files, NIfTI volumes with "
+        "a CSV, or a folder made by kgp prepare (default: the built-in phantom)",
+    )
     parser.add_argument("--kind", help="kind of source, where it cannot be seen from the folder")
     parser.add_argument("--csv", type=Path, help="table of cases or grades, where the source needs one")
-    parser.add_argument("--preset", choices=presets.NAMES, help="set of defaults (default: best with --data, else demo)")
+    parser.add_argument(
+        "--preset", choices=presets.NAMES, help="set of defaults (default: best with --data, else demo)"
+    )
     parser.add_argument("--out", type=Path, help="run folder (default: runs/PRESET-ARCH, numbered when it exists)")
-    parser.add_argument("--cache", type=Path, default=Path("prepared"),
-                        help="where prepared slices are kept (default: %(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run folder")
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an unfinished run; takes no other option")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with an unfinished run; takes no other option"
+    )
     for section in _SECTIONS:
         _add_section(parser, section)
     return parser
@@ -61,8 +72,14 @@ def _add_section(parser: argparse.ArgumentParser, section: str) -> None:
         elif isinstance(field.default, tuple):
             group.add_argument(flag, nargs="+", default=None, help=text)
         else:
-            group.add_argument(flag, type=rule["kind"], choices=rule["choices"], default=None, help=text,
-                               metavar=None if rule["choices"] else rule["kind"].__name__.upper())
+            group.add_argument(
+                flag,
+                type=rule["kind"],
+                choices=rule["choices"],
+                default=None,
+                help=text,
+                metavar=None if rule["choices"] else rule["kind"].__name__.upper(),
+            )
 
 
 def configuration(arguments: argparse.Namespace) -> RunConfig:
@@ -89,8 +106,10 @@ def execute(arguments: argparse.Namespace) -> None:
     else:
         config = configuration(arguments)
         folder = _run_folder(arguments, config)
-        source = {name: str(getattr(arguments, name).resolve()) if getattr(arguments, name) else None
-                  for name in ("data", "csv", "cache")} | {"kind": arguments.kind}
+        source = {
+            name: str(getattr(arguments, name).resolve()) if getattr(arguments, name) else None
+            for name in ("data", "csv", "cache")
+        } | {"kind": arguments.kind}
     trained = _train(config, folder, source, bool(arguments.resume))
     _judge(trained)
 
@@ -108,15 +127,22 @@ def _train(config: RunConfig, folder: Path, source: dict, resume: bool) -> "Run"
     if resume:
         split = read_split(folder / "split.csv")
     else:
-        split = split_cohort(labelled, by=config.data.split, folds=config.data.folds, fold=config.data.fold,
-                             seed=config.optimiser.seed)
+        split = split_cohort(
+            labelled, by=config.data.split, folds=config.data.folds, fold=config.data.fold, seed=config.optimiser.seed
+        )
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         write_json(folder / "source.json", source)
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
-    _log.info("Preset %s, GP-%s, classes %s; slices of %s: %s.", config.preset, config.network.arch,
-              ", ".join(labelled.class_names), "x".join(map(str, cohort.shape)), sizes)
+    _log.info(
+        "Preset %s, GP-%s, classes %s; slices of %s: %s.",
+        config.preset,
+        config.network.arch,
+        ", ".join(labelled.class_names),
+        "x".join(map(str, cohort.shape)),
+        sizes,
+    )
     return train(config, labelled, split, folder, resume)
 
 
@@ -125,9 +151,15 @@ def _cohort(config: RunConfig, source: dict) -> "Cohort":
 
     if source["data"] is None:
         _log.info("No --data given: training on the built-in phantom (drawn heads, not patients).")
-    path = {name: Path(source[name]) if source[name] else None for name in ("data", "csv", "cache")}
-    return cached_cohort(path["data"], size=config.data.size, cache=path["cache"], contrasts=config.data.contrasts,
-                         kind=source["kind"], csv=path["csv"])
+    data, csv = (Path(source[name]) if source[name] else None for name in ("data", "csv"))
+    return cached_cohort(
+        data,
+        size=config.data.size,
+        cache=Path(source["cache"]),
+        contrasts=config.data.contrasts,
+        kind=source["kind"],
+        csv=csv,
+    )
 
 
 def _judge(trained: "Run") -> None:

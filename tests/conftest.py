@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+
 from kgp.data.cohort import FORMAT, SliceRow, read_cohort
 
 
@@ -32,14 +33,28 @@ def write_tiny_cohort(folder, patients, size=16, masks=True):
                 image[mask > 0] = 240
             np.save(folder / "slices" / f"{identifier}.npy", image)
             np.save(folder / "masks" / f"{identifier}.npy", mask)
-            rows.append(SliceRow(id=identifier, patient=f"p{patient:02d}", group=f"p{patient:02d}", label=label,
-                                 label_name=["no_tumour", "tumour"][label], index=label,
-                                 image=f"slices/{identifier}.npy", mask=f"masks/{identifier}.npy" if masks else ""))
+            rows.append(
+                SliceRow(
+                    id=identifier,
+                    patient=f"p{patient:02d}",
+                    group=f"p{patient:02d}",
+                    label=label,
+                    label_name=["no_tumour", "tumour"][label],
+                    index=label,
+                    image=f"slices/{identifier}.npy",
+                    mask=f"masks/{identifier}.npy" if masks else "",
+                )
+            )
     with open(folder / "cohort.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(SliceRow)])
         writer.writeheader()
         writer.writerows(dataclasses.asdict(row) for row in rows)
-    header = {"format": FORMAT, "source": "slices", "contrasts": ["T1", "FLAIR"], "shape": [size, size, 2],
-              "dtype": "uint8"}
+    header = {
+        "format": FORMAT,
+        "source": "slices",
+        "contrasts": ["T1", "FLAIR"],
+        "shape": [size, size, 2],
+        "dtype": "uint8",
+    }
     (folder / "cohort.json").write_text(json.dumps(header))
     return read_cohort(folder)

@@ -75,16 +75,23 @@ def test_a_warning_does_not_turn_the_exit_status(data):
     assert prepare.main([str(data), "--check"]) == 0
 
 
-@pytest.mark.parametrize(("argv", "status", "message"), [
-    ([], 2, "kgp prepare: give --out DIR to prepare the data, --check to look them over, or --preview PNG.\n"),
-    (["--phantom", "DATA", "--check"], 2, "--phantom goes without DATA"),
-    (["DATA", "--check", "--size", "-1"], 2, "--size must be at least 0, not -1."),
-    (["DATA", "--check", "--kind", "dicom"], 2, "--kind must be one of phantom, slices"),
-    (["DATA", "--check", "--preset", "fast"], 2, "invalid choice: 'fast'"),
-    (["DATA", "--out", "DATA"], 1, "exists already; name another folder or pass --overwrite."),
-    (["DATA", "--out", "OUT", "--contrasts", "T1"], 1, "has slices of 3 channel(s), but 1 contrasts are named: T1."),
-    (["OUT", "--check"], 1, "kgp prepare: No data found: "),
-])
+@pytest.mark.parametrize(
+    ("argv", "status", "message"),
+    [
+        ([], 2, "kgp prepare: give --out DIR to prepare the data, --check to look them over, or --preview PNG.\n"),
+        (["--phantom", "DATA", "--check"], 2, "--phantom goes without DATA"),
+        (["DATA", "--check", "--size", "-1"], 2, "--size must be at least 0, not -1."),
+        (["DATA", "--check", "--kind", "dicom"], 2, "--kind must be one of phantom, slices"),
+        (["DATA", "--check", "--preset", "fast"], 2, "invalid choice: 'fast'"),
+        (["DATA", "--out", "DATA"], 1, "exists already; name another folder or pass --overwrite."),
+        (
+            ["DATA", "--out", "OUT", "--contrasts", "T1"],
+            1,
+            "has slices of 3 channel(s), but 1 contrasts are named: T1.",
+        ),
+        (["OUT", "--check"], 1, "kgp prepare: No data found: "),
+    ],
+)
 def test_mistakes_are_one_sentence(data, tmp_path, capsys, argv, status, message):
     places = {"DATA": str(data), "OUT": str(tmp_path / "out")}
     assert prepare.main([places.get(word, word) for word in argv]) == status
@@ -97,8 +104,9 @@ def test_mixed_sizes(data, tmp_path, capsys):
     cv2.imwrite(str(data / "i4.png"), np.ones((8, 6, 3), np.uint8) * np.arange(6, dtype=np.uint8)[:, None])
     cv2.imwrite(str(data / "m4.png"), np.zeros((8, 6), np.uint8))
     assert prepare.main([str(data), "--out", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().err.endswith("kgp prepare: The slices are of mixed sizes (8x8 and 8x6, slice s4); "
-                                            "give --size to bring them to one.\n")
+    assert capsys.readouterr().err.endswith(
+        "kgp prepare: The slices are of mixed sizes (8x8 and 8x6, slice s4); give --size to bring them to one.\n"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
@@ -129,8 +137,10 @@ def test_preview_of_what_training_would_see(data, tmp_path, monkeypatch, capsys,
 
 
 def test_help_and_mistakes_do_not_import_tensorflow():
-    code = ("import sys\nfrom kgp import prepare\nprepare.main(['--help'])\nprepare.main([])\n"
-            "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras', 'cv2') for name in sys.modules))")
+    code = (
+        "import sys\nfrom kgp import prepare\nprepare.main(['--help'])\nprepare.main([])\n"
+        "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras', 'cv2') for name in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "--preview PNG" in done.stdout

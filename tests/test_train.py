@@ -2,6 +2,7 @@ import json
 import shutil
 
 import pytest
+
 from kgp import train
 from kgp.run_folder import read_run
 from kgp.training.presets import load_preset
@@ -26,13 +27,16 @@ def test_every_option_reaches_the_configuration():
     assert config.optimiser.class_weights is False and config.optimiser.seed == 7
 
 
-@pytest.mark.parametrize(("argv", "message"), [
-    (["--dropout", "1.5"], "--dropout must be at most 0.999, not 1.5."),
-    (["--epochs", "0"], "--epochs must be at least 1, not 0."),
-    (["--width", "many"], "invalid int value: 'many'"),
-    (["--arch", "vnet"], "invalid choice: 'vnet'"),
-    (["--preset", "fast"], "invalid choice: 'fast'"),
-])
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--dropout", "1.5"], "--dropout must be at most 0.999, not 1.5."),
+        (["--epochs", "0"], "--epochs must be at least 1, not 0."),
+        (["--width", "many"], "invalid int value: 'many'"),
+        (["--arch", "vnet"], "invalid choice: 'vnet'"),
+        (["--preset", "fast"], "invalid choice: 'fast'"),
+    ],
+)
 def test_bad_options_are_usage_errors(argv, message, capsys):
     assert train.main(argv) == 2
     assert message in capsys.readouterr().err
@@ -43,8 +47,15 @@ def test_whole_command_writes_a_complete_run(tiny_cohort, tmp_path, capsys):
     assert train.main([*SMALL, "--data", str(tiny_cohort.folder), "--out", str(folder)]) == 0
     run = read_run(folder)
     listed = set(run.manifest["files"])
-    assert {"config.json", "split.csv", "model.weights.h5", "history.csv", "calibration.json", "metrics.json",
-            "report.html"} <= listed
+    assert {
+        "config.json",
+        "split.csv",
+        "model.weights.h5",
+        "history.csv",
+        "calibration.json",
+        "metrics.json",
+        "report.html",
+    } <= listed
     assert "macro-F1" in capsys.readouterr().out
     assert json.loads((folder / "metrics.json").read_text())["classification"]["slices"] == 4
     assert "Research use only" in run.manifest["use"]
@@ -86,8 +97,12 @@ def test_labels_alone_are_enough(tmp_path, tiny_cohort):
     table = (folder / "cohort.csv").read_text().splitlines()
     column = table[0].split(",").index("mask")
     rows = [line.split(",") for line in table]
-    (folder / "cohort.csv").write_text("\n".join(
-        ",".join("" if index == column and number else cell for index, cell in enumerate(row))
-        for number, row in enumerate(rows)) + "\n")
+    (folder / "cohort.csv").write_text(
+        "\n".join(
+            ",".join("" if index == column and number else cell for index, cell in enumerate(row))
+            for number, row in enumerate(rows)
+        )
+        + "\n"
+    )
     assert train.main([*SMALL, "--data", str(folder), "--out", str(tmp_path / "run")]) == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["segmentation"] is None

@@ -31,8 +31,9 @@ def augment_slice(image: tf.Tensor, config: AugmentConfig, seed: tf.Tensor) -> t
     return augment_pair(image, None, config, seed)[0]
 
 
-def augment_pair(image: tf.Tensor, mask: tf.Tensor | None, config: AugmentConfig,
-                 seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+def augment_pair(
+    image: tf.Tensor, mask: tf.Tensor | None, config: AugmentConfig, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor | None]:
     """As `augment_slice`, with a mask [H, W] (any type) that follows the geometry; None stays None."""
     image, seed = tf.convert_to_tensor(image, tf.float32), tf.cast(seed, tf.int64)
     if _moves(config):
@@ -53,15 +54,17 @@ def draw_affine(config: AugmentConfig, height: int, width: int, seed: tf.Tensor)
     """The matrix of `affine_matrix` for a random rotation, size, shift and random flips."""
     draws = tf.random.stateless_uniform((6,), seed, -1.0, 1.0)
     strengths = tf.constant(
-        [math.radians(config.rotation), config.scale, config.shift * width, config.shift * height], tf.float32)
+        [math.radians(config.rotation), config.scale, config.shift * width, config.shift * height], tf.float32
+    )
     angle, size, across, down = tf.unstack(draws[:4] * strengths)
     chances = tf.constant([config.flip_horizontal, config.flip_vertical], tf.float32)
     flips = tf.where((draws[4:] + 1.0) / 2.0 < chances, -1.0, 1.0)
     return affine_matrix(angle, flips, 1.0 + size, tf.stack([across, down]), height, width)
 
 
-def affine_matrix(angle: tf.Tensor, flips: tf.Tensor, size: tf.Tensor, shift: tf.Tensor, height: int,
-                  width: int) -> tf.Tensor:
+def affine_matrix(
+    angle: tf.Tensor, flips: tf.Tensor, size: tf.Tensor, shift: tf.Tensor, height: int, width: int
+) -> tf.Tensor:
     """The matrix [2, 3] from output to input pixel coordinates (x, y); rotation and size are about the picture's centre.
 
     Args:
@@ -80,8 +83,9 @@ def affine_matrix(angle: tf.Tensor, flips: tf.Tensor, size: tf.Tensor, shift: tf
 
 def draw_elastic(strength: float, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
     """A smooth displacement field [H, W, 2] in pixels (x, y), of at most `strength` times the larger side."""
-    return _smooth_field(_uniform((_ELASTIC_CELLS + 3, _ELASTIC_CELLS + 3, 2), strength * max(height, width), seed),
-                         height, width)
+    return _smooth_field(
+        _uniform((_ELASTIC_CELLS + 3, _ELASTIC_CELLS + 3, 2), strength * max(height, width), seed), height, width
+    )
 
 
 def apply_geometry(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor | None = None) -> tf.Tensor:
@@ -208,8 +212,9 @@ _INTENSITY = (
 
 
 def _moves(config: AugmentConfig) -> bool:
-    return any((config.rotation, config.flip_horizontal, config.flip_vertical, config.scale, config.shift,
-                config.elastic))
+    return any(
+        (config.rotation, config.flip_horizontal, config.flip_vertical, config.scale, config.shift, config.elastic)
+    )
 
 
 def _warp(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor | None, interpolation: str) -> tf.Tensor:
@@ -218,8 +223,12 @@ def _warp(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor | None, interpol
         return _sample(image, matrix, field, interpolation)
     transform = tf.concat([tf.reshape(matrix, (1, 6)), tf.zeros((1, 2))], axis=1)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=image[None], transforms=transform, output_shape=tf.constant(list(image.shape[:2])), fill_value=0.0,
-        interpolation=interpolation)[0]
+        images=image[None],
+        transforms=transform,
+        output_shape=tf.constant(list(image.shape[:2])),
+        fill_value=0.0,
+        interpolation=interpolation,
+    )[0]
     return tf.ensure_shape(moved, image.shape)
 
 

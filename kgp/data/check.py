@@ -28,8 +28,9 @@ def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Findi
     """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
     findings = []
     if piece.image.shape[2] != len(contrasts):
-        findings.append(Finding("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are "
-                                "expected."))
+        findings.append(
+            Finding("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are expected.")
+        )
     elif not np.isfinite(piece.image).all():
         findings.append(Finding("error", piece.id, "holds values that are not finite (NaN or infinity)."))
     elif is_blank(piece.image):
@@ -41,10 +42,13 @@ def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Findi
     if piece.spacing is not None and not all(0 < value < 100 for value in piece.spacing):
         findings.append(Finding("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
     if piece.mask is not None and piece.mask.shape != piece.image.shape[:2]:
-        findings.append(Finding("error", piece.id, f"has a mask of shape {piece.mask.shape} on a slice of "
-                                f"{piece.image.shape[:2]}."))
+        findings.append(
+            Finding("error", piece.id, f"has a mask of shape {piece.mask.shape} on a slice of {piece.image.shape[:2]}.")
+        )
     elif piece.mask is not None and piece.mask.any() != (piece.label != 0):
-        what = "has label 0 but a mask that is not empty." if piece.label == 0 else "has a tumour label but an empty mask."
+        what = (
+            "has label 0 but a mask that is not empty." if piece.label == 0 else "has a tumour label but an empty mask."
+        )
         findings.append(Finding("warning", piece.id, what))
     return findings
 
@@ -91,8 +95,11 @@ class _Survey:
 
     def summary(self) -> list[Finding]:
         """What shows only when all cases are seen."""
-        findings = [Finding("error", identifier, f"the id stands {count} times.")
-                    for identifier, count in self._ids.items() if count > 1 and identifier not in self._reported]
+        findings = [
+            Finding("error", identifier, f"the id stands {count} times.")
+            for identifier, count in self._ids.items()
+            if count > 1 and identifier not in self._reported
+        ]
         if not self._shapes:
             findings.append(Finding("error", "all", "no slice can be read."))
         slices = sum(self._shapes.values())
@@ -102,10 +109,21 @@ class _Survey:
             listed = ", ".join(f"{shape} ({count})" for shape, count in self._shapes.most_common())
             findings.append(Finding("warning", "all", f"slices are of several sizes: {listed}; training needs --size."))
         if self._spacings and max(self._spacings) > _SPACING_SPREAD * min(self._spacings):
-            findings.append(Finding("warning", "all", f"pixel spacings run from {min(self._spacings):.3g} to "
-                                    f"{max(self._spacings):.3g} mm."))
+            findings.append(
+                Finding(
+                    "warning",
+                    "all",
+                    f"pixel spacings run from {min(self._spacings):.3g} to {max(self._spacings):.3g} mm.",
+                )
+            )
         for name, members in sorted(self._groups.items()):
             if len(members) < _FEWEST_PATIENTS:
-                findings.append(Finding("warning", f"label {name}", f"has {len(members)} patient(s); {_FEWEST_PATIENTS} are "
-                                        "needed for training, validation and test."))
+                findings.append(
+                    Finding(
+                        "warning",
+                        f"label {name}",
+                        f"has {len(members)} patient(s); {_FEWEST_PATIENTS} are "
+                        "needed for training, validation and test.",
+                    )
+                )
         return findings

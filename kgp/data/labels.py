@@ -47,25 +47,33 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
     names = _label_names(cohort)
     persons = len({row.group for row in cohort.rows})
     if split and persons < _FEWEST_PATIENTS:
-        raise KgpError(f"{cohort.folder} has {persons} patient(s); at least {_FEWEST_PATIENTS} are needed for training, "
-                       "validation and test.")
+        raise KgpError(
+            f"{cohort.folder} has {persons} patient(s); at least {_FEWEST_PATIENTS} are needed for training, "
+            "validation and test."
+        )
     classes = _parse(labels, names) if labels else {names[label]: (label,) for label in sorted(names)}
-    patients = {name: len({row.group for row in cohort.rows if row.label in members})
-                for name, members in classes.items()}
+    patients = {
+        name: len({row.group for row in cohort.rows if row.label in members}) for name, members in classes.items()
+    }
     few = [name for name in classes if split and patients[name] < _FEWEST_PATIENTS]
     if labels and few:
-        raise KgpError(f"Class {few[0]!r} has {patients[few[0]]} patient(s) in {cohort.folder}; at least "
-                       f"{_FEWEST_PATIENTS} are needed for training, validation and test.")
+        raise KgpError(
+            f"Class {few[0]!r} has {patients[few[0]]} patient(s) in {cohort.folder}; at least "
+            f"{_FEWEST_PATIENTS} are needed for training, validation and test."
+        )
     dropped = _dropped(classes, names, few, patients)
     classes = {name: members for name, members in classes.items() if name not in few}
     if len(classes) < 2:
-        raise KgpError(f"{cohort.folder} gives {len(classes)} class(es) with enough patients; at least two are needed "
-                       f"(its labels: {_listed(names)}).")
+        raise KgpError(
+            f"{cohort.folder} gives {len(classes)} class(es) with enough patients; at least two are needed "
+            f"(its labels: {_listed(names)})."
+        )
     index = {label: number for number, members in enumerate(classes.values()) for label in members}
     rows = tuple(row for row in cohort.rows if row.label in index)
     free = [number for number, members in enumerate(classes.values()) if set(members) == {0}]
-    return LabelledCohort(cohort, rows, tuple(index[row.label] for row in rows), tuple(classes),
-                          free[0] if free else None, dropped)
+    return LabelledCohort(
+        cohort, rows, tuple(index[row.label] for row in rows), tuple(classes), free[0] if free else None, dropped
+    )
 
 
 def _label_names(cohort: Cohort) -> dict[int, str]:
@@ -83,13 +91,20 @@ def _label_names(cohort: Cohort) -> dict[int, str]:
     return names
 
 
-def _dropped(classes: dict[str, tuple[int, ...]], names: dict[int, str], few: list[str],
-             patients: dict[str, int]) -> tuple[str, ...]:
+def _dropped(
+    classes: dict[str, tuple[int, ...]], names: dict[int, str], few: list[str], patients: dict[str, int]
+) -> tuple[str, ...]:
     used = {label for members in classes.values() for label in members}
-    sentences = [f"Label {name!r} is left out: its {patients[name]} patient(s) cannot stand in training, validation and "
-                 "test (choose or merge labels with --labels)." for name in few]
-    sentences += [f"Label {names[label]!r} is left out, as --labels does not name it." for label in sorted(names)
-                  if label not in used]
+    sentences = [
+        f"Label {name!r} is left out: its {patients[name]} patient(s) cannot stand in training, validation and "
+        "test (choose or merge labels with --labels)."
+        for name in few
+    ]
+    sentences += [
+        f"Label {names[label]!r} is left out, as --labels does not name it."
+        for label in sorted(names)
+        if label not in used
+    ]
     return tuple(sentences)
 
 

@@ -24,9 +24,20 @@ def steps_per_epoch(slices: int, batch_size: int) -> int:
     return max(slices // batch_size, 1)
 
 
-def training_dataset(cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence[int], *, classes: int,
-                     batch_size: int, normalisation: str, augment: AugmentConfig, seed: int, first_epoch: int = 0,
-                     epochs: int = 1, parallel_calls: int = tf.data.AUTOTUNE) -> tf.data.Dataset:
+def training_dataset(
+    cohort: Cohort,
+    rows: Sequence[SliceRow],
+    targets: Sequence[int],
+    *,
+    classes: int,
+    batch_size: int,
+    normalisation: str,
+    augment: AugmentConfig,
+    seed: int,
+    first_epoch: int = 0,
+    epochs: int = 1,
+    parallel_calls: int = tf.data.AUTOTUNE,
+) -> tf.data.Dataset:
     """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order of all slices.
 
     Where the batch size does not divide the number of slices, each epoch leaves out the last few of its order. Where
@@ -58,7 +69,8 @@ def training_dataset(cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence
 
     def order(epoch: tf.Tensor) -> tf.data.Dataset:
         indices = tf.random.experimental.stateless_shuffle(
-            tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))[:used]
+            tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1)
+        )[:used]
         return tf.data.Dataset.from_tensor_slices((tf.fill([used], epoch), indices))
 
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,8 +84,9 @@ def training_dataset(cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence
     return dataset.batch(batch, drop_remainder=True).prefetch(2)
 
 
-def evaluation_dataset(cohort: Cohort, rows: Sequence[SliceRow], *, batch_size: int,
-                       normalisation: str | None = None) -> tf.data.Dataset:
+def evaluation_dataset(
+    cohort: Cohort, rows: Sequence[SliceRow], *, batch_size: int, normalisation: str | None = None
+) -> tf.data.Dataset:
     """The slices in order, none left out, in batches of {"image": float32 [B, H, W, C], "index": int64 [B]}.
 
     Args:
@@ -123,14 +136,15 @@ def check_files(cohort: Cohort, rows: Sequence[SliceRow]) -> None:
         except FileNotFoundError:
             raise KgpError(f"{path} is missing; prepare the data again.") from None
         if size != expected:
-            raise KgpError(f"{path} has {size} bytes where a slice of this cohort has {expected} (cut short?); "
-                           "prepare the data again.")
+            raise KgpError(
+                f"{path} has {size} bytes where a slice of this cohort has {expected} (cut short?); "
+                "prepare the data again."
+            )
 
 
 def _header_length(cohort: Cohort) -> int:
     """Bytes before the pixels in a .npy file; the same for all slices, as they share shape and type."""
     header = io.BytesIO()
     description = np.lib.format.dtype_to_descr(np.dtype(cohort.dtype))
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": description, "fortran_order": False, "shape": cohort.shape})
+    np.lib.format.write_array_header_1_0(header, {"descr": description, "fortran_order": False, "shape": cohort.shape})
     return len(header.getvalue())

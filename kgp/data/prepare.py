@@ -57,8 +57,15 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
     return read_cohort(folder)
 
 
-def cached_cohort(data: Path | None, *, size: int, cache: Path, contrasts: tuple[str, ...] = (),
-                  kind: str | None = None, csv: Path | None = None) -> Cohort:
+def cached_cohort(
+    data: Path | None,
+    *,
+    size: int,
+    cache: Path,
+    contrasts: tuple[str, ...] = (),
+    kind: str | None = None,
+    csv: Path | None = None,
+) -> Cohort:
     """The prepared cohort of a data set: `data` itself where it is one, else prepared once into a folder under `cache`.
 
     Args:
@@ -75,8 +82,10 @@ def cached_cohort(data: Path | None, *, size: int, cache: Path, contrasts: tuple
         if size and cohort.shape[:2] != (size, size):
             raise KgpError(f"{data} was prepared at {cohort.shape[0]}x{cohort.shape[1]}, not at --size {size}.")
         if contrasts and cohort.contrasts != tuple(contrasts):
-            raise KgpError(f"{data} was prepared with the contrasts {', '.join(cohort.contrasts)}, "
-                           f"not with {', '.join(contrasts)}.")
+            raise KgpError(
+                f"{data} was prepared with the contrasts {', '.join(cohort.contrasts)}, "
+                f"not with {', '.join(contrasts)}."
+            )
         return cohort
     source = open_source(data, kind, contrasts=contrasts, csv=csv)
     folder = Path(cache) / f"{data.resolve().name if data else 'phantom'}-{_fingerprint(source, data, size, csv)}"
@@ -148,10 +157,19 @@ class _Writer:
             for row in self.rows:
                 values = dataclasses.asdict(row)
                 writer.writerow({key: "" if value is None else value for key, value in values.items()})
-        write_json(self.folder / "cohort.json", {
-            "format": FORMAT, "source": source_name, "contrasts": list(self.contrasts), "shape": list(self._shape),
-            "dtype": str(dtype), "slices": len(self.rows), "unreadable": self.unreadable, "black": self.black,
-        })
+        write_json(
+            self.folder / "cohort.json",
+            {
+                "format": FORMAT,
+                "source": source_name,
+                "contrasts": list(self.contrasts),
+                "shape": list(self._shape),
+                "dtype": str(dtype),
+                "slices": len(self.rows),
+                "unreadable": self.unreadable,
+                "black": self.black,
+            },
+        )
 
     def _write(self, piece: SourceSlice) -> SliceRow:
         name = self._file_name(piece.id)
@@ -161,8 +179,10 @@ class _Writer:
         if self._shape is None:
             self._shape = image.shape
         if image.shape != self._shape:
-            raise _Unusable(f"The slices are of mixed sizes ({self._shape[0]}x{self._shape[1]} and "
-                            f"{image.shape[0]}x{image.shape[1]}, slice {piece.id}); give --size to bring them to one.")
+            raise _Unusable(
+                f"The slices are of mixed sizes ({self._shape[0]}x{self._shape[1]} and "
+                f"{image.shape[0]}x{image.shape[1]}, slice {piece.id}); give --size to bring them to one."
+            )
         image_file, mask_file = f"slices/{name}.npy", ""
         self._types[image_file] = image.dtype
         _save(self.folder / image_file, image)
@@ -173,8 +193,16 @@ class _Writer:
         if piece.spacing is not None:
             spacing = fitted_spacing(piece.image.shape[0], piece.image.shape[1], self.size, piece.spacing)
         return SliceRow(
-            id=piece.id, patient=piece.patient, group=piece.group, label=piece.label, label_name=piece.label_name,
-            volume=piece.volume, index=piece.index, image=image_file, mask=mask_file, spacing_row=spacing[0],
+            id=piece.id,
+            patient=piece.patient,
+            group=piece.group,
+            label=piece.label,
+            label_name=piece.label_name,
+            volume=piece.volume,
+            index=piece.index,
+            image=image_file,
+            mask=mask_file,
+            spacing_row=spacing[0],
             spacing_column=spacing[1],
         )
 

@@ -96,9 +96,13 @@ def _tile(image: np.ndarray, mask: np.ndarray | None, low: np.ndarray, high: np.
 
 
 def _title(cohort: Cohort, config: RunConfig) -> str:
-    changes = [f"{name.replace('_', ' ')} {value:g}" for name, value in dataclasses.asdict(config.augment).items() if value]
-    return (f"{cohort.folder.name}: {len(cohort.rows)} slices of {'x'.join(map(str, cohort.shape))}; "
-            f"normalisation {config.data.normalisation}; {', '.join(changes) or 'no augmentation'}")
+    changes = [
+        f"{name.replace('_', ' ')} {value:g}" for name, value in dataclasses.asdict(config.augment).items() if value
+    ]
+    return (
+        f"{cohort.folder.name}: {len(cohort.rows)} slices of {'x'.join(map(str, cohort.shape))}; "
+        f"normalisation {config.data.normalisation}; {', '.join(changes) or 'no augmentation'}"
+    )
 
 
 def _captions(text: str, width: int) -> np.ndarray:
@@ -116,8 +120,16 @@ def _captions(text: str, width: int) -> np.ndarray:
 def _strip(text: str, width: int) -> np.ndarray:
     """One line of text on black, uint8 [h, width, 3]; what OpenCV's font lacks becomes a question mark."""
     strip = np.zeros((_STRIP, width, 3), np.uint8)
-    cv2.putText(strip, text.encode("ascii", "replace").decode(), (_GAP, _STRIP - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _TEXT,
-                1, cv2.LINE_AA)
+    cv2.putText(
+        strip,
+        text.encode("ascii", "replace").decode(),
+        (_GAP, _STRIP - 5),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.4,
+        _TEXT,
+        1,
+        cv2.LINE_AA,
+    )
     return strip
 
 

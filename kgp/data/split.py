@@ -50,8 +50,9 @@ class Split:
                     raise KgpError(f"patient {group} stands in the {part_of[group]} part and in the {part} part.")
 
 
-def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 0, fold: int = 0,
-                 seed: int = 0) -> Split:
+def split_cohort(
+    labelled: LabelledCohort, *, by: str = "patient", folds: int = 0, fold: int = 0, seed: int = 0
+) -> Split:
     """Splits 60/20/20, or into k folds of which `fold` is the test part and the next one the validation part.
 
     Patients are stratified by the set of classes that their slices have.
@@ -73,8 +74,10 @@ def split_cohort(labelled: LabelledCohort, *, by: str = "patient", folds: int = 
     if by != "patient":
         _log.warning("Splitting by slice: slices of one patient stand in training and test, so the test figures leak.")
     if len(units) < len(PARTS):
-        raise KgpError(f"{labelled.cohort.folder} has {len(units)} patient(s); at least {len(PARTS)} are needed for "
-                       "training, validation and test.")
+        raise KgpError(
+            f"{labelled.cohort.folder} has {len(units)} patient(s); at least {len(PARTS)} are needed for "
+            "training, validation and test."
+        )
     if folds > len(units):
         raise KgpError(f"{labelled.cohort.folder} has {len(units)} patients, which do not fill {folds} folds.")
     part_of = _assign(units, folds, fold, seed)
@@ -114,10 +117,13 @@ def _even_out(number_of: dict[str, int], units: dict[str, set[int]], folds: int)
     for number, target in itertools.product(range(folds), classes):
         if counts[number, target]:
             continue
-        spare = [unit for unit in sorted(units) if target in units[unit]
-                 and all(counts[number_of[unit], other] > 1 for other in units[unit])]
+        spare = [
+            unit
+            for unit in sorted(units)
+            if target in units[unit] and all(counts[number_of[unit], other] > 1 for other in units[unit])
+        ]
         if spare:
-            moved = max(spare, key=lambda unit: counts[number_of[unit], target])  # noqa: B023 - used at once
+            moved = max(spare, key=lambda unit: counts[number_of[unit], target])
             counts.subtract((number_of[moved], other) for other in units[moved])
             counts.update((number, other) for other in units[moved])
             number_of[moved] = number
@@ -129,8 +135,10 @@ def _check_classes(split: Split, labelled: LabelledCohort) -> None:
         present = {target_of[identifier] for identifier in ids}
         for number, name in enumerate(labelled.class_names):
             if number not in present:
-                raise KgpError(f"class {name!r} has no slice in the {part} part; it stands with too few patients, so "
-                               "merge or leave it out with --labels, or take another --seed.")
+                raise KgpError(
+                    f"class {name!r} has no slice in the {part} part; it stands with too few patients, so "
+                    "merge or leave it out with --labels, or take another --seed."
+                )
 
 
 def write_split(split: Split, path: Path) -> None:

@@ -67,8 +67,10 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
         if _same_grid(image, target):
             channels.append(_data(image))
         elif resample_to is None:
-            raise KgpError(f"{paths[contrast]} ({_grid(image)}) is not on the grid of {paths[reference]} ({_grid(target)}); "
-                           "resample the contrasts to one of them with --resample-to CONTRAST.")
+            raise KgpError(
+                f"{paths[contrast]} ({_grid(image)}) is not on the grid of {paths[reference]} ({_grid(target)}); "
+                "resample the contrasts to one of them with --resample-to CONTRAST."
+            )
         else:
             channels.append(_resample(image, target))
     return Volume(np.stack(channels, axis=-1), np.asarray(target.affine, np.float64), tuple(images), target.header)
@@ -156,8 +158,9 @@ def _resample(image: nibabel.Nifti1Image, target: nibabel.Nifti1Image) -> np.nda
     """Values of `image` at the voxel centres of `target`; its lowest value outside its field of view."""
     matrix = np.linalg.inv(image.affine) @ target.affine
     data = _data(image)
-    return ndimage.affine_transform(data, matrix[:3, :3], matrix[:3, 3], output_shape=target.shape, order=1,
-                                    mode="constant", cval=float(data.min()))
+    return ndimage.affine_transform(
+        data, matrix[:3, :3], matrix[:3, 3], output_shape=target.shape, order=1, mode="constant", cval=float(data.min())
+    )
 
 
 def _to_display(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, ...]]:
@@ -166,12 +169,17 @@ def _to_display(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, ..
     orientation = io_orientation(affine)
     clear = np.abs(directions).max(axis=0)
     if np.isnan(orientation).any() or (clear < _CLEAR).any():
-        raise KgpError("The volume lies too obliquely to cut axial slices: a voxel axis is "
-                       f"{np.degrees(np.arccos(clear.min())):.0f} degrees off every anatomical axis.")
+        raise KgpError(
+            "The volume lies too obliquely to cut axial slices: a voxel axis is "
+            f"{np.degrees(np.arccos(clear.min())):.0f} degrees off every anatomical axis."
+        )
     axis_of = {int(anatomical): voxel for voxel, (anatomical, _) in enumerate(orientation)}
     permutation = (axis_of[2], axis_of[1], axis_of[0])
     # Slices run upwards (+S); rows run from front to back (-A), columns from right to left (-R).
     wanted = (1.0, -1.0, -1.0)
-    flips = tuple(place for place, (axis, sign) in enumerate(zip(permutation, wanted, strict=True))
-                  if orientation[axis][1] != sign)
+    flips = tuple(
+        place
+        for place, (axis, sign) in enumerate(zip(permutation, wanted, strict=True))
+        if orientation[axis][1] != sign
+    )
     return permutation, flips

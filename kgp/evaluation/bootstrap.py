@@ -5,9 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 
-def patient_bootstrap(values: Sequence[float] | np.ndarray, groups: Sequence[str], statistic: Callable = np.median, *,
-                      resamples: int = 2000, seed: int = 0,
-                      level: float = 0.95) -> tuple[float | None, float | None, float | None]:
+def patient_bootstrap(
+    values: Sequence[float] | np.ndarray,
+    groups: Sequence[str],
+    statistic: Callable = np.median,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float | None, float | None, float | None]:
     """A statistic over slices with its percentile interval from a cluster bootstrap over patients.
 
     Each resample draws as many patients as there are, with replacement, and takes all slices of each draw.

@@ -12,9 +12,16 @@ _CURVE_POINTS = 200
 _HEADLINES = ("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1")
 
 
-def classification_metrics(targets: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str],
-                           no_tumour_class: int | None, *, groups: Sequence[str] | None = None,
-                           resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
+def classification_metrics(
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    no_tumour_class: int | None,
+    *,
+    groups: Sequence[str] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Scores of a classifier; the predicted class is the most probable one (the first of equals).
 
     * accuracy: share of slices whose predicted class is the true one.
@@ -59,8 +66,10 @@ def classification_metrics(targets: np.ndarray, probabilities: np.ndarray, class
         "patients": None if groups is None else len(set(groups)),
         **values,
         "detection": _detection(targets, predicted, probabilities, no_tumour_class),
-        "classes": {name: _class_scores(targets == index, predicted == index, probabilities[:, index])
-                    for index, name in enumerate(class_names)},
+        "classes": {
+            name: _class_scores(targets == index, predicted == index, probabilities[:, index])
+            for index, name in enumerate(class_names)
+        },
         "confusion_matrix": confusion.tolist(),
         "expected_calibration_error": _calibration_error(targets, predicted, probabilities),
         "brier": float(((probabilities - np.eye(classes)[targets]) ** 2).sum(axis=1).mean()),
@@ -90,8 +99,15 @@ def _scores(confusions: np.ndarray, no_tumour_class: int | None) -> dict[str, np
     return scores
 
 
-def _intervals(targets: np.ndarray, predicted: np.ndarray, classes: int, no_tumour_class: int | None,
-               groups: Sequence[str] | None, resamples: int, seed: int) -> dict[str, list[float] | None]:
+def _intervals(
+    targets: np.ndarray,
+    predicted: np.ndarray,
+    classes: int,
+    no_tumour_class: int | None,
+    groups: Sequence[str] | None,
+    resamples: int,
+    seed: int,
+) -> dict[str, list[float] | None]:
     intervals: dict[str, list[float] | None] = dict.fromkeys(_HEADLINES)
     if groups is None or len(set(groups)) < 2:
         return intervals
@@ -107,8 +123,9 @@ def _intervals(targets: np.ndarray, predicted: np.ndarray, classes: int, no_tumo
     return intervals
 
 
-def _detection(targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray,
-               no_tumour_class: int | None) -> dict[str, Any] | None:
+def _detection(
+    targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, no_tumour_class: int | None
+) -> dict[str, Any] | None:
     if no_tumour_class is None:
         return None
     positive, score = targets != no_tumour_class, 1.0 - probabilities[:, no_tumour_class]
@@ -119,8 +136,7 @@ def _class_scores(true: np.ndarray, chosen: np.ndarray, score: np.ndarray) -> di
     """Scores of one class against the rest, from bool [N], bool [N] and its probability [N]."""
     support = int(true.sum())
     if support == 0:
-        return {"support": 0, "precision": None, "recall": None, "f1": None, "roc_auc": None,
-                "average_precision": None}
+        return {"support": 0, "precision": None, "recall": None, "f1": None, "roc_auc": None, "average_precision": None}
     hits = int((true & chosen).sum())
     return {
         "support": support,
@@ -165,8 +181,9 @@ def _plain(score: np.ndarray) -> float | None:
     return None if np.isnan(score[0]) else float(score[0])
 
 
-def _check(targets: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str],
-           groups: Sequence[str] | None) -> None:
+def _check(
+    targets: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], groups: Sequence[str] | None
+) -> None:
     count, classes = len(targets), len(class_names)
     if count == 0:
         raise ValueError("There is no slice to score.")

@@ -53,8 +53,9 @@ class Judgement:
     table: list[dict[str, Any]]
 
 
-def predictions(runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], channels: Sequence[int],
-                views: set[int]) -> Iterator[Prediction]:
+def predictions(
+    runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], channels: Sequence[int], views: set[int]
+) -> Iterator[Prediction]:
     """Predicts slices in order, batch by batch.
 
     Args:
@@ -64,11 +65,17 @@ def predictions(runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], chan
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
         images = np.stack([read_image(cohort, row)[..., list(channels)] for row in batch])
-        answers = {number: average_views(runtime.predict, images) if number == 8 else runtime.predict(images)
-                   for number in sorted(views)}
+        answers = {
+            number: average_views(runtime.predict, images) if number == 8 else runtime.predict(images)
+            for number in sorted(views)
+        }
         for index, row in enumerate(batch):
-            yield Prediction(row, images[index], read_mask(cohort, row),
-                             {number: (logits[index], maps[index]) for number, (logits, maps) in answers.items()})
+            yield Prediction(
+                row,
+                images[index],
+                read_mask(cohort, row),
+                {number: (logits[index], maps[index]) for number, (logits, maps) in answers.items()},
+            )
         if start % (10 * _BATCH) == 0 and len(rows) > 10 * _BATCH:
             _log.info("judged %d of %d slices", start + len(batch), len(rows))
 
@@ -91,8 +98,15 @@ def masks_of(prediction: Prediction, reading: Reading, no_tumour_class: int | No
     return delivered, cut_mask(heatmap, likeliest, reading, image=prediction.image, no_tumour_class=no_tumour_class)
 
 
-def judge(runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence[int],
-          readings: dict[str, Reading], default_reading: str, channels: Sequence[int] | None = None) -> Judgement:
+def judge(
+    runtime: Runtime,
+    cohort: Cohort,
+    rows: Sequence[SliceRow],
+    targets: Sequence[int],
+    readings: dict[str, Reading],
+    default_reading: str,
+    channels: Sequence[int] | None = None,
+) -> Judgement:
     """Classification and, where the slices have masks, segmentation by each reading.
 
     Args:
@@ -121,15 +135,23 @@ def judge(runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], targets: S
         "patients": len({row.group for row in rows}),
         "class_names": list(runtime.class_names),
         "no_tumour_class": runtime.no_tumour_class,
-        "classification": classification_metrics(np.asarray(targets), np.stack(scores), runtime.class_names,
-                                                 runtime.no_tumour_class, groups=[row.group for row in rows]),
+        "classification": classification_metrics(
+            np.asarray(targets),
+            np.stack(scores),
+            runtime.class_names,
+            runtime.no_tumour_class,
+            groups=[row.group for row in rows],
+        ),
         "default_reading": default_reading,
         "segmentation": None,
     }
     if any(judged.records for judged in measured.values()):
         metrics["segmentation"] = {
-            name: {**judged.summary(cohort), "reading": judged.reading.to_dict(),
-                   "masks_used": name in runtime.masks_used}
+            name: {
+                **judged.summary(cohort),
+                "reading": judged.reading.to_dict(),
+                "masks_used": name in runtime.masks_used,
+            }
             for name, judged in measured.items()
         }
         metrics["intensity_baseline"] = baseline.summary()
@@ -153,7 +175,10 @@ class _ReadingJudge:
         delivered, tumour = masks_of(prediction, self.reading, self.no_tumour_class)
         spacing = (row.spacing_row, row.spacing_column) if row.spacing_row and row.spacing_column else None
         record = SegmentationRecord(
-            id=row.id, patient=row.group, class_name=class_name, true_pixels=int(truth.sum()),
+            id=row.id,
+            patient=row.group,
+            class_name=class_name,
+            true_pixels=int(truth.sum()),
             delivered=compare(delivered.mask, truth, spacing, delivered.reason),
             tumour=compare(tumour.mask, truth, spacing, tumour.reason),
             average_precision=pixel_average_precision(tumour.map, truth),
@@ -162,8 +187,12 @@ class _ReadingJudge:
         if self.oracle is not None:
             logits, heatmap = prediction.answers[self.reading.views]
             self.oracle.add(Case(heatmap, int(logits.argmax()), prediction.image, truth, row.group))
-        return {"true_pixels": record.true_pixels, f"dice_{name}": record.delivered.dice,
-                f"pixels_{name}": record.delivered.pixels, f"reason_{name}": record.delivered.reason or ""}
+        return {
+            "true_pixels": record.true_pixels,
+            f"dice_{name}": record.delivered.dice,
+            f"pixels_{name}": record.delivered.pixels,
+            f"reason_{name}": record.delivered.reason or "",
+        }
 
     def summary(self, cohort: Cohort) -> dict[str, Any]:
         """The segmentation part of metrics.json for this reading."""
@@ -171,8 +200,11 @@ class _ReadingJudge:
         oracle = None
         if self.oracle is not None:
             offset, value = self.oracle.best()
-            oracle = {"offset": offset, "median_dice_of_slices_called_tumour": value,
-                      "note": "chosen on these very masks; an upper bound, not a result"}
+            oracle = {
+                "offset": offset,
+                "median_dice_of_slices_called_tumour": value,
+                "note": "chosen on these very masks; an upper bound, not a result",
+            }
         return segmentation_metrics(self.records, distance_unit=unit, oracle=oracle)
 
 
@@ -193,13 +225,20 @@ class _Baseline:
         if not self.values:
             return None
         median, low, high = patient_bootstrap(self.values, self.patients)
-        return {"what": f"Otsu on {_BASELINE_CONTRAST} inside the head, with clean-up", "median_dice": median,
-                "low": low, "high": high}
+        return {
+            "what": f"Otsu on {_BASELINE_CONTRAST} inside the head, with clean-up",
+            "median_dice": median,
+            "low": low,
+            "high": high,
+        }
 
 
 def _line(row: SliceRow, target: int, score: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
     predicted = int(score.argmax())
     return {
-        "id": row.id, "patient": row.patient, "true": class_names[target], "predicted": class_names[predicted],
+        "id": row.id,
+        "patient": row.patient,
+        "true": class_names[target],
+        "predicted": class_names[predicted],
         **{f"p_{name}": round(float(value), 6) for name, value in zip(class_names, score, strict=True)},
     }

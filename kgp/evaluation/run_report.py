@@ -48,9 +48,16 @@ def calibrate_run(folder: Path) -> None:
     run, runtime = read_run(folder), load_runtime(folder)
     cohort, rows, _ = part_of_run(run, "validation")
     _log.info("Calibrating the readings on the %d slices of the validation part.", len(rows))
-    cases = (Case(prediction.answers[1][1], int(prediction.answers[1][0].argmax()), prediction.image, prediction.mask,
-                  prediction.row.group)
-             for prediction in predictions(runtime, cohort, rows, range(cohort.shape[2]), {1}))
+    cases = (
+        Case(
+            prediction.answers[1][1],
+            int(prediction.answers[1][0].argmax()),
+            prediction.image,
+            prediction.mask,
+            prediction.row.group,
+        )
+        for prediction in predictions(runtime, cohort, rows, range(cohort.shape[2]), {1})
+    )
     write_json(run.folder / "calibration.json", calibrations(cases, run.no_tumour_class))
     refresh_manifest(run.folder)
 
@@ -64,15 +71,33 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
     run = read_run(folder)
     cohort, rows, targets = part_of_run(run, part)
     facts = {"data": Path(run.data).name, "part": f"{part} (split by {_split_kind(run)})", **run_facts(run)}
-    metrics = report_on(load_runtime(folder), cohort, rows, targets, run.folder, f"GP-{run.config.network.arch}", facts,
-                        history=_history(run.folder / "history.csv"))
+    metrics = report_on(
+        load_runtime(folder),
+        cohort,
+        rows,
+        targets,
+        run.folder,
+        f"GP-{run.config.network.arch}",
+        facts,
+        history=_history(run.folder / "history.csv"),
+    )
     refresh_manifest(run.folder)
     return metrics
 
 
-def report_on(runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], targets: Sequence[int], out: Path, title: str,
-              facts: dict[str, str], *, channels: Sequence[int] | None = None, reading: str = "",
-              history: Sequence[dict[str, float]] = ()) -> dict[str, Any]:
+def report_on(
+    runtime: Runtime,
+    cohort: Cohort,
+    rows: Sequence[SliceRow],
+    targets: Sequence[int],
+    out: Path,
+    title: str,
+    facts: dict[str, str],
+    *,
+    channels: Sequence[int] | None = None,
+    reading: str = "",
+    history: Sequence[dict[str, float]] = (),
+) -> dict[str, Any]:
     """Judges slices with all readings and writes metrics.json, predictions.csv and report.html into `out`.
 
     Args:
@@ -90,10 +115,15 @@ def report_on(runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], target
     write_json(out / "metrics.json", metrics)
     write_table(judgement.table, out / "predictions.csv")
     chosen = choose_cases(judgement.table, f"dice_{name}")
-    cases = [ShownCase(rule, _draw(runtime, cohort, rows[index], channels, name, judgement.table[index]))
-             for rule, index in chosen]
-    dices = {key: [line[f"dice_{key}"] for line in judgement.table if line.get("true_pixels")]
-             for key in runtime.readings} if metrics["segmentation"] is not None else {}
+    cases = [
+        ShownCase(rule, _draw(runtime, cohort, rows[index], channels, name, judgement.table[index]))
+        for rule, index in chosen
+    ]
+    dices = (
+        {key: [line[f"dice_{key}"] for line in judgement.table if line.get("true_pixels")] for key in runtime.readings}
+        if metrics["segmentation"] is not None
+        else {}
+    )
     write_report(out / "report.html", title, facts, metrics, history, dices, cases)
     return metrics
 
@@ -132,8 +162,9 @@ def _reason(line: dict[str, Any], column: str) -> str:
     return line.get(column.replace("dice_", "reason_"), "")
 
 
-def _draw(runtime: Runtime, cohort: Cohort, row: SliceRow, channels: Sequence[int] | None, name: str,
-          line: dict[str, Any]) -> np.ndarray:
+def _draw(
+    runtime: Runtime, cohort: Cohort, row: SliceRow, channels: Sequence[int] | None, name: str, line: dict[str, Any]
+) -> np.ndarray:
     """The picture of one slice, predicted anew."""
     reading = runtime.readings[name]
     channels = range(cohort.shape[2]) if channels is None else channels
@@ -141,12 +172,18 @@ def _draw(runtime: Runtime, cohort: Cohort, row: SliceRow, channels: Sequence[in
     delivered, tumour = masks_of(prediction, reading, runtime.no_tumour_class)
     likeliest = tumour_class(prediction.answers[reading.views][0], runtime.no_tumour_class)
     dice = f", Dice {line[f'dice_{name}']:.2f}" if line.get("true_pixels") else ""
-    return draw_case(Picture(
-        image=prediction.image, channel=shown_contrast(runtime.contrasts), map=tumour.map, mask=delivered.mask,
-        truth=prediction.mask, points=runtime.evidence(prediction.image, likeliest).top(_POINTS),
-        title=f"{row.id}: {line['true']}, called {line['predicted']} "
-              f"({line['p_' + line['predicted']]:.2f}){dice}; map of {runtime.class_names[likeliest]}",
-    ))
+    return draw_case(
+        Picture(
+            image=prediction.image,
+            channel=shown_contrast(runtime.contrasts),
+            map=tumour.map,
+            mask=delivered.mask,
+            truth=prediction.mask,
+            points=runtime.evidence(prediction.image, likeliest).top(_POINTS),
+            title=f"{row.id}: {line['true']}, called {line['predicted']} "
+            f"({line['p_' + line['predicted']]:.2f}){dice}; map of {runtime.class_names[likeliest]}",
+        )
+    )
 
 
 def shown_contrast(contrasts: Sequence[str]) -> int:
@@ -157,9 +194,12 @@ def shown_contrast(contrasts: Sequence[str]) -> int:
 def run_facts(run: Run) -> dict[str, str]:
     """What a report says of the run it is about."""
     manifest = run.manifest
-    facts = {"preset": run.config.preset, "architecture": f"GP-{run.config.network.arch}",
-             "slices": f"{run.shape[0]} x {run.shape[1]}, contrasts {', '.join(run.contrasts)}",
-             "seed": str(manifest["seed"])}
+    facts = {
+        "preset": run.config.preset,
+        "architecture": f"GP-{run.config.network.arch}",
+        "slices": f"{run.shape[0]} x {run.shape[1]}, contrasts {', '.join(run.contrasts)}",
+        "seed": str(manifest["seed"]),
+    }
     if "epochs_trained" in manifest:
         facts["training"] = f"{manifest['epochs_trained']} epochs, {manifest['training_seconds'] / 60:.1f} min"
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
@@ -187,4 +227,3 @@ def _history(path: Path) -> list[dict[str, float]]:
         return []
     with open(path, newline="", encoding="utf-8") as stream:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-

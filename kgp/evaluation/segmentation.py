@@ -101,8 +101,9 @@ def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray, region: np.n
     return float(metrics.average_precision_score(truth[inside], heatmap[inside]))
 
 
-def compare(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None,
-            reason: str | None = None) -> Overlap:
+def compare(
+    mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None, reason: str | None = None
+) -> Overlap:
     """All agreement figures of one bool mask [H, W] with the true one.
 
     Raises:
@@ -114,8 +115,14 @@ def compare(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | 
     return Overlap(dice(mask, truth), iou(mask, truth), hd95(mask, truth, spacing), int(mask.sum()), reason)
 
 
-def segmentation_metrics(records: Sequence[SegmentationRecord], *, distance_unit: str = "pixels",
-                         oracle: dict[str, Any] | None = None, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
+def segmentation_metrics(
+    records: Sequence[SegmentationRecord],
+    *,
+    distance_unit: str = "pixels",
+    oracle: dict[str, Any] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Sums up agreement over slices.
 
     Medians, with 95 % intervals by bootstrap over patients, and means are taken over tumour slices: those whose true
@@ -155,8 +162,9 @@ def segmentation_metrics(records: Sequence[SegmentationRecord], *, distance_unit
     result["average_precision"] = _middle([record.average_precision for record in ranked], ranked, resamples, seed)
     result["empty"] = {
         "tumour_slices_without_mask": sum(record.delivered.pixels == 0 for record in tumour),
-        "reasons_on_tumour_slices": dict(Counter(record.delivered.reason or "unknown" for record in tumour
-                                                 if record.delivered.pixels == 0)),
+        "reasons_on_tumour_slices": dict(
+            Counter(record.delivered.reason or "unknown" for record in tumour if record.delivered.pixels == 0)
+        ),
         "tumour_free_slices": len(free),
         "tumour_free_slices_with_mask": sum(record.delivered.pixels > 0 for record in free),
     }
@@ -166,15 +174,18 @@ def segmentation_metrics(records: Sequence[SegmentationRecord], *, distance_unit
 
 def _summary(records: list[SegmentationRecord], field: str, resamples: int, seed: int) -> dict[str, Any]:
     overlaps = [getattr(record, field) for record in records]
-    near = [(overlap.hd95, record) for overlap, record in zip(overlaps, records, strict=True)
-            if overlap.hd95 is not None]
+    near = [
+        (overlap.hd95, record) for overlap, record in zip(overlaps, records, strict=True) if overlap.hd95 is not None
+    ]
     return {
         "slices": len(records),
         "patients": len({record.patient for record in records}),
         "dice": _middle([overlap.dice for overlap in overlaps], records, resamples, seed),
         "iou": _middle([overlap.iou for overlap in overlaps], records, resamples, seed),
-        "hd95": {**_middle([value for value, _ in near], [record for _, record in near], resamples, seed),
-                 "undefined": len(records) - len(near)},
+        "hd95": {
+            **_middle([value for value, _ in near], [record for _, record in near], resamples, seed),
+            "undefined": len(records) - len(near),
+        },
     }
 
 

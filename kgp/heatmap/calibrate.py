@@ -63,8 +63,9 @@ class OffsetSearch:
         """Takes one case into account."""
         if case.mask is None or not case.mask.any() or case.predicted_class == self.no_tumour_class:
             return
-        cut = prepare_cut(case.heatmap, case.predicted_class, self.reading, image=case.image,
-                          no_tumour_class=self.no_tumour_class)
+        cut = prepare_cut(
+            case.heatmap, case.predicted_class, self.reading, image=case.image, no_tumour_class=self.no_tumour_class
+        )
         masks = (finish_cut(cut, dataclasses.replace(self.reading, offset=offset)).mask for offset in self.candidates)
         self._dice.append(np.array([_dice(mask, case.mask) for mask in masks], np.float32))
         self.patients.add(case.patient)
@@ -83,8 +84,9 @@ class OffsetSearch:
         return self.candidates[best], float(medians[best])
 
 
-def calibrate_offset(cases: Iterable[Case], reading: Reading, no_tumour_class: int | None,
-                     candidates: Sequence[float] = OFFSETS) -> Reading:
+def calibrate_offset(
+    cases: Iterable[Case], reading: Reading, no_tumour_class: int | None, candidates: Sequence[float] = OFFSETS
+) -> Reading:
     """The reading with the offset that gives the highest median Dice over the cases with a mask.
 
     Args:
@@ -105,8 +107,14 @@ def calibrate_offset(cases: Iterable[Case], reading: Reading, no_tumour_class: i
     return dataclasses.replace(reading, offset=search.best()[0])
 
 
-def calibrations(cases: Iterable[Case], no_tumour_class: int | None, *, best: Reading = BEST,
-                 calibrate_best: bool = False, candidates: Sequence[float] = OFFSETS) -> dict[str, Any]:
+def calibrations(
+    cases: Iterable[Case],
+    no_tumour_class: int | None,
+    *,
+    best: Reading = BEST,
+    calibrate_best: bool = False,
+    candidates: Sequence[float] = OFFSETS,
+) -> dict[str, Any]:
     """The content of a run's `calibration.json`: the named readings, and which of them looked at masks.
 
     Args:

@@ -57,8 +57,16 @@ class Evidence:
         return [EvidencePoint(int(row), int(column), float(value)) for row, column, value in selected]
 
 
-def evidence_points(features: np.ndarray, weights: np.ndarray, bias: np.ndarray, class_index: int, *,
-                    head_order: str, pooling: str, pooling_value: float = 0.0) -> Evidence:
+def evidence_points(
+    features: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    class_index: int,
+    *,
+    head_order: str,
+    pooling: str,
+    pooling_value: float = 0.0,
+) -> Evidence:
     """Splits the logit of one class of one slice into contributions of single positions.
 
     Args:
@@ -123,13 +131,16 @@ def _shares(columns: np.ndarray, pooling: str, value: float) -> tuple[np.ndarray
     return shares, rest
 
 
-def _check(features: np.ndarray, weights: np.ndarray, bias: np.ndarray, class_index: int, head_order: str,
-           pooling: str) -> None:
+def _check(
+    features: np.ndarray, weights: np.ndarray, bias: np.ndarray, class_index: int, head_order: str, pooling: str
+) -> None:
     if features.ndim != 3 or features.size == 0:
         raise ValueError(f"Features of shape [H, W, F] are expected, not {features.shape}.")
     if weights.ndim != 2 or weights.shape[0] != features.shape[-1] or bias.shape != weights.shape[1:]:
-        raise ValueError(f"Weights [F, K] and bias [K] are expected for {features.shape[-1]} features, "
-                         f"not {weights.shape} and {bias.shape}.")
+        raise ValueError(
+            f"Weights [F, K] and bias [K] are expected for {features.shape[-1]} features, "
+            f"not {weights.shape} and {bias.shape}."
+        )
     if not 0 <= class_index < weights.shape[1]:
         raise ValueError(f"The head has {weights.shape[1]} classes, so there is no class {class_index}.")
     if head_order not in ("pool_then_project", "project_then_pool"):

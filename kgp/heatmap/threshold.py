@@ -53,8 +53,7 @@ class Cut:
     reason: str | None
 
 
-def select_map(heatmap: np.ndarray, predicted_class: int, reading: Reading,
-               no_tumour_class: int | None) -> np.ndarray:
+def select_map(heatmap: np.ndarray, predicted_class: int, reading: Reading, no_tumour_class: int | None) -> np.ndarray:
     """The one map that a reading cuts.
 
     "margin" is the predicted class's channel minus the "no tumour" channel; minus the highest other channel where
@@ -89,8 +88,14 @@ def select_map(heatmap: np.ndarray, predicted_class: int, reading: Reading,
     return np.maximum(selected, 0.0) if reading.clip_negative else selected
 
 
-def cut_mask(heatmap: np.ndarray, predicted_class: int, reading: Reading, *, image: np.ndarray | None = None,
-             no_tumour_class: int | None = None) -> MaskResult:
+def cut_mask(
+    heatmap: np.ndarray,
+    predicted_class: int,
+    reading: Reading,
+    *,
+    image: np.ndarray | None = None,
+    no_tumour_class: int | None = None,
+) -> MaskResult:
     """Cuts the mask of the predicted class as a reading says.
 
     Args:
@@ -110,8 +115,14 @@ def cut_mask(heatmap: np.ndarray, predicted_class: int, reading: Reading, *, ima
     return finish_cut(cut, reading)
 
 
-def prepare_cut(heatmap: np.ndarray, predicted_class: int, reading: Reading, *, image: np.ndarray | None = None,
-                no_tumour_class: int | None = None) -> Cut:
+def prepare_cut(
+    heatmap: np.ndarray,
+    predicted_class: int,
+    reading: Reading,
+    *,
+    image: np.ndarray | None = None,
+    no_tumour_class: int | None = None,
+) -> Cut:
     """The part of `cut_mask` that does not depend on the reading's offset; arguments and errors as there."""
     selected = select_map(heatmap, predicted_class, reading, no_tumour_class)
     region = _region(selected.shape, reading, image)

@@ -13,9 +13,18 @@ __all__ = ["build_network", "gp_reconresnet", "gp_shuffleunet", "gp_unet"]
 _PAPER_DEPTH = {"unet": 3, "shuffleunet": 3, "reconresnet": 14}
 
 
-def build_network(arch: str, input_shape: tuple[int, int, int], classes: int, *, width: int = 64, depth: int = 0,
-                  dropout: float = 0.5, normalisation_layer: str = "default", upsampling: str = "sinc",
-                  **head: Any) -> keras.Model:
+def build_network(
+    arch: str,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    width: int = 64,
+    depth: int = 0,
+    dropout: float = 0.5,
+    normalisation_layer: str = "default",
+    upsampling: str = "sinc",
+    **head: Any,
+) -> keras.Model:
     """Builds a network by the name of its architecture.
 
     Args:
@@ -37,8 +46,10 @@ def build_network(arch: str, input_shape: tuple[int, int, int], classes: int, *,
     common = {"width": width, "depth": depth or _PAPER_DEPTH[arch], "dropout": dropout, **head}
     if arch == "shuffleunet":
         if upsampling != "sinc":
-            raise ValueError(f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
-                             "go with it; leave it at its default.")
+            raise ValueError(
+                f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
+                "go with it; leave it at its default."
+            )
         return gp_shuffleunet(input_shape, classes, normalisation_layer=normalisation_layer, **common)
     if arch == "reconresnet" and normalisation_layer == "none":
         raise ValueError("GP-ReconResNet does not train without normalisation; take 'default' or 'batch'.")

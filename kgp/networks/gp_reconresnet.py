@@ -9,10 +9,19 @@ LEVELS = 2
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
 
 
-def gp_reconresnet(input_shape: tuple[int, int, int], classes: int, *, width: int = 64, depth: int = 14,
-                   dropout: float = 0.2, batch_normalisation: bool = False, upsampling: str = "sinc",
-                   pooling: str = "max", pooling_value: float = 0.0,
-                   head_order: str = "pool_then_project") -> keras.Model:
+def gp_reconresnet(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    width: int = 64,
+    depth: int = 14,
+    dropout: float = 0.2,
+    batch_normalisation: bool = False,
+    upsampling: str = "sinc",
+    pooling: str = "max",
+    pooling_value: float = 0.0,
+    head_order: str = "pool_then_project",
+) -> keras.Model:
     """Builds GP-ReconResNet.
 
     Args:
@@ -39,8 +48,7 @@ def gp_reconresnet(input_shape: tuple[int, int, int], classes: int, *, width: in
         logits = network(images)["logits"]
     """
     if min(input_shape[:2]) < 5:
-        raise ValueError("GP-ReconResNet takes slices of at least 5x5 pixels, "
-                         f"not {input_shape[0]}x{input_shape[1]}.")
+        raise ValueError(f"GP-ReconResNet takes slices of at least 5x5 pixels, not {input_shape[0]}x{input_shape[1]}.")
     if upsampling not in UPSAMPLINGS:
         raise ValueError(f"upsampling must be one of {', '.join(UPSAMPLINGS)}, not {upsampling!r}.")
 
@@ -96,8 +104,9 @@ def _up(x, size: tuple[int, int], filters: int, upsampling: str, name: str, batc
     if upsampling != "transposed":
         x = Resize(size, upsampling, name=f"{name}_resize")(x)
         return _convolution(x, filters, 3, name, batch_normalisation)
-    x = keras.layers.Conv2DTranspose(filters, 3, strides=2, padding="same", name=f"{name}_conv",
-                                     **torch_initialisers(9 * filters))(x)
+    x = keras.layers.Conv2DTranspose(
+        filters, 3, strides=2, padding="same", name=f"{name}_conv", **torch_initialisers(9 * filters)
+    )(x)
     if x.shape[1:3] != size:
         x = keras.layers.Cropping2D(((0, x.shape[1] - size[0]), (0, x.shape[2] - size[1])), name=f"{name}_crop")(x)
     return ScalarPReLU(name=f"{name}_prelu")(_normalise(x, name, batch_normalisation))

@@ -8,9 +8,18 @@ from kgp.networks.layers import PixelShuffle, PixelUnshuffle
 BRANCHES = 4
 
 
-def gp_shuffleunet(input_shape: tuple[int, int, int], classes: int, *, width: int = 64, depth: int = 3,
-                   dropout: float = 0.5, normalisation_layer: str = "default", pooling: str = "max",
-                   pooling_value: float = 0.0, head_order: str = "pool_then_project") -> keras.Model:
+def gp_shuffleunet(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    width: int = 64,
+    depth: int = 3,
+    dropout: float = 0.5,
+    normalisation_layer: str = "default",
+    pooling: str = "max",
+    pooling_value: float = 0.0,
+    head_order: str = "pool_then_project",
+) -> keras.Model:
     """Builds GP-ShuffleUNet.
 
     Args:
@@ -41,7 +50,8 @@ def gp_shuffleunet(input_shape: tuple[int, int, int], classes: int, *, width: in
     if height % step or width_pixels % step:
         raise ValueError(
             f"GP-ShuffleUNet with {depth} levels takes sizes divisible by {step}, not {height}x{width_pixels}; "
-            f"the next that works is {-(-height // step) * step}x{-(-width_pixels // step) * step}.")
+            f"the next that works is {-(-height // step) * step}x{-(-width_pixels // step) * step}."
+        )
 
     everywhere = normalisation_layer == "batch"
     image = keras.Input(input_shape, name="image")
@@ -67,7 +77,8 @@ def gp_shuffleunet(input_shape: tuple[int, int, int], classes: int, *, width: in
         added = [
             keras.layers.Add(name=f"{prefix}_add{number}")(pair)
             for number, pair in enumerate(
-                zip(_branches(x, filters, everywhere, f"{prefix}_branch"), branches, strict=True), start=1)
+                zip(_branches(x, filters, everywhere, f"{prefix}_branch"), branches, strict=True), start=1
+            )
         ]
         x = keras.layers.Concatenate(name=f"{prefix}_concat")([skip, *added])
         x = _double(x, filters, everywhere, prefix)

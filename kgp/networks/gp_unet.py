@@ -8,9 +8,19 @@ from kgp.networks.layers import Resize
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
 
 
-def gp_unet(input_shape: tuple[int, int, int], classes: int, *, width: int = 64, depth: int = 3, dropout: float = 0.5,
-            batch_normalisation: bool = False, upsampling: str = "sinc", pooling: str = "max",
-            pooling_value: float = 0.0, head_order: str = "pool_then_project") -> keras.Model:
+def gp_unet(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    width: int = 64,
+    depth: int = 3,
+    dropout: float = 0.5,
+    batch_normalisation: bool = False,
+    upsampling: str = "sinc",
+    pooling: str = "max",
+    pooling_value: float = 0.0,
+    head_order: str = "pool_then_project",
+) -> keras.Model:
     """Builds GP-UNet.
 
     Args:
@@ -39,8 +49,10 @@ def gp_unet(input_shape: tuple[int, int, int], classes: int, *, width: int = 64,
     height, width_pixels, _ = input_shape
     smallest = 2 ** (depth - 1)
     if min(height, width_pixels) < smallest:
-        raise ValueError(f"GP-UNet with {depth} levels takes slices of at least {smallest}x{smallest} pixels, "
-                         f"not {height}x{width_pixels}.")
+        raise ValueError(
+            f"GP-UNet with {depth} levels takes slices of at least {smallest}x{smallest} pixels, "
+            f"not {height}x{width_pixels}."
+        )
     if upsampling not in UPSAMPLINGS:
         raise ValueError(f"upsampling must be one of {', '.join(UPSAMPLINGS)}, not {upsampling!r}.")
 

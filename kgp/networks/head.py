@@ -7,8 +7,9 @@ from kgp.networks.layers import GlobalPooling
 HEAD_ORDERS = ("pool_then_project", "project_then_pool")
 
 
-def gp_head(features, classes: int, pooling: str = "max", pooling_value: float = 0.0,
-            head_order: str = "pool_then_project") -> dict:
+def gp_head(
+    features, classes: int, pooling: str = "max", pooling_value: float = 0.0, head_order: str = "pool_then_project"
+) -> dict:
     """Logits and heatmap from the last feature map F.
 
     With W, b the weights of the 1x1 convolution "head", the heatmap is W F + b in both orders; the logits are

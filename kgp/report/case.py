@@ -30,8 +30,9 @@ class CaseResult:
     table: list[dict[str, Any]]
 
 
-def segment_stack(runtime: Runtime, stack: np.ndarray, reading_name: str,
-                  spacing: tuple[float, float] | None = None) -> CaseResult:
+def segment_stack(
+    runtime: Runtime, stack: np.ndarray, reading_name: str, spacing: tuple[float, float] | None = None
+) -> CaseResult:
     """Classifies and segments slices of any size; they are fitted to the runtime's size and the results brought back.
 
     Args:
@@ -55,18 +56,23 @@ def segment_stack(runtime: Runtime, stack: np.ndarray, reading_name: str,
         for place, index in enumerate(chosen):
             score = probabilities(logits[place])
             predicted = int(score.argmax())
-            result = cut_mask(heatmaps[place], predicted, reading, image=images[place],
-                              no_tumour_class=runtime.no_tumour_class)
+            result = cut_mask(
+                heatmaps[place], predicted, reading, image=images[place], no_tumour_class=runtime.no_tumour_class
+            )
             masks[index] = restore_mask(result.mask, height, width, spacing)
             maps[index] = restore_map(result.map, height, width, spacing)
             table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), result.reason)
     return CaseResult(masks, maps, table)
 
 
-def slice_line(index: int, score: np.ndarray, class_names: Sequence[str], pixels: int, reason: str | None) -> dict[str, Any]:
+def slice_line(
+    index: int, score: np.ndarray, class_names: Sequence[str], pixels: int, reason: str | None
+) -> dict[str, Any]:
     """One line of slices.csv."""
     return {
-        "slice": index, "class": class_names[int(score.argmax())],
+        "slice": index,
+        "class": class_names[int(score.argmax())],
         **{f"p_{name}": round(float(value), 6) for name, value in zip(class_names, score, strict=True)},
-        "mask_pixels": pixels, "reason": reason or "",
+        "mask_pixels": pixels,
+        "reason": reason or "",
     }

@@ -8,8 +8,15 @@ from kgp.report.overlay import Picture, caption_bar, grey_panel, map_panel, mask
 from kgp.runtime.runtime import Runtime, probabilities
 
 
-def explain(runtime: Runtime, image: np.ndarray, reading_name: str, *, truth: np.ndarray | None = None, name: str = "",
-            points: int = 12) -> tuple[np.ndarray, str]:
+def explain(
+    runtime: Runtime,
+    image: np.ndarray,
+    reading_name: str,
+    *,
+    truth: np.ndarray | None = None,
+    name: str = "",
+    points: int = 12,
+) -> tuple[np.ndarray, str]:
     """Draws and tells why a slice is classified as it is.
 
     Args:
@@ -36,13 +43,18 @@ def explain(runtime: Runtime, image: np.ndarray, reading_name: str, *, truth: np
     for index, class_name in enumerate(runtime.class_names):
         evidence = runtime.evidence(image, index)
         picture = Picture(image, shown, heatmap[..., index], result.mask, truth, evidence.top(points))
-        below.append((map_panel(above[shown][0], picture),
-                      f"{class_name}: logit {evidence.logit:.2f}, p {score[index]:.2f}"))
-        lines.append(f"  {class_name}: probability {score[index]:.4f}, logit {evidence.logit:.4f} = "
-                     f"{evidence.contributions.sum():.4f} from {len(evidence.rows)} positions + {evidence.constant:.4f}")
+        below.append(
+            (map_panel(above[shown][0], picture), f"{class_name}: logit {evidence.logit:.2f}, p {score[index]:.2f}")
+        )
+        lines.append(
+            f"  {class_name}: probability {score[index]:.4f}, logit {evidence.logit:.4f} = "
+            f"{evidence.contributions.sum():.4f} from {len(evidence.rows)} positions + {evidence.constant:.4f}"
+        )
     lines.append(f"Evidence for {runtime.class_names[predicted]} (row, column, contribution):")
-    lines += [f"  {point.row:4d} {point.column:4d} {point.contribution:+.4f}"
-              for point in runtime.evidence(image, predicted).top(points)]
+    lines += [
+        f"  {point.row:4d} {point.column:4d} {point.contribution:+.4f}"
+        for point in runtime.evidence(image, predicted).top(points)
+    ]
     lines.append(f"Mask: {int(result.mask.sum())} pixels" + (f", {result.reason}" if result.reason else ""))
     return _grid([above, below]), "\n".join(lines)
 
@@ -51,5 +63,6 @@ def _grid(rows: list[list[tuple[np.ndarray, str]]]) -> np.ndarray:
     """Captioned panels in rows, padded with white to one width."""
     lines = [np.concatenate([caption_bar(panel, caption) for panel, caption in row], axis=1) for row in rows]
     width = max(line.shape[1] for line in lines)
-    return np.concatenate([np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)), constant_values=255)
-                           for line in lines])
+    return np.concatenate(
+        [np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)), constant_values=255) for line in lines]
+    )

@@ -6,8 +6,10 @@ from typing import Any
 def headline(metrics: dict[str, Any]) -> str:
     """The main figures of metrics.json, a line each."""
     found = metrics["classification"]
-    lines = [f"{found['slices']} slices of {found['patients']} patients: accuracy {found['accuracy']:.3f}, "
-             f"macro-F1 {found['macro_f1']:.3f}" + _detection(found) + "."]
+    lines = [
+        f"{found['slices']} slices of {found['patients']} patients: accuracy {found['accuracy']:.3f}, "
+        f"macro-F1 {found['macro_f1']:.3f}" + _detection(found) + "."
+    ]
     for name, reading in (metrics["segmentation"] or {}).items():
         dice = reading["as_delivered"]["all"]["dice"]
         if dice["median"] is not None:

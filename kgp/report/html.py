@@ -2,7 +2,7 @@
 
 import base64
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,15 @@ class ShownCase:
     picture: np.ndarray
 
 
-def write_report(path: Path, title: str, facts: dict[str, str], metrics: dict[str, Any],
-                 history: Sequence[dict[str, float]], dices: dict[str, Sequence[float]],
-                 cases: Sequence[ShownCase]) -> None:
+def write_report(
+    path: Path,
+    title: str,
+    facts: dict[str, str],
+    metrics: dict[str, Any],
+    history: Sequence[dict[str, float]],
+    dices: Mapping[str, Sequence[float]],
+    cases: Sequence[ShownCase],
+) -> None:
     """Writes the page atomically.
 
     Args:
@@ -56,30 +62,39 @@ def write_report(path: Path, title: str, facts: dict[str, str], metrics: dict[st
     parts = [
         f"<h1>{escape(title)}</h1>",
         '<p class="notice"><b>Research use only.</b> Not a medical device; not for diagnosis or treatment.</p>',
-        _headline(metrics), _facts(facts), _classification(metrics), _segmentation(metrics, dices),
+        _headline(metrics),
+        _facts(facts),
+        _classification(metrics),
+        _segmentation(metrics, dices),
     ]
     if history:
         parts += ["<h2>Training</h2>", _figure(plots.training_curves(history), "")]
     parts += _cases(cases, metrics["segmentation"] is not None)
-    page = (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-            f'<body>{"".join(parts)}</body></html>\n')
+    page = (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
     write_text(path, page)
 
 
 def _headline(metrics: dict[str, Any]) -> str:
     classification = metrics["classification"]
     intervals = classification["intervals"]
-    boxes = [("accuracy", classification["accuracy"], intervals["accuracy"]),
-             ("macro-F1", classification["macro_f1"], intervals["macro_f1"])]
+    boxes = [
+        ("accuracy", classification["accuracy"], intervals["accuracy"]),
+        ("macro-F1", classification["macro_f1"], intervals["macro_f1"]),
+    ]
     if classification["detection_f1"] is not None:
         boxes.append(("F1, tumour against none", classification["detection_f1"], intervals["detection_f1"]))
     if metrics["segmentation"] is not None:
         name = metrics["default_reading"]
         dice = metrics["segmentation"][name]["as_delivered"]["all"]["dice"]
         boxes.append((f"median Dice, reading {name}", dice["median"], [dice["low"], dice["high"]]))
-    cells = "".join(f"<div><b>{_number(value)}</b>{escape(name)}<br><small>{_interval(span)}</small></div>"
-                    for name, value, span in boxes)
+    cells = "".join(
+        f"<div><b>{_number(value)}</b>{escape(name)}<br><small>{_interval(span)}</small></div>"
+        for name, value, span in boxes
+    )
     return f'<div class="numbers">{cells}</div>'
 
 
@@ -90,39 +105,68 @@ def _facts(facts: dict[str, str]) -> str:
 def _classification(metrics: dict[str, Any]) -> str:
     found = metrics["classification"]
     intervals = found["intervals"]
-    rows = [[name, _number(found[key]), _interval(intervals.get(key))] for name, key in (
-        ("accuracy", "accuracy"), ("accuracy on tumour slices only", "tumour_only_accuracy"),
-        ("macro precision", "macro_precision"), ("macro recall", "macro_recall"), ("macro-F1", "macro_f1"),
-        ("F1, tumour against none", "detection_f1"),
-        ("expected calibration error", "expected_calibration_error"), ("Brier score", "brier"))]
-    classes = [[name, str(score["support"]), *(_number(score[key]) for key in (
-        "precision", "recall", "f1", "roc_auc", "average_precision"))] for name, score in found["classes"].items()]
-    return "".join([
-        "<h2>Classification</h2>",
-        f'<p class="note">{found["slices"]} slices of {found["patients"]} patients. Intervals: 95 %, bootstrap over '
-        "patients.</p>",
-        _table(["", "value", "95 % interval"], rows),
-        _table(["class", "slices", "precision", "recall", "F1", "ROC area", "average precision"], classes),
-        _figure(plots.confusion_matrix(found["confusion_matrix"], metrics["class_names"]), "Confusion matrix."),
-        _figure(plots.classification_curves(found), "Curves, one class against the rest."),
-    ])
+    rows = [
+        [name, _number(found[key]), _interval(intervals.get(key))]
+        for name, key in (
+            ("accuracy", "accuracy"),
+            ("accuracy on tumour slices only", "tumour_only_accuracy"),
+            ("macro precision", "macro_precision"),
+            ("macro recall", "macro_recall"),
+            ("macro-F1", "macro_f1"),
+            ("F1, tumour against none", "detection_f1"),
+            ("expected calibration error", "expected_calibration_error"),
+            ("Brier score", "brier"),
+        )
+    ]
+    classes = [
+        [
+            name,
+            str(score["support"]),
+            *(_number(score[key]) for key in ("precision", "recall", "f1", "roc_auc", "average_precision")),
+        ]
+        for name, score in found["classes"].items()
+    ]
+    return "".join(
+        [
+            "<h2>Classification</h2>",
+            f'<p class="note">{found["slices"]} slices of {found["patients"]} patients. Intervals: 95 %, bootstrap over '
+            "patients.</p>",
+            _table(["", "value", "95 % interval"], rows),
+            _table(["class", "slices", "precision", "recall", "F1", "ROC area", "average precision"], classes),
+            _figure(plots.confusion_matrix(found["confusion_matrix"], metrics["class_names"]), "Confusion matrix."),
+            _figure(plots.classification_curves(found), "Curves, one class against the rest."),
+        ]
+    )
 
 
-def _segmentation(metrics: dict[str, Any], dices: dict[str, Sequence[float]]) -> str:
+def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]]) -> str:
     if metrics["segmentation"] is None:
-        return ("<h2>Segmentation</h2><p>The data have no masks, so no mask was judged. "
-                "The heatmaps below show where the decision comes from.</p>")
+        return (
+            "<h2>Segmentation</h2><p>The data have no masks, so no mask was judged. "
+            "The heatmaps below show where the decision comes from.</p>"
+        )
     rows, notes, oracle = [], [], []
     for name, found in metrics["segmentation"].items():
         for label, key in (("as delivered", "as_delivered"), ("whatever was predicted", "any_prediction")):
             every = found[key]["all"]
             rows.append([f"{name}, {label}", _median(every["dice"]), _median(every["iou"]), _median(every["hd95"])])
-        rows += [[f"{name}, as delivered: {group}", _median(one["dice"]), _median(one["iou"]), _median(one["hd95"])]
-                 for group, one in found["as_delivered"]["classes"].items()]
-        notes.append(f"<li><b>{escape(name)}</b>: {escape(describe_reading(found['reading']))}. "
-                     + ("Its offset was set on masks of validation patients." if found["masks_used"]
-                        else "No mask was used to set it.") + f" {_empties(found['empty'])}</li>")
-        if found["oracle_offset"] is not None and found["oracle_offset"]["median_dice_of_slices_called_tumour"] is not None:
+        rows += [
+            [f"{name}, as delivered: {group}", _median(one["dice"]), _median(one["iou"]), _median(one["hd95"])]
+            for group, one in found["as_delivered"]["classes"].items()
+        ]
+        notes.append(
+            f"<li><b>{escape(name)}</b>: {escape(describe_reading(found['reading']))}. "
+            + (
+                "Its offset was set on masks of validation patients."
+                if found["masks_used"]
+                else "No mask was used to set it."
+            )
+            + f" {_empties(found['empty'])}</li>"
+        )
+        if (
+            found["oracle_offset"] is not None
+            and found["oracle_offset"]["median_dice_of_slices_called_tumour"] is not None
+        ):
             best = found["oracle_offset"]
             oracle.append([name, f"{best['offset']:.2f}", _number(best["median_dice_of_slices_called_tumour"])])
     first = next(iter(metrics["segmentation"].values()))
@@ -132,24 +176,34 @@ def _segmentation(metrics: dict[str, Any], dices: dict[str, Sequence[float]]) ->
         f'<p class="note">{first["tumour_slices"]} tumour slices. Medians with 95 % intervals by bootstrap over patients. '
         "As delivered, a slice called tumour-free has an empty mask and counts with Dice 0; its HD95 is undefined and left "
         "out.</p>",
-        _table(["reading", "Dice", "IoU", f"HD95 ({unit})"], rows), f"<ul>{''.join(notes)}</ul>",
+        _table(["reading", "Dice", "IoU", f"HD95 ({unit})"], rows),
+        f"<ul>{''.join(notes)}</ul>",
         _figure(plots.dice_distribution(dices), "Dice of every tumour slice, as delivered."),
     ]
     baseline = metrics.get("intensity_baseline")
     if baseline:
-        parts.append(f'<p>For comparison, {escape(baseline["what"])}: median Dice {_number(baseline["median_dice"])} '
-                     f'{_interval([baseline["low"], baseline["high"]])}.</p>')
+        parts.append(
+            f"<p>For comparison, {escape(baseline['what'])}: median Dice {_number(baseline['median_dice'])} "
+            f"{_interval([baseline['low'], baseline['high']])}.</p>"
+        )
     if oracle:
-        parts += ["<h3>Oracle offset (not a result)</h3>",
-                  '<p class="note">The offset chosen on these very masks, over the slices called tumour: an upper bound '
-                  "that no honest use can reach.</p>", _table(["reading", "offset", "median Dice"], oracle)]
+        parts += [
+            "<h3>Oracle offset (not a result)</h3>",
+            '<p class="note">The offset chosen on these very masks, over the slices called tumour: an upper bound '
+            "that no honest use can reach.</p>",
+            _table(["reading", "offset", "median Dice"], oracle),
+        ]
     return "".join(parts)
 
 
 def describe_reading(reading: dict[str, Any]) -> str:
     """A reading in words."""
-    words = [f"{reading['map']} map", f"{reading['views']} view(s)", f"threshold in the {reading['region']}",
-             f"rule {reading['rule']}"]
+    words = [
+        f"{reading['map']} map",
+        f"{reading['views']} view(s)",
+        f"threshold in the {reading['region']}",
+        f"rule {reading['rule']}",
+    ]
     if reading["value"] is not None:
         words.append(f"value {reading['value']:g}")
     if reading["rule"] in ("multiotsu", "otsu"):
@@ -160,21 +214,29 @@ def describe_reading(reading: dict[str, Any]) -> str:
 
 
 def _empties(empty: dict[str, Any]) -> str:
-    return (f"Empty masks on tumour slices: {empty['tumour_slices_without_mask']}; masks on tumour-free slices: "
-            f"{empty['tumour_free_slices_with_mask']} of {empty['tumour_free_slices']}.")
+    return (
+        f"Empty masks on tumour slices: {empty['tumour_slices_without_mask']}; masks on tumour-free slices: "
+        f"{empty['tumour_free_slices_with_mask']} of {empty['tumour_free_slices']}."
+    )
 
 
 def _cases(cases: Sequence[ShownCase], masks: bool) -> list[str]:
     if not cases:
         return []
-    legend = ("Left the slice, middle the map that is cut (red for the class, blue against it) with its evidence points: "
-              "circles where the logit comes from, larger for larger contributions; right the mask")
-    parts = ["<h2>Cases, chosen by rule</h2>",
-             f'<p class="note">{legend}{" and the true outline" if masks else ""}.</p>']
+    legend = (
+        "Left the slice, middle the map that is cut (red for the class, blue against it) with its evidence points: "
+        "circles where the logit comes from, larger for larger contributions; right the mask"
+    )
+    parts = [
+        "<h2>Cases, chosen by rule</h2>",
+        f'<p class="note">{legend}{" and the true outline" if masks else ""}.</p>',
+    ]
     for case in cases:
         data = base64.b64encode(encode_png(case.picture)).decode()
-        parts.append(f'<figure><img alt="{escape(case.rule)}" src="data:image/png;base64,{data}">'
-                     f"<figcaption>{escape(case.rule)}</figcaption></figure>")
+        parts.append(
+            f'<figure><img alt="{escape(case.rule)}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{escape(case.rule)}</figcaption></figure>"
+        )
     return parts
 
 

@@ -1,17 +1,23 @@
 """Figures of the report as SVG text, drawn by matplotlib."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 
 matplotlib.use("svg")
-matplotlib.rcParams.update({
-    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none",
-    "svg.hashsalt": "kgp", "font.family": "sans-serif",
-})
+matplotlib.rcParams.update(
+    {
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "kgp",
+        "font.family": "sans-serif",
+    }
+)
 
 from matplotlib import pyplot  # noqa: E402  (the back end has to be chosen first)
 
@@ -25,11 +31,17 @@ def classification_curves(metrics: dict[str, Any]) -> str:
         curves["any tumour"], scores["any tumour"] = metrics["detection"]["curves"], metrics["detection"]
     for name, curve in curves.items():
         if curve["roc"] is not None:
-            roc.plot(curve["roc"]["false_positive_rate"], curve["roc"]["true_positive_rate"],
-                     label=f"{name} ({scores[name]['roc_auc']:.3f})")
+            roc.plot(
+                curve["roc"]["false_positive_rate"],
+                curve["roc"]["true_positive_rate"],
+                label=f"{name} ({scores[name]['roc_auc']:.3f})",
+            )
         if curve["precision_recall"] is not None:
-            recall.plot(curve["precision_recall"]["recall"], curve["precision_recall"]["precision"],
-                        label=f"{name} ({scores[name]['average_precision']:.3f})")
+            recall.plot(
+                curve["precision_recall"]["recall"],
+                curve["precision_recall"]["precision"],
+                label=f"{name} ({scores[name]['average_precision']:.3f})",
+            )
     roc.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
     roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC (area)")
     recall.set(xlabel="recall", ylabel="precision", title="Precision-recall (average precision)", ylim=(0, 1.02))
@@ -47,8 +59,14 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*counts.shape):
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center",
-                  color="white" if shares[row, column] > 0.55 else "black")
+        axes.text(
+            column,
+            row,
+            str(counts[row, column]),
+            ha="center",
+            va="center",
+            color="white" if shares[row, column] > 0.55 else "black",
+        )
     axes.set_xticks(range(len(class_names)), class_names, rotation=30, ha="right")
     axes.set_yticks(range(len(class_names)), class_names)
     axes.set(xlabel="predicted", ylabel="true")
@@ -72,7 +90,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
     return _svg(figure)
 
 
-def dice_distribution(values: dict[str, Sequence[float]]) -> str:
+def dice_distribution(values: Mapping[str, Sequence[float]]) -> str:
     """Dice of every tumour slice, sorted, one line a reading."""
     figure, axes = pyplot.subplots(figsize=(5.2, 2.8), layout="constrained")
     for name, dices in values.items():
@@ -89,4 +107,4 @@ def _svg(figure: Any) -> str:
     figure.savefig(text, format="svg", metadata={"Date": None})
     pyplot.close(figure)
     content = text.getvalue()
-    return content[content.index("<svg"):]
+    return content[content.index("<svg") :]

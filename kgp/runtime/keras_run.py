@@ -53,9 +53,15 @@ class KerasRun:
         features = network.predict_on_batch(self._normalised(image[None]))["features"][0]
         kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in network.get_layer("head").weights)
         config = self.run.config.network
-        return evidence_points(features, kernel.reshape(features.shape[-1], -1), bias, class_index,
-                               head_order=config.head_order, pooling=config.pooling,
-                               pooling_value=config.pooling_value)
+        return evidence_points(
+            features,
+            kernel.reshape(features.shape[-1], -1),
+            bias,
+            class_index,
+            head_order=config.head_order,
+            pooling=config.pooling,
+            pooling_value=config.pooling_value,
+        )
 
     def _network(self, height: int, width: int) -> keras.Model:
         if (height, width) not in self._networks:
@@ -69,8 +75,10 @@ class KerasRun:
 
     def _check(self, images: np.ndarray) -> None:
         if images.ndim != 4 or images.shape[3] != len(self.contrasts):
-            raise KgpError(f"{self.name} takes slices with the {len(self.contrasts)} contrasts "
-                           f"{', '.join(self.contrasts)}, not an array of shape {images.shape}.")
+            raise KgpError(
+                f"{self.name} takes slices with the {len(self.contrasts)} contrasts "
+                f"{', '.join(self.contrasts)}, not an array of shape {images.shape}."
+            )
         if not np.isfinite(images).all():
             raise KgpError("The slices hold values that are not finite (NaN or infinity).")
 

@@ -30,8 +30,15 @@ class EpochEnd(keras.callbacks.Callback):
         steps: batches an epoch.
     """
 
-    def __init__(self, folder: Path, network: keras.Model, validate: Callable[[], dict[str, float]],
-                 progress: Progress, config: OptimiserConfig, steps: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        network: keras.Model,
+        validate: Callable[[], dict[str, float]],
+        progress: Progress,
+        config: OptimiserConfig,
+        steps: int,
+    ) -> None:
         super().__init__()
         self.folder = folder
         self.network = network
@@ -81,8 +88,13 @@ class EpochEnd(keras.callbacks.Callback):
             sys.stderr.write("\r" + " " * 70 + "\r")
         _log.info(
             "epoch %d/%d  loss %.4f  val_loss %.4f  val_accuracy %.3f  val_macro_f1 %.3f  %s left",
-            self.progress.epoch, self.config.epochs, row.get("loss", float("nan")), row["val_loss"],
-            row["val_accuracy"], row["val_macro_f1"], self._left(self.progress.epoch),
+            self.progress.epoch,
+            self.config.epochs,
+            row.get("loss", float("nan")),
+            row["val_loss"],
+            row["val_accuracy"],
+            row["val_macro_f1"],
+            self._left(self.progress.epoch),
         )
 
     def _left(self, done: float) -> str:

@@ -14,8 +14,14 @@ ARCHITECTURES = ("unet", "shuffleunet", "reconresnet")
 NORMALISATIONS = ("slice_maximum", "channel_maximum", "zscore", "percentile", "head_zscore", "none")
 
 
-def option(default: Any, help: str, choices: tuple | None = None, low: float | None = None,
-           high: float | None = None, kind: type | None = None) -> Any:
+def option(
+    default: Any,
+    help: str,
+    choices: tuple | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    kind: type | None = None,
+) -> Any:
     """A dataclass field with its help text, allowed values and range [low, high]."""
     metadata = {"help": help, "choices": choices, "low": low, "high": high, "kind": kind or type(default)}
     return dataclasses.field(default=default, metadata=metadata)
@@ -28,15 +34,20 @@ class NetworkConfig:
     arch: str = option("unet", "network", choices=ARCHITECTURES)
     width: int = option(64, "filters of the first level", low=1)
     depth: int = option(0, "levels (unet, shuffleunet) or residual blocks (reconresnet); 0 for the paper's", low=0)
-    dropout: float = option(0.5, "probability of spatial dropout at the bottleneck (reconresnet: in each block)",
-                            low=0.0, high=0.999)
-    normalisation_layer: str = option("default", "normalisation after each convolution; 'default' is the paper's",
-                                      choices=("default", "none", "batch"))
+    dropout: float = option(
+        0.5, "probability of spatial dropout at the bottleneck (reconresnet: in each block)", low=0.0, high=0.999
+    )
+    normalisation_layer: str = option(
+        "default",
+        "normalisation after each convolution; 'default' is the paper's",
+        choices=("default", "none", "batch"),
+    )
     upsampling: str = option("sinc", "up-sampling", choices=("sinc", "bilinear", "transposed"))
     pooling: str = option("max", "global pooling of the head", choices=("max", "average", "lse", "topfraction"))
     pooling_value: float = option(0.0, "r of lse, or q of topfraction; 0 for the default (4 and 0.02)", low=0.0)
-    head_order: str = option("pool_then_project", "order of the head",
-                             choices=("pool_then_project", "project_then_pool"))
+    head_order: str = option(
+        "pool_then_project", "order of the head", choices=("pool_then_project", "project_then_pool")
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +75,21 @@ class DataConfig:
 
     size: int = option(0, "side of the square slices in pixels; 0 keeps the data's own size", low=0)
     normalisation: str = option("slice_maximum", "intensity normalisation", choices=NORMALISATIONS)
-    labels: tuple[str, ...] = option((), "classes from the data's labels, as NAME=LABEL[,LABEL] (label names or "
-                                     "numbers; * for all others); labels not named are left out", kind=str)
-    contrasts: tuple[str, ...] = option((), "names of the image channels, in order, where the data does not say; "
-                                        "or the contrasts to use", kind=str)
-    split: str = option("patient", "what a split keeps together; 'slice-leaky' is the paper's split by slice, "
-                        "which puts slices of one patient in training and test", choices=("patient", "slice-leaky"))
+    labels: tuple[str, ...] = option(
+        (),
+        "classes from the data's labels, as NAME=LABEL[,LABEL] (label names or "
+        "numbers; * for all others); labels not named are left out",
+        kind=str,
+    )
+    contrasts: tuple[str, ...] = option(
+        (), "names of the image channels, in order, where the data does not say; or the contrasts to use", kind=str
+    )
+    split: str = option(
+        "patient",
+        "what a split keeps together; 'slice-leaky' is the paper's split by slice, "
+        "which puts slices of one patient in training and test",
+        choices=("patient", "slice-leaky"),
+    )
     folds: int = option(0, "number of cross-validation folds; 0 for one split 60/20/20", low=0)
     fold: int = option(0, "which fold is the test part, from 0", low=0)
 
@@ -78,8 +98,11 @@ class DataConfig:
 class OptimiserConfig:
     """How the weights are fitted."""
 
-    optimiser: str = option("adam_l2", "adam_l2 adds the decay to the gradient (torch's weight_decay), "
-                            "adamw applies it to the weights", choices=("adam_l2", "adamw"))
+    optimiser: str = option(
+        "adam_l2",
+        "adam_l2 adds the decay to the gradient (torch's weight_decay), adamw applies it to the weights",
+        choices=("adam_l2", "adamw"),
+    )
     learning_rate: float = option(1e-3, "learning rate at the start", low=0.0)
     schedule: str = option("constant", "course of the learning rate", choices=("constant", "cosine"))
     weight_decay: float = option(5e-4, "weight decay", low=0.0)
@@ -87,11 +110,16 @@ class OptimiserConfig:
     batch_size: int = option(8, "slices a step", low=1)
     accumulation: int = option(16, "steps whose gradients are averaged into one update", low=1)
     epochs: int = option(300, "passes over the training slices", low=1)
-    equivariance: float = option(0.0, "weight of the squared difference between the heatmap of a slice and that of the "
-                                 "slice turned by 90 degrees; the turned slice is classified too", low=0.0)
+    equivariance: float = option(
+        0.0,
+        "weight of the squared difference between the heatmap of a slice and that of the "
+        "slice turned by 90 degrees; the turned slice is classified too",
+        low=0.0,
+    )
     class_weights: bool = option(True, "weight classes by their rarity in the training part")
-    keep: str = option("best", "weights kept: of the epoch with the best validation macro-F1, or of the last",
-                       choices=("best", "last"))
+    keep: str = option(
+        "best", "weights kept: of the epoch with the best validation macro-F1, or of the last", choices=("best", "last")
+    )
     patience: int = option(0, "stop after this many epochs without a better validation macro-F1; 0 never stops", low=0)
     mixed_precision: bool = option(False, "compute in 16-bit floats where the device can")
     mirrored: int = option(0, "number of local devices to train on (MirroredStrategy); 0 for one", low=0)

@@ -26,8 +26,10 @@ def device_scope(optimiser: OptimiserConfig) -> contextlib.AbstractContextManage
     if count < 2:
         return contextlib.nullcontext()
     if optimiser.accumulation > 1:
-        raise UsageError("--mirrored cannot be joined with --accumulation: Keras's accumulation fails under "
-                         "MirroredStrategy; raise --batch-size instead.")
+        raise UsageError(
+            "--mirrored cannot be joined with --accumulation: Keras's accumulation fails under "
+            "MirroredStrategy; raise --batch-size instead."
+        )
     if optimiser.batch_size % count:
         raise UsageError(f"--batch-size {optimiser.batch_size} cannot be shared by {count} devices.")
     import tensorflow as tf

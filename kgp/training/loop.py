@@ -91,25 +91,48 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
         set_precision(mixed=False)
     run = _finish(network, config, labelled, folder, progress)
     if interrupted:
-        _log.info("Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
-                  progress.epoch, optimiser.epochs, folder)
+        _log.info(
+            "Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
+            progress.epoch,
+            optimiser.epochs,
+            folder,
+        )
         raise KeyboardInterrupt
     (folder / checkpoint.NAME).unlink(missing_ok=True)
     (folder / checkpoint.BEST_NAME).unlink(missing_ok=True)
     return run
 
 
-def _fit(model: keras.Model, network: keras.Model, config: RunConfig, labelled: LabelledCohort, parts: dict[str, Part],
-         folder: Path, progress: checkpoint.Progress, steps: int) -> None:
+def _fit(
+    model: keras.Model,
+    network: keras.Model,
+    config: RunConfig,
+    labelled: LabelledCohort,
+    parts: dict[str, Part],
+    folder: Path,
+    progress: checkpoint.Progress,
+    steps: int,
+) -> None:
     optimiser = config.optimiser
     names = list(model.output)
     dataset = training_dataset(
-        labelled.cohort, parts["train"].rows, parts["train"].targets, classes=len(labelled.class_names),
-        batch_size=optimiser.batch_size, normalisation=config.data.normalisation, augment=config.augment,
-        seed=optimiser.seed, first_epoch=progress.epoch, epochs=optimiser.epochs,
-    ).map(lambda images, labels: (images, {name: labels for name in names}))
-    validation = evaluation_dataset(labelled.cohort, parts["validation"].rows, batch_size=optimiser.batch_size,
-                                    normalisation=config.data.normalisation).map(lambda batch: batch["image"])
+        labelled.cohort,
+        parts["train"].rows,
+        parts["train"].targets,
+        classes=len(labelled.class_names),
+        batch_size=optimiser.batch_size,
+        normalisation=config.data.normalisation,
+        augment=config.augment,
+        seed=optimiser.seed,
+        first_epoch=progress.epoch,
+        epochs=optimiser.epochs,
+    ).map(lambda images, labels: (images, dict.fromkeys(names, labels)))
+    validation = evaluation_dataset(
+        labelled.cohort,
+        parts["validation"].rows,
+        batch_size=optimiser.batch_size,
+        normalisation=config.data.normalisation,
+    ).map(lambda batch: batch["image"])
     classifier = keras.Model(network.input, network.output["logits"])
     targets = np.asarray(parts["validation"].targets)
     weights = np.asarray(model.loss["logits"].class_weights)
@@ -118,7 +141,11 @@ def _fit(model: keras.Model, network: keras.Model, config: RunConfig, labelled: 
         return validation_figures(classifier.predict(validation, verbose=0), targets, weights)
 
     model.fit(
-        dataset, epochs=optimiser.epochs, initial_epoch=progress.epoch, steps_per_epoch=steps, verbose=0,
+        dataset,
+        epochs=optimiser.epochs,
+        initial_epoch=progress.epoch,
+        steps_per_epoch=steps,
+        verbose=0,
         callbacks=[
             EpochEnd(folder, network, validate, progress, optimiser, steps),
             keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
@@ -147,8 +174,9 @@ def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndar
     }
 
 
-def _compiled(network: keras.Model, config: RunConfig, targets: tuple[int, ...], classes: int,
-              steps: int) -> keras.Model:
+def _compiled(
+    network: keras.Model, config: RunConfig, targets: tuple[int, ...], classes: int, steps: int
+) -> keras.Model:
     optimiser = config.optimiser
     weights = class_weights(targets, classes) if optimiser.class_weights else [1.0] * classes
     try:
@@ -163,8 +191,9 @@ def _compiled(network: keras.Model, config: RunConfig, targets: tuple[int, ...],
     return model
 
 
-def _finish(network: keras.Model, config: RunConfig, labelled: LabelledCohort, folder: Path,
-            progress: checkpoint.Progress) -> Run:
+def _finish(
+    network: keras.Model, config: RunConfig, labelled: LabelledCohort, folder: Path, progress: checkpoint.Progress
+) -> Run:
     """Chooses the weights to keep and writes weights and manifest."""
     kept = progress.epoch
     if config.optimiser.keep == "best" and (folder / checkpoint.BEST_NAME).is_file():
@@ -177,9 +206,15 @@ def _finish(network: keras.Model, config: RunConfig, labelled: LabelledCohort, f
         "training_seconds": round(progress.seconds, 1),
     }
     return write_run(
-        folder, config, network, class_names=labelled.class_names, no_tumour_class=labelled.no_tumour_class,
-        contrasts=labelled.cohort.contrasts, shape=labelled.cohort.shape,
-        data=str(labelled.cohort.folder.resolve()), extra=extra,
+        folder,
+        config,
+        network,
+        class_names=labelled.class_names,
+        no_tumour_class=labelled.no_tumour_class,
+        contrasts=labelled.cohort.contrasts,
+        shape=labelled.cohort.shape,
+        data=str(labelled.cohort.folder.resolve()),
+        extra=extra,
     )
 
 

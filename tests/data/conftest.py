@@ -34,8 +34,16 @@ class ListSource:
 def _piece(identifier, patient="p", label=0, image=None, mask=None, **fields):
     if image is None:
         image = np.random.default_rng(zlib.crc32(identifier.encode())).integers(1, 200, (8, 8, 2)).astype(np.uint8)
-    return SourceSlice(id=identifier, patient=patient, group=fields.pop("group", patient), label=label,
-                       label_name=["healthy", "tumour", "other"][label], image=image, mask=mask, **fields)
+    return SourceSlice(
+        id=identifier,
+        patient=patient,
+        group=fields.pop("group", patient),
+        label=label,
+        label_name=["healthy", "tumour", "other"][label],
+        image=image,
+        mask=mask,
+        **fields,
+    )
 
 
 @pytest.fixture
@@ -55,5 +63,7 @@ def three_patients(piece):
     """Content of a source without a flaw: three patients with a healthy and a tumour slice each."""
     mask = np.zeros((8, 8), bool)
     mask[2:5, 3:6] = True
-    return {name: [piece(f"{name}_0", name, 0, mask=np.zeros((8, 8), bool)), piece(f"{name}_1", name, 1, mask=mask)]
-            for name in ("a", "b", "c")}
+    return {
+        name: [piece(f"{name}_0", name, 0, mask=np.zeros((8, 8), bool)), piece(f"{name}_1", name, 1, mask=mask)]
+        for name in ("a", "b", "c")
+    }

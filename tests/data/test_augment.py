@@ -12,8 +12,21 @@ from kgp.training.config import AugmentConfig
 
 STILL = (1.0, 1.0)
 SEED = tf.constant([3, 5])
-EACH_CHANGE = ("rotation", "flip_horizontal", "flip_vertical", "scale", "shift", "elastic", "gain", "offset", "gamma",
-               "noise", "blur", "bias_field", "ghosting")
+EACH_CHANGE = (
+    "rotation",
+    "flip_horizontal",
+    "flip_vertical",
+    "scale",
+    "shift",
+    "elastic",
+    "gain",
+    "offset",
+    "gamma",
+    "noise",
+    "blur",
+    "bias_field",
+    "ghosting",
+)
 each_intensity = pytest.mark.parametrize("change", EACH_CHANGE[6:])
 
 
@@ -104,10 +117,13 @@ def test_a_field_moves_by_its_pixels():
     np.testing.assert_array_equal(moved[1:, :-2], image[:-1, 2:])
 
 
-@pytest.mark.parametrize("config", [
-    AugmentConfig(rotation=180.0, flip_horizontal=0.5, scale=0.1, shift=0.1),
-    AugmentConfig(rotation=180.0, flip_vertical=0.5, elastic=0.1),
-])
+@pytest.mark.parametrize(
+    "config",
+    [
+        AugmentConfig(rotation=180.0, flip_horizontal=0.5, scale=0.1, shift=0.1),
+        AugmentConfig(rotation=180.0, flip_vertical=0.5, elastic=0.1),
+    ],
+)
 def test_the_mask_follows_the_image(config):
     mask = np.zeros((48, 48), np.uint8)
     mask[10:26, 14:34] = 1

@@ -25,19 +25,22 @@ def test_data_without_a_flaw(list_source, three_patients):
     assert check(list_source(three_patients)) == []
 
 
-@pytest.mark.parametrize(("fields", "severity", "message"), [
-    ({"image": spoilt()}, "error", "holds values that are not finite (NaN or infinity)."),
-    ({"image": spoilt(1, -np.inf)}, "error", "holds values that are not finite (NaN or infinity)."),
-    ({"image": BLACK}, "warning", "is black (of one value all over) and will be left out."),
-    ({"image": BLACK + 5}, "warning", "is black (of one value all over) and will be left out."),
-    ({"image": flat_channel()}, "warning", "contrast FLAIR is of one value all over."),
-    ({"image": flat_channel()[..., :1]}, "error", "has 1 channels where 2 are expected."),
-    ({"spacing": (0.0, 1.0)}, "error", "has pixel spacing (0.0, 1.0) mm, which cannot be."),
-    ({"spacing": (1.0, float("nan"))}, "error", "has pixel spacing (1.0, nan) mm, which cannot be."),
-    ({"mask": np.ones((8, 8), bool)}, "warning", "has label 0 but a mask that is not empty."),
-    ({"mask": np.zeros((8, 8), bool), "label": 1}, "warning", "has a tumour label but an empty mask."),
-    ({"mask": np.zeros((8, 7), bool)}, "error", "has a mask of shape (8, 7) on a slice of (8, 8)."),
-])
+@pytest.mark.parametrize(
+    ("fields", "severity", "message"),
+    [
+        ({"image": spoilt()}, "error", "holds values that are not finite (NaN or infinity)."),
+        ({"image": spoilt(1, -np.inf)}, "error", "holds values that are not finite (NaN or infinity)."),
+        ({"image": BLACK}, "warning", "is black (of one value all over) and will be left out."),
+        ({"image": BLACK + 5}, "warning", "is black (of one value all over) and will be left out."),
+        ({"image": flat_channel()}, "warning", "contrast FLAIR is of one value all over."),
+        ({"image": flat_channel()[..., :1]}, "error", "has 1 channels where 2 are expected."),
+        ({"spacing": (0.0, 1.0)}, "error", "has pixel spacing (0.0, 1.0) mm, which cannot be."),
+        ({"spacing": (1.0, float("nan"))}, "error", "has pixel spacing (1.0, nan) mm, which cannot be."),
+        ({"mask": np.ones((8, 8), bool)}, "warning", "has label 0 but a mask that is not empty."),
+        ({"mask": np.zeros((8, 8), bool), "label": 1}, "warning", "has a tumour label but an empty mask."),
+        ({"mask": np.zeros((8, 7), bool)}, "error", "has a mask of shape (8, 7) on a slice of (8, 8)."),
+    ],
+)
 def test_one_slice(list_source, three_patients, piece, fields, severity, message):
     findings = check(list_source(three_patients | {"x": [piece("x_0", "a", **fields)]}))
     assert Finding(severity, "x_0", message) in findings
@@ -56,13 +59,20 @@ def test_the_same_pixels_in_two_patients(list_source, three_patients, piece):
     assert check(list_source(three_patients | {"x": [within]})) == []
     across = piece("b_2", "b", image=twin.copy(), mask=empty)
     assert check(list_source(three_patients | {"x": [across]})) == [
-        Finding("error", "b_2", "has the same pixels as slice a_0 of another patient.")]
+        Finding("error", "b_2", "has the same pixels as slice a_0 of another patient.")
+    ]
 
 
 def test_findings_across_cases(list_source, three_patients, piece):
     content = three_patients | {
-        "x": [piece("a_0", "a", image=np.ones((8, 9, 2), np.uint8) * np.arange(9, dtype=np.uint8)[:, None],
-                    spacing=(0.5, 0.5))],
+        "x": [
+            piece(
+                "a_0",
+                "a",
+                image=np.ones((8, 9, 2), np.uint8) * np.arange(9, dtype=np.uint8)[:, None],
+                spacing=(0.5, 0.5),
+            )
+        ],
         "y": [piece("y_0", "y", label=2, spacing=(1.0, 0.5))],
     }
     assert set(check(list_source(content))) == {

@@ -13,8 +13,12 @@ NAMES = {0: "healthy", 1: "grade2", 2: "grade3", 3: "unknown"}
 
 def cohort(counts, names=NAMES):
     """`counts` maps label to number of patients; each has two slices of that label."""
-    rows = [SliceRow(f"s{label}_{patient}_{number}", f"q{patient}", f"p{label}_{patient}", label, names[label])
-            for label, patients in counts.items() for patient in range(patients) for number in range(2)]
+    rows = [
+        SliceRow(f"s{label}_{patient}_{number}", f"q{patient}", f"p{label}_{patient}", label, names[label])
+        for label, patients in counts.items()
+        for patient in range(patients)
+        for number in range(2)
+    ]
     return Cohort(Path("data"), "slices", ("T1",), (4, 4, 1), "uint8", tuple(rows))
 
 
@@ -42,7 +46,8 @@ def test_labels_by_number_name_and_star():
     assert labelled.no_tumour_class == 1
     assert labelled.targets == tuple(int(row.label == 0) for row in data.rows)
     assert choose_labels(data, ("free=0", "tumour=1,grade3")).dropped == (
-        "Label 'unknown' is left out, as --labels does not name it.",)
+        "Label 'unknown' is left out, as --labels does not name it.",
+    )
 
 
 def test_without_label_zero_there_is_no_class_without_tumour():
@@ -62,16 +67,19 @@ def test_no_number_of_patients_is_asked_for_where_nothing_is_split():
     assert labelled.class_names == ("healthy", "grade2") and labelled.dropped == ()
 
 
-@pytest.mark.parametrize(("labels", "message"), [
-    (("tumour",), r"--labels takes NAME=LABEL\[,LABEL\] with each NAME once, not 'tumour'"),
-    (("=1",), "not '=1'"),
-    (("tumour=",), "not 'tumour='"),
-    (("a=1", "a=2"), "not 'a=2'"),
-    (("a=7", "b=*"), r"unknown label '7'; the data have 0 \(healthy\), 1 \(grade2\), 2 \(grade3\)"),
-    (("a=0,1", "b=grade2"), "names the label 'grade2' twice"),
-    (("a=0", "b=*", "c=*"), r"names the label '\*' twice"),
-    (("a=0,1,2", "b=*"), "leaves no label for class 'b'"),
-])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("tumour",), r"--labels takes NAME=LABEL\[,LABEL\] with each NAME once, not 'tumour'"),
+        (("=1",), "not '=1'"),
+        (("tumour=",), "not 'tumour='"),
+        (("a=1", "a=2"), "not 'a=2'"),
+        (("a=7", "b=*"), r"unknown label '7'; the data have 0 \(healthy\), 1 \(grade2\), 2 \(grade3\)"),
+        (("a=0,1", "b=grade2"), "names the label 'grade2' twice"),
+        (("a=0", "b=*", "c=*"), r"names the label '\*' twice"),
+        (("a=0,1,2", "b=*"), "leaves no label for class 'b'"),
+    ],
+)
 def test_malformed_options(labels, message):
     with pytest.raises(UsageError, match=message):
         choose_labels(cohort({0: 3, 1: 3, 2: 3}), labels)
@@ -87,7 +95,9 @@ def test_too_few_patients_or_classes():
 
 
 def test_one_patient_only():
-    with pytest.raises(KgpError, match=r"data has 1 patient\(s\); at least 3 are needed for training, validation and test"):
+    with pytest.raises(
+        KgpError, match=r"data has 1 patient\(s\); at least 3 are needed for training, validation and test"
+    ):
         choose_labels(cohort({1: 1}))
 
 

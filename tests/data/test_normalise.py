@@ -18,7 +18,8 @@ def head_picture(seed=0, height=20, width=24, contrasts=3):
     rows, columns = np.mgrid[:height, :width]
     inside = ((rows - height / 2) / (0.4 * height)) ** 2 + ((columns - width / 2) / (0.4 * width)) ** 2 < 1
     picture = rng.uniform(0, 3, (height, width, contrasts)) + inside[..., None] * rng.uniform(
-        40, 250, (height, width, contrasts))
+        40, 250, (height, width, contrasts)
+    )
     return (picture * np.arange(1, contrasts + 1)).astype(np.float32)
 
 
@@ -77,18 +78,32 @@ def test_any_numeric_type_gives_float32(method, dtype):
     np.testing.assert_allclose(result, plain(image, method), atol=TOLERANCE)
 
 
-@pytest.mark.parametrize(("method", "expected"), [
-    ("slice_maximum", 1.0), ("channel_maximum", 1.0), ("zscore", 0.0), ("percentile", 0.0), ("head_zscore", -3.0),
-])
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("slice_maximum", 1.0),
+        ("channel_maximum", 1.0),
+        ("zscore", 0.0),
+        ("percentile", 0.0),
+        ("head_zscore", -3.0),
+    ],
+)
 @pytest.mark.parametrize("value", [0.1, 7.0, 1000.1])
 def test_a_constant_slice(method, expected, value):
     np.testing.assert_array_equal(normalise(np.full((9, 11, 2), value, np.float32), method), expected)
 
 
-@pytest.mark.parametrize(("method", "expected"), [
-    ("slice_maximum", 0.0), ("channel_maximum", 0.0), ("zscore", 0.0), ("percentile", 0.0), ("head_zscore", -3.0),
-    ("none", 0.0),
-])
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("slice_maximum", 0.0),
+        ("channel_maximum", 0.0),
+        ("zscore", 0.0),
+        ("percentile", 0.0),
+        ("head_zscore", -3.0),
+        ("none", 0.0),
+    ],
+)
 @pytest.mark.parametrize("shape", [(8, 8, 1), (1, 1, 2), (1, 5, 3)])
 def test_an_all_black_slice(method, expected, shape):
     np.testing.assert_array_equal(normalise(np.zeros(shape, np.float32), method), expected)

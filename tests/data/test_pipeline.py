@@ -31,8 +31,9 @@ def write_numbered(folder, count, dtype=np.uint8):
         image = np.full((8, 8, 2), number, dtype)
         image[..., 1] = np.random.default_rng(number).integers(0, 100, (8, 8))
         np.save(folder / "slices" / f"s{number}.npy", image)
-        rows.append(SliceRow(f"s{number}", f"p{number}", f"p{number}", number % 3, "label",
-                             image=f"slices/s{number}.npy"))
+        rows.append(
+            SliceRow(f"s{number}", f"p{number}", f"p{number}", number % 3, "label", image=f"slices/s{number}.npy")
+        )
     return Cohort(folder, "slices", ("T1", "FLAIR"), (8, 8, 2), np.dtype(dtype).name, tuple(rows))
 
 
@@ -82,8 +83,11 @@ def test_a_later_start_gets_what_an_earlier_one_would_have_got(numbered):
 
 
 def test_changes_are_a_function_of_seed_epoch_and_slice(numbered):
-    batches = list(training(numbered, batch_size=COUNT, first_epoch=3, epochs=4, augment=STRONG,
-                            normalisation="slice_maximum").as_numpy_iterator())
+    batches = list(
+        training(
+            numbered, batch_size=COUNT, first_epoch=3, epochs=4, augment=STRONG, normalisation="slice_maximum"
+        ).as_numpy_iterator()
+    )
     order = numbers(training(numbered, batch_size=COUNT, first_epoch=3, epochs=4))[0]
     for image, number in zip(batches[0][0], order, strict=True):
         plain = normalise(read_image(numbered, numbered.rows[number]), "slice_maximum")
@@ -137,15 +141,21 @@ def test_evaluation_keeps_the_order_and_leaves_nothing_out(numbered):
 
 
 def test_evaluation_normalises_when_asked(numbered):
-    batch = next(evaluation_dataset(numbered, numbered.rows[:2], batch_size=2,
-                                    normalisation="zscore").as_numpy_iterator())
+    batch = next(
+        evaluation_dataset(numbered, numbered.rows[:2], batch_size=2, normalisation="zscore").as_numpy_iterator()
+    )
     raw = np.stack([read_image(numbered, row) for row in numbered.rows[:2]])
     np.testing.assert_allclose(batch["image"], normalise(raw, "zscore"), atol=1e-6)
 
 
-both_datasets = pytest.mark.parametrize("build", [
-    training, lambda cohort: evaluation_dataset(cohort, cohort.rows, batch_size=2),
-], ids=["training", "evaluation"])
+both_datasets = pytest.mark.parametrize(
+    "build",
+    [
+        training,
+        lambda cohort: evaluation_dataset(cohort, cohort.rows, batch_size=2),
+    ],
+    ids=["training", "evaluation"],
+)
 
 
 @both_datasets

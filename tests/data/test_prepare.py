@@ -25,14 +25,23 @@ def with_size(piece, identifier, height, width, **fields):
 
 def test_slices_masks_and_table_are_the_sources(tmp_path, list_source, three_patients):
     cohort = prepare(list_source(three_patients), tmp_path / "out")
-    assert (cohort.source, cohort.contrasts, cohort.shape, cohort.dtype) == ("list", ("T1", "FLAIR"), (8, 8, 2), "uint8")
+    assert (cohort.source, cohort.contrasts, cohort.shape, cohort.dtype) == (
+        "list",
+        ("T1", "FLAIR"),
+        (8, 8, 2),
+        "uint8",
+    )
     pieces = [piece for case in three_patients.values() for piece in case]
     assert [row.id for row in cohort.rows] == [piece.id for piece in pieces]
     for row, piece in zip(cohort.rows, pieces, strict=True):
         np.testing.assert_array_equal(read_image(cohort, row), piece.image)
         np.testing.assert_array_equal(read_mask(cohort, row), piece.mask)
-        assert (row.patient, row.group, row.label, row.label_name) == (piece.patient, piece.group, piece.label,
-                                                                       piece.label_name)
+        assert (row.patient, row.group, row.label, row.label_name) == (
+            piece.patient,
+            piece.group,
+            piece.label,
+            piece.label_name,
+        )
     assert header(tmp_path / "out")["unreadable"] == [] and header(tmp_path / "out")["slices"] == 6
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -55,11 +64,20 @@ def test_resized_slices_are_float32_squares(tmp_path, list_source, piece):
     np.testing.assert_allclose(read_image(cohort, row).mean(), wide.image.mean(), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("dtypes", "expected"), [
-    (["uint8", "uint8"], "uint8"), (["int16"], "int16"), (["uint8", "uint16"], "uint16"), (["uint8", "int16"], "int16"),
-    (["uint16", "int16"], "float32"), (["uint8", "float64"], "float32"), (["int32"], "float32"), (["bool"], "float32"),
-    ([">i2"], "float32"),
-])
+@pytest.mark.parametrize(
+    ("dtypes", "expected"),
+    [
+        (["uint8", "uint8"], "uint8"),
+        (["int16"], "int16"),
+        (["uint8", "uint16"], "uint16"),
+        (["uint8", "int16"], "int16"),
+        (["uint16", "int16"], "float32"),
+        (["uint8", "float64"], "float32"),
+        (["int32"], "float32"),
+        (["bool"], "float32"),
+        ([">i2"], "float32"),
+    ],
+)
 def test_the_smallest_type_that_holds_all_slices(tmp_path, list_source, piece, dtypes, expected):
     images = [np.random.default_rng(0).integers(0, 2, (8, 8, 2)).astype(dtype) for dtype in dtypes]
     content = {str(number): [piece(str(number), image=image)] for number, image in enumerate(images)}
@@ -80,7 +98,9 @@ def test_a_bad_case_is_left_out_and_listed(tmp_path, list_source, three_patients
         cohort = prepare(list_source(content), tmp_path / "out")
     assert [row.id for row in cohort.rows] == ["a_0", "a_1", "b_0", "b_1", "c_0", "c_1"]
     assert header(tmp_path / "out")["unreadable"] == [
-        "x: Slice x_1 holds values that are not finite (NaN or infinity).", "y: y/T1.nii.gz is cut short."]
+        "x: Slice x_1 holds values that are not finite (NaN or infinity).",
+        "y: y/T1.nii.gz is cut short.",
+    ]
     assert "Left out: y: y/T1.nii.gz is cut short." in caplog.text
     assert cohort.shape == (8, 8, 2) and cohort.dtype == "uint8"
     assert len(list((tmp_path / "out" / "slices").iterdir())) == len(list((tmp_path / "out" / "masks").iterdir())) == 6
@@ -185,8 +205,10 @@ def test_a_data_set_is_prepared_once(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(module, "prepare", None)
         assert cached_cohort(data, size=0, cache=cache) == first
-    others = [cached_cohort(data, size=2, cache=cache),
-              cached_cohort(data, size=0, cache=cache, contrasts=("T1", "T2"))]
+    others = [
+        cached_cohort(data, size=2, cache=cache),
+        cached_cohort(data, size=0, cache=cache, contrasts=("T1", "T2")),
+    ]
     write_slices(data, value=7)
     others.append(cached_cohort(data, size=0, cache=cache))
     assert len({first.folder, *(cohort.folder for cohort in others)}) == 4

@@ -22,8 +22,17 @@ def write_cohort(folder, contrasts=2, masks=True, count=4):
         image[6:14, 6:14] = 200
         np.save(folder / "slices" / f"{number}.npy", image)
         np.save(folder / "masks" / f"{number}.npy", (image[..., 0] > 0).astype(np.uint8))
-        rows.append(SliceRow(f"s{number}", "p", "p", number % 2, "größe", image=f"slices/{number}.npy",
-                             mask=f"masks/{number}.npy" if masks else ""))
+        rows.append(
+            SliceRow(
+                f"s{number}",
+                "p",
+                "p",
+                number % 2,
+                "größe",
+                image=f"slices/{number}.npy",
+                mask=f"masks/{number}.npy" if masks else "",
+            )
+        )
     return Cohort(folder, "slices", tuple(f"c{n}" for n in range(contrasts)), (20, 20, contrasts), "uint8", tuple(rows))
 
 

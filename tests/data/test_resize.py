@@ -56,8 +56,9 @@ def test_a_small_mask_does_not_vanish():
     assert not fit_mask(np.zeros((32, 32), bool), 8).any()
 
 
-@pytest.mark.parametrize(("shape", "spacing"), [((40, 28), None), ((28, 40), (1.0, 1.0)), ((24, 24), (2.0, 1.0)),
-                                                ((30, 44), (1.5, 0.75))])
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((40, 28), None), ((28, 40), (1.0, 1.0)), ((24, 24), (2.0, 1.0)), ((30, 44), (1.5, 0.75))]
+)
 def test_restoring_a_map_gives_the_place_back(shape, spacing):
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     blob = np.exp(-((rows - 17) ** 2 + (columns - 9) ** 2) / 60.0).astype(np.float32)

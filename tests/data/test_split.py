@@ -66,8 +66,15 @@ def test_folds_cover_every_person_once_as_test_and_once_as_validation():
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("strata", [{(0,): 3, (1,): 3}, {(0,): 7, (1,): 3, (2,): 4}, {(0, 1): 11, (0, 2): 3},
-                                    {(0,): 1, (1,): 1, (0, 1): 2, (0, 2): 3, (2,): 1}])
+@pytest.mark.parametrize(
+    "strata",
+    [
+        {(0,): 3, (1,): 3},
+        {(0,): 7, (1,): 3, (2,): 4},
+        {(0, 1): 11, (0, 2): 3},
+        {(0,): 1, (1,): 1, (0, 1): 2, (0, 2): 3, (2,): 1},
+    ],
+)
 def test_rare_classes_stand_in_every_part(strata, seed):
     data = labelled(strata)
     split = split_cohort(data, seed=seed)
@@ -102,12 +109,15 @@ def test_a_class_absent_from_a_part_is_named():
         split_cohort(labelled({(0,): 9, (1,): 2}))
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"folds": 2}, "--folds must be 0 or at least 3, and --fold below it, not 2 and 0"),
-    ({"folds": 5, "fold": 5}, "not 5 and 5"),
-    ({"fold": 1}, "not 0 and 1"),
-    ({"by": "slice"}, "--split must be one of patient, slice-leaky, not 'slice'"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"folds": 2}, "--folds must be 0 or at least 3, and --fold below it, not 2 and 0"),
+        ({"folds": 5, "fold": 5}, "not 5 and 5"),
+        ({"fold": 1}, "not 0 and 1"),
+        ({"by": "slice"}, "--split must be one of patient, slice-leaky, not 'slice'"),
+    ],
+)
 def test_bad_options(options, message):
     with pytest.raises(UsageError, match=message):
         split_cohort(labelled({(0, 1): 9}), **options)

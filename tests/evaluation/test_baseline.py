@@ -26,8 +26,11 @@ def test_clean_up_is_applied(image):
     assert not intensity_baseline(image, 1, Cleanup(minimum_pixels=26)).any()
 
 
-@pytest.mark.parametrize("image", [np.zeros((8, 8, 1)), np.full((8, 8, 1), 5.0), np.zeros((1, 1, 1))],
-                         ids=["all black", "constant", "one pixel"])
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((8, 8, 1)), np.full((8, 8, 1), 5.0), np.zeros((1, 1, 1))],
+    ids=["all black", "constant", "one pixel"],
+)
 def test_degenerate_slices_give_an_empty_mask(image):
     assert not intensity_baseline(image, 0).any() and bright_share(image, 0) == 0.0
 

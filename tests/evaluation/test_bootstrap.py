@@ -37,11 +37,14 @@ def test_statistic_may_see_several_columns_and_nan_is_left_out():
     assert (value, low, high) == (0.5, 0.0, 1.0)
 
 
-@pytest.mark.parametrize(("values", "groups", "expected"), [
-    ([], [], (None, None, None)),
-    ([1.0, 3.0], ["a", "a"], (2.0, None, None)),
-    ([2.0, 2.0], ["a", "b"], (2.0, 2.0, 2.0)),
-])
+@pytest.mark.parametrize(
+    ("values", "groups", "expected"),
+    [
+        ([], [], (None, None, None)),
+        ([1.0, 3.0], ["a", "a"], (2.0, None, None)),
+        ([2.0, 2.0], ["a", "b"], (2.0, 2.0, 2.0)),
+    ],
+)
 def test_degenerate(values, groups, expected):
     assert patient_bootstrap(values, groups) == expected
 

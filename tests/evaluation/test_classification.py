@@ -46,7 +46,8 @@ def test_equals_scikit_learn(sample, found):
     for index, name in enumerate(NAMES):
         scores = found["classes"][name]
         assert (scores["precision"], scores["recall"], scores["f1"], scores["support"]) == pytest.approx(
-            (precision[index], recall[index], f1[index], support[index]))
+            (precision[index], recall[index], f1[index], support[index])
+        )
         assert scores["roc_auc"] == pytest.approx(metrics.roc_auc_score(targets == index, probabilities[:, index]))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(targets, predicted, average="macro"))
     assert found["macro_precision"] == pytest.approx(precision.mean())
@@ -74,8 +75,9 @@ def test_curves_are_thinned_but_keep_their_ends(found):
 def test_calibration_error_by_hand():
     probabilities = np.tile([0.2, 0.8], (10, 1))
     targets = [1] * 6 + [0] * 4
-    assert classification_metrics(targets, probabilities, ("a", "b"), None)["expected_calibration_error"] == \
-        pytest.approx(0.2)
+    assert classification_metrics(targets, probabilities, ("a", "b"), None)[
+        "expected_calibration_error"
+    ] == pytest.approx(0.2)
     sure = classification_metrics([0, 1], np.eye(2), ("a", "b"), None)
     assert sure["expected_calibration_error"] == 0.0 and sure["brier"] == 0.0
 
@@ -104,13 +106,16 @@ def test_only_tumour_free_slices():
     json.dumps(found, allow_nan=False)
 
 
-@pytest.mark.parametrize(("targets", "probabilities", "groups", "message"), [
-    ([], np.zeros((0, 2)), None, "no slice"),
-    ([0, 1], np.zeros((2, 3)), None, r"\(2, 2\) are expected, not \(2, 3\)"),
-    ([0, 2], np.zeros((2, 2)), None, r"0\.\.1, not 0\.\.2"),
-    ([0, 1], np.full((2, 2), np.nan), None, "not finite"),
-    ([0, 1], np.eye(2), ["a"], "1 patient names are given for 2 slices"),
-])
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "groups", "message"),
+    [
+        ([], np.zeros((0, 2)), None, "no slice"),
+        ([0, 1], np.zeros((2, 3)), None, r"\(2, 2\) are expected, not \(2, 3\)"),
+        ([0, 2], np.zeros((2, 2)), None, r"0\.\.1, not 0\.\.2"),
+        ([0, 1], np.full((2, 2), np.nan), None, "not finite"),
+        ([0, 1], np.eye(2), ["a"], "1 patient names are given for 2 slices"),
+    ],
+)
 def test_wrong_arguments_raise(targets, probabilities, groups, message):
     with pytest.raises(ValueError, match=message):
         classification_metrics(targets, probabilities, ("a", "b"), 0, groups=groups)

@@ -19,18 +19,22 @@ EMPTY = np.zeros((8, 8), bool)
 
 def square(row: int, column: int, side: int, size: int = 8) -> np.ndarray:
     mask = np.zeros((size, size), bool)
-    mask[row:row + side, column:column + side] = True
+    mask[row : row + side, column : column + side] = True
     return mask
 
 
-@pytest.mark.parametrize(("mask", "truth", "expected"), [
-    (square(0, 0, 4), square(0, 0, 4), (1.0, 1.0, 0.0)),
-    (square(0, 0, 4), square(0, 2, 4), (0.5, 1 / 3, 2.0)),
-    (square(0, 0, 1), square(0, 5, 1), (0.0, 0.0, 5.0)),
-    (EMPTY, EMPTY, (1.0, 1.0, None)),
-    (EMPTY, square(0, 0, 2), (0.0, 0.0, None)),
-    (square(0, 0, 2), EMPTY, (0.0, 0.0, None)),
-], ids=["equal", "shifted", "apart", "both empty", "mask empty", "truth empty"])
+@pytest.mark.parametrize(
+    ("mask", "truth", "expected"),
+    [
+        (square(0, 0, 4), square(0, 0, 4), (1.0, 1.0, 0.0)),
+        (square(0, 0, 4), square(0, 2, 4), (0.5, 1 / 3, 2.0)),
+        (square(0, 0, 1), square(0, 5, 1), (0.0, 0.0, 5.0)),
+        (EMPTY, EMPTY, (1.0, 1.0, None)),
+        (EMPTY, square(0, 0, 2), (0.0, 0.0, None)),
+        (square(0, 0, 2), EMPTY, (0.0, 0.0, None)),
+    ],
+    ids=["equal", "shifted", "apart", "both empty", "mask empty", "truth empty"],
+)
 def test_agreement_by_hand(mask, truth, expected):
     overlap = compare(mask, truth)
     assert (overlap.dice, overlap.iou, overlap.hd95) == pytest.approx(expected)
@@ -62,11 +66,19 @@ def test_average_precision_inside_a_region():
     assert pixel_average_precision(heatmap, EMPTY) is None
 
 
-def record(number: int, patient: str, name: str, truth: np.ndarray, delivered: np.ndarray,
-           tumour: np.ndarray | None = None) -> SegmentationRecord:
+def record(
+    number: int, patient: str, name: str, truth: np.ndarray, delivered: np.ndarray, tumour: np.ndarray | None = None
+) -> SegmentationRecord:
     reason = None if delivered.any() else "no_tumour"
-    return SegmentationRecord(str(number), patient, name, int(truth.sum()), compare(delivered, truth, reason=reason),
-                              compare(delivered if tumour is None else tumour, truth), 0.5 if truth.any() else None)
+    return SegmentationRecord(
+        str(number),
+        patient,
+        name,
+        int(truth.sum()),
+        compare(delivered, truth, reason=reason),
+        compare(delivered if tumour is None else tumour, truth),
+        0.5 if truth.any() else None,
+    )
 
 
 @pytest.fixture
@@ -91,10 +103,19 @@ def test_summary_by_hand(records):
     assert delivered["hd95"]["median"] == 1.0 and delivered["hd95"]["undefined"] == 2
     assert found["as_delivered"]["classes"]["II"]["dice"]["median"] == 0.5
     assert found["as_delivered"]["classes"]["III"]["hd95"] == {
-        "median": None, "low": None, "high": None, "mean": None, "undefined": 1}
+        "median": None,
+        "low": None,
+        "high": None,
+        "mean": None,
+        "undefined": 1,
+    }
     assert set(found["as_delivered"]["classes"]) == {"II", "III"}
-    assert found["empty"] == {"tumour_slices_without_mask": 2, "reasons_on_tumour_slices": {"no_tumour": 2},
-                              "tumour_free_slices": 2, "tumour_free_slices_with_mask": 1}
+    assert found["empty"] == {
+        "tumour_slices_without_mask": 2,
+        "reasons_on_tumour_slices": {"no_tumour": 2},
+        "tumour_free_slices": 2,
+        "tumour_free_slices_with_mask": 1,
+    }
     assert delivered["dice"]["low"] <= 0.25 <= delivered["dice"]["high"]
     assert found["oracle_offset"] == {"offset": 0.3, "median_dice": 0.9} and found["distance_unit"] == "mm"
     assert found["average_precision"]["median"] == 0.5

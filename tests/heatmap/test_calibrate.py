@@ -38,9 +38,16 @@ def test_search_equals_cutting_with_each_offset():
     assert dice == pytest.approx(max(scores.values())) and scores[offset] == max(scores.values())
 
 
-@pytest.mark.parametrize("cases", [
-    [], [blob("a", mask=False)], [blob("a", radius=0.0)], [blob("a", predicted=0)],
-], ids=["none", "no mask", "empty mask", "predicted no tumour"])
+@pytest.mark.parametrize(
+    "cases",
+    [
+        [],
+        [blob("a", mask=False)],
+        [blob("a", radius=0.0)],
+        [blob("a", predicted=0)],
+    ],
+    ids=["none", "no mask", "empty mask", "predicted no tumour"],
+)
 def test_without_usable_masks_the_offset_is_zero(cases):
     found = calibrations(iter(cases), 0, candidates=(0.0, 1.0))
     assert found["readings"]["paper"]["offset"] == 0.0

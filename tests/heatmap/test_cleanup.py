@@ -17,17 +17,20 @@ def mask() -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize(("cleanup", "pixels"), [
-    (Cleanup(), 34),
-    (Cleanup(minimum_pixels=9), 33),
-    (Cleanup(minimum_pixels=10), 24),
-    (Cleanup(minimum_pixels=25), 0),
-    (Cleanup(minimum_share=9 / 24), 33),
-    (Cleanup(minimum_share=0.4), 24),
-    (Cleanup(largest_only=True), 24),
-    (Cleanup(fill_holes=True), 35),
-    (Cleanup(largest_only=True, fill_holes=True), 25),
-])
+@pytest.mark.parametrize(
+    ("cleanup", "pixels"),
+    [
+        (Cleanup(), 34),
+        (Cleanup(minimum_pixels=9), 33),
+        (Cleanup(minimum_pixels=10), 24),
+        (Cleanup(minimum_pixels=25), 0),
+        (Cleanup(minimum_share=9 / 24), 33),
+        (Cleanup(minimum_share=0.4), 24),
+        (Cleanup(largest_only=True), 24),
+        (Cleanup(fill_holes=True), 35),
+        (Cleanup(largest_only=True, fill_holes=True), 25),
+    ],
+)
 def test_pixels_left(mask, cleanup, pixels):
     before = mask.copy()
     assert apply_cleanup(mask, cleanup).sum() == pixels

@@ -14,21 +14,32 @@ def pooled(values: np.ndarray, pooling: str, value: float) -> np.ndarray:
         return values.mean(axis=0)
     if pooling == "lse":
         return np.log(np.mean(np.exp(value * values), axis=0)) / value
-    return np.sort(values, axis=0)[-max(1, round(value * len(values))):].mean(axis=0)
+    return np.sort(values, axis=0)[-max(1, round(value * len(values))) :].mean(axis=0)
 
 
 @pytest.fixture
 def head() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(0)
-    return (generator.normal(size=(9, 7, 5)).astype(np.float32), generator.normal(size=(5, 3)).astype(np.float32),
-            generator.normal(size=3).astype(np.float32))
+    return (
+        generator.normal(size=(9, 7, 5)).astype(np.float32),
+        generator.normal(size=(5, 3)).astype(np.float32),
+        generator.normal(size=3).astype(np.float32),
+    )
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(("pooling", "given", "used"), [
-    ("max", 0.0, 0.0), ("average", 0.0, 0.0), ("lse", 0.0, 4.0), ("lse", 1.5, 1.5),
-    ("topfraction", 0.0, 0.02), ("topfraction", 0.3, 0.3), ("topfraction", 1.0, 1.0),
-])
+@pytest.mark.parametrize(
+    ("pooling", "given", "used"),
+    [
+        ("max", 0.0, 0.0),
+        ("average", 0.0, 0.0),
+        ("lse", 0.0, 4.0),
+        ("lse", 1.5, 1.5),
+        ("topfraction", 0.0, 0.02),
+        ("topfraction", 0.3, 0.3),
+        ("topfraction", 1.0, 1.0),
+    ],
+)
 def test_contributions_and_constant_sum_to_the_logit(head, order, pooling, given, used):
     features, weights, bias = head
     flat = features.reshape(-1, 5).astype(np.float64)
@@ -37,8 +48,9 @@ def test_contributions_and_constant_sum_to_the_logit(head, order, pooling, given
     else:
         logits = pooled(flat @ weights + bias, pooling, used)
     for index in range(3):
-        evidence = evidence_points(features, weights, bias, index, head_order=order, pooling=pooling,
-                                   pooling_value=given)
+        evidence = evidence_points(
+            features, weights, bias, index, head_order=order, pooling=pooling, pooling_value=given
+        )
         assert evidence.contributions.sum() + evidence.constant == pytest.approx(logits[index], abs=1e-5)
         assert evidence.logit == pytest.approx(logits[index], abs=1e-5)
         assert (np.diff(np.abs(evidence.contributions)) <= 0).all()
@@ -50,8 +62,9 @@ def test_max_pooled_features_by_hand():
     features = np.zeros((3, 4, 3))
     features[0, 1] = [2.0, 0.0, 5.0]
     features[2, 3] = [0.0, 3.0, 0.0]
-    evidence = evidence_points(features, np.array([[1.0], [-4.0], [0.5]]), np.array([0.25]), 0,
-                               head_order="pool_then_project", pooling="max")
+    evidence = evidence_points(
+        features, np.array([[1.0], [-4.0], [0.5]]), np.array([0.25]), 0, head_order="pool_then_project", pooling="max"
+    )
     np.testing.assert_array_equal(evidence.rows, [2, 0])
     np.testing.assert_array_equal(evidence.columns, [3, 1])
     np.testing.assert_array_equal(evidence.contributions, [-12.0, 4.5])
@@ -71,8 +84,9 @@ def test_peak_of_the_heatmap_is_the_one_point_of_project_then_pool(head):
 
 def test_top_fraction_takes_so_many_positions(head):
     features, weights, bias = head
-    evidence = evidence_points(features, weights, bias, 0, head_order="project_then_pool", pooling="topfraction",
-                               pooling_value=0.1)
+    evidence = evidence_points(
+        features, weights, bias, 0, head_order="project_then_pool", pooling="topfraction", pooling_value=0.1
+    )
     assert len(evidence.rows) == round(0.1 * 63)
 
 
@@ -87,22 +101,33 @@ def test_flat_map_has_no_rest_and_large_values_do_not_overflow():
 
 
 def test_one_pixel():
-    evidence = evidence_points(np.full((1, 1, 1), 2.0), np.full((1, 1), 3.0), np.zeros(1), 0,
-                               head_order="pool_then_project", pooling="max")
+    evidence = evidence_points(
+        np.full((1, 1, 1), 2.0), np.full((1, 1), 3.0), np.zeros(1), 0, head_order="pool_then_project", pooling="max"
+    )
     assert evidence.logit == 6.0 and evidence.constant == 0.0
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"features": np.zeros((4, 4))}, r"\[H, W, F\] are expected, not \(4, 4\)"),
-    ({"weights": np.zeros((3, 2))}, "expected for 2 features"),
-    ({"bias": np.zeros(3)}, "expected for 2 features"),
-    ({"class_index": 2}, "has 2 classes, so there is no class 2"),
-    ({"head_order": "other"}, "not 'other'"),
-    ({"pooling": "median"}, "max, average, lse, topfraction, not 'median'"),
-    ({"features": np.full((4, 4, 2), np.nan)}, "not finite"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": np.zeros((4, 4))}, r"\[H, W, F\] are expected, not \(4, 4\)"),
+        ({"weights": np.zeros((3, 2))}, "expected for 2 features"),
+        ({"bias": np.zeros(3)}, "expected for 2 features"),
+        ({"class_index": 2}, "has 2 classes, so there is no class 2"),
+        ({"head_order": "other"}, "not 'other'"),
+        ({"pooling": "median"}, "max, average, lse, topfraction, not 'median'"),
+        ({"features": np.full((4, 4, 2), np.nan)}, "not finite"),
+    ],
+)
 def test_wrong_arguments_raise(change, message):
-    arguments = {"features": np.zeros((4, 4, 2)), "weights": np.zeros((2, 2)), "bias": np.zeros(2), "class_index": 0,
-                 "head_order": "pool_then_project", "pooling": "max", **change}
+    arguments = {
+        "features": np.zeros((4, 4, 2)),
+        "weights": np.zeros((2, 2)),
+        "bias": np.zeros(2),
+        "class_index": 0,
+        "head_order": "pool_then_project",
+        "pooling": "max",
+        **change,
+    }
     with pytest.raises(ValueError, match=message):
         evidence_points(**arguments)

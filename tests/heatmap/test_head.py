@@ -45,9 +45,16 @@ def test_head_that_fills_the_picture_is_kept():
     assert head_mask(image).all()
 
 
-@pytest.mark.parametrize("image", [
-    np.zeros((8, 8, 2)), np.full((8, 8, 1), 7.0), np.zeros((1, 1, 1), np.uint8), np.full((8, 8, 1), np.nan),
-], ids=["all black", "constant", "one pixel", "all NaN"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((8, 8, 2)),
+        np.full((8, 8, 1), 7.0),
+        np.zeros((1, 1, 1), np.uint8),
+        np.full((8, 8, 1), np.nan),
+    ],
+    ids=["all black", "constant", "one pixel", "all NaN"],
+)
 def test_slice_without_contrast_has_no_head(image):
     mask = head_mask(image)
     assert mask.shape == image.shape[:2] and mask.dtype == bool and not mask.any()

@@ -40,15 +40,18 @@ def test_maps_by_hand():
     assert select_map(heatmap[..., :1], 0, margin, None)[0, 0] == 1.0
 
 
-@pytest.mark.parametrize(("reading", "rows"), [
-    (plain("zero"), [2, 5]),
-    (plain("fixed", value=1.5), [5]),
-    (plain("quantile", value=0.3), [2, 5]),
-    (plain("quantile", value=0.2), [5]),
-    (plain("otsu"), [5]),
-    (plain("otsu", offset=3.5), [2, 5]),
-    (plain("hysteresis", value=0.2), [5]),
-])
+@pytest.mark.parametrize(
+    ("reading", "rows"),
+    [
+        (plain("zero"), [2, 5]),
+        (plain("fixed", value=1.5), [5]),
+        (plain("quantile", value=0.3), [2, 5]),
+        (plain("quantile", value=0.2), [5]),
+        (plain("otsu"), [5]),
+        (plain("otsu", offset=3.5), [2, 5]),
+        (plain("hysteresis", value=0.2), [5]),
+    ],
+)
 def test_rules_by_hand(steps, reading, rows):
     expected = np.zeros((8, 8), bool)
     expected[rows] = True
@@ -115,19 +118,22 @@ def two_levels(values: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
     return heatmap
 
 
-@pytest.mark.parametrize(("heatmap", "reading", "reason"), [
-    (np.zeros((8, 8, 2)), plain("multiotsu"), "constant_map"),
-    (np.full((8, 8, 2), 3.0), plain("zero"), "constant_map"),
-    (np.ones((1, 1, 2)), plain("otsu"), "constant_map"),
-    (two_levels(), plain("multiotsu"), "few_levels"),
-    (two_levels(), plain("hysteresis", value=0.5), "few_levels"),
-    (two_levels(), plain("otsu"), "few_levels"),
-    (two_levels((-2.0, -1.0)), plain("otsu"), "nothing_above"),
-    (two_levels((-2.0, -1.0)), plain("zero"), "nothing_above"),
-    (two_levels(), plain("fixed", value=9.0), "nothing_above"),
-    (two_levels((1.0, np.nextafter(np.float32(1), np.float32(2)))), plain("multiotsu"), "few_levels"),
-    (two_levels(), BEST, "empty_region"),
-])
+@pytest.mark.parametrize(
+    ("heatmap", "reading", "reason"),
+    [
+        (np.zeros((8, 8, 2)), plain("multiotsu"), "constant_map"),
+        (np.full((8, 8, 2), 3.0), plain("zero"), "constant_map"),
+        (np.ones((1, 1, 2)), plain("otsu"), "constant_map"),
+        (two_levels(), plain("multiotsu"), "few_levels"),
+        (two_levels(), plain("hysteresis", value=0.5), "few_levels"),
+        (two_levels(), plain("otsu"), "few_levels"),
+        (two_levels((-2.0, -1.0)), plain("otsu"), "nothing_above"),
+        (two_levels((-2.0, -1.0)), plain("zero"), "nothing_above"),
+        (two_levels(), plain("fixed", value=9.0), "nothing_above"),
+        (two_levels((1.0, np.nextafter(np.float32(1), np.float32(2)))), plain("multiotsu"), "few_levels"),
+        (two_levels(), BEST, "empty_region"),
+    ],
+)
 def test_degenerate_maps_give_an_empty_mask_and_a_reason(heatmap, reading, reason):
     result = cut_mask(heatmap, 1, reading, image=np.zeros((*heatmap.shape[:2], 3)))
     assert result.reason == reason and reason in REASONS
@@ -139,14 +145,17 @@ def test_no_tumour_gives_an_empty_mask(steps):
     assert result.reason == "no_tumour" and result.threshold is None and not result.mask.any()
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"heatmap": np.full((8, 8, 2), np.nan)}, "not finite"),
-    ({"heatmap": np.full((8, 8, 2), np.inf)}, "not finite"),
-    ({"heatmap": np.zeros((8, 8))}, r"\[H, W, K\] is expected, not \(8, 8\)"),
-    ({"predicted_class": 2}, "has 2 classes, so there is no class 2"),
-    ({"image": None}, "the image is needed"),
-    ({"image": np.zeros((8, 9, 3))}, r"8 x 8 where the image's shape is \(8, 9, 3\)"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heatmap": np.full((8, 8, 2), np.nan)}, "not finite"),
+        ({"heatmap": np.full((8, 8, 2), np.inf)}, "not finite"),
+        ({"heatmap": np.zeros((8, 8))}, r"\[H, W, K\] is expected, not \(8, 8\)"),
+        ({"predicted_class": 2}, "has 2 classes, so there is no class 2"),
+        ({"image": None}, "the image is needed"),
+        ({"image": np.zeros((8, 9, 3))}, r"8 x 8 where the image's shape is \(8, 9, 3\)"),
+    ],
+)
 def test_wrong_arguments_raise(steps, change, message):
     arguments = {"heatmap": steps, "predicted_class": 1, "reading": BEST, "image": np.zeros((8, 8, 3)), **change}
     with pytest.raises(ValueError, match=message):

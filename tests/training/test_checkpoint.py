@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from kgp.errors import KgpError
 from kgp.training.checkpoint import NAME, Progress, load_checkpoint, save_checkpoint
 
@@ -21,8 +22,9 @@ def test_everything_comes_back(tmp_path):
     assert load_checkpoint(tmp_path, second) == progress
     for model in (first, second):
         model.fit(*data, verbose=0)
-    for one, other in zip(first.variables + first.optimizer.variables, second.variables + second.optimizer.variables,
-                          strict=True):
+    for one, other in zip(
+        first.variables + first.optimizer.variables, second.variables + second.optimizer.variables, strict=True
+    ):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other))
 
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from kgp.training.equivariance import QuarterTurn, training_model
 
 

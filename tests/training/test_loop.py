@@ -4,8 +4,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+
 from kgp.data.labels import choose_labels
-from kgp.data.split import Split, split_cohort
+from kgp.data.split import split_cohort
 from kgp.errors import KgpError, UsageError
 from kgp.run_folder import build_run_network, read_run
 from kgp.training import callbacks, checkpoint, loop
@@ -43,6 +44,7 @@ def test_killed_and_resumed_equals_uninterrupted(tiny_cohort, tmp_path, monkeypa
     loop.train(config, labelled, split, tmp_path / "whole")
 
     original = callbacks.EpochEnd.on_epoch_begin
+
     def killed_in_third_epoch(self, epoch, logs=None):
         if epoch == 2:
             raise Killed

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from kgp.errors import KgpError
 from kgp.training.losses import WeightedCrossEntropy, class_weights
 

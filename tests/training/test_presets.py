@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+
 from kgp.errors import UsageError
 from kgp.training.presets import NAMES, load_preset
 

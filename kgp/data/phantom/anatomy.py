@@ -14,8 +14,21 @@ from kgp.data.phantom.noise import lattice, layer, polar_field, smooth_field
 FIELD_OF_VIEW = 210.0
 LOWEST, HIGHEST = -6.0, 56.0
 
-TISSUES = ("air", "scalp", "bone", "marrow", "csf", "grey", "white", "striatum", "thalamus", "pallidum", "vessel",
-           "choroid", "dura")
+TISSUES = (
+    "air",
+    "scalp",
+    "bone",
+    "marrow",
+    "csf",
+    "grey",
+    "white",
+    "striatum",
+    "thalamus",
+    "pallidum",
+    "vessel",
+    "choroid",
+    "dura",
+)
 AIR, SCALP, BONE, MARROW, CSF, GREY, WHITE, STRIATUM, THALAMUS, PALLIDUM, VESSEL, CHOROID, DURA = range(len(TISSUES))
 
 _STANDARD_WIDTH, _STANDARD_LENGTH = 60.0, 76.0
@@ -23,13 +36,15 @@ _STANDARD_WIDTH, _STANDARD_LENGTH = 60.0, 76.0
 # One lateral ventricle as a chain of five discs (x, y, radius) from the frontal horn to the occipital horn, at some
 # levels; in between it is interpolated. A negative radius means that the chain is interrupted there.
 _VENTRICLE_LEVELS = np.array([-6.0, 8.0, 18.0, 27.0, 35.0])
-_VENTRICLE = np.array([
-    [[11, -35, 1.5], [6, -24, 2.2], [6, 0, -14], [27, 22, 3.0], [25, 38, 0.5]],
-    [[13, -37, 3.2], [4, -16, 2.6], [6, 2, -9], [23, 20, 4.6], [23, 44, 1.6]],
-    [[13, -36, 3.2], [5, -15, 4.2], [8, 4, 4.0], [19, 21, 5.4], [22, 38, 1.0]],
-    [[12, -28, 1.8], [8, -12, 3.6], [9, 4, 3.6], [14, 17, 2.6], [16, 22, 0.2]],
-    [[12, -22, -4], [9, -10, -3], [9, 2, -3], [12, 12, -4], [14, 16, -5]],
-])
+_VENTRICLE = np.array(
+    [
+        [[11, -35, 1.5], [6, -24, 2.2], [6, 0, -14], [27, 22, 3.0], [25, 38, 0.5]],
+        [[13, -37, 3.2], [4, -16, 2.6], [6, 2, -9], [23, 20, 4.6], [23, 44, 1.6]],
+        [[13, -36, 3.2], [5, -15, 4.2], [8, 4, 4.0], [19, 21, 5.4], [22, 38, 1.0]],
+        [[12, -28, 1.8], [8, -12, 3.6], [9, 4, 3.6], [14, 17, 2.6], [16, 22, 0.2]],
+        [[12, -22, -4], [9, -10, -3], [9, 2, -3], [12, 12, -4], [14, 16, -5]],
+    ]
+)
 
 # Deep grey nuclei: tissue, centre (x, y, level), half axes (x, y, level), rotation in degrees.
 _NUCLEI = (
@@ -158,8 +173,12 @@ def patient_grid(head: Head, pixels: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ventricle_distance(head: Head, level: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Millimetres from the lateral ventricles, negative inside, at points x, y of the standard brain."""
-    discs = np.array([[np.interp(level, _VENTRICLE_LEVELS, _VENTRICLE[:, disc, value]) for value in range(3)]
-                      for disc in range(_VENTRICLE.shape[1])])
+    discs = np.array(
+        [
+            [np.interp(level, _VENTRICLE_LEVELS, _VENTRICLE[:, disc, value]) for value in range(3)]
+            for disc in range(_VENTRICLE.shape[1])
+        ]
+    )
     distance = np.full_like(y, 1e3)
     for start, end in zip(discs[:-1], discs[1:], strict=True):
         away, along = _segment(np.abs(x), y, start[:2], end[:2])
@@ -167,8 +186,9 @@ def ventricle_distance(head: Head, level: float, x: np.ndarray, y: np.ndarray) -
     return distance - np.where(x < 0, *head.ventricles).astype(np.float32)
 
 
-def _surface_depth(head: Head, level: float, position: float, x: np.ndarray,
-                   y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _surface_depth(
+    head: Head, level: float, position: float, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Millimetres below the skin, and the angle about the head's centre (0 is the picture's right)."""
     scale = brain_scale(level)
     half_length, half_width = head.half_length * scale, head.half_width * scale
@@ -195,8 +215,9 @@ def _coverings(head: Head, position: float, surface: np.ndarray, angle: np.ndarr
     return tissue, surface - inner - rim
 
 
-def _deep_coordinates(head: Head, position: float, x: np.ndarray, y: np.ndarray,
-                      push: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _deep_coordinates(
+    head: Head, position: float, x: np.ndarray, y: np.ndarray, push: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates in the standard brain, with the patient's irregularities."""
     coverings = head.scalp + head.skull + head.rim
     bend = [2.2 * smooth_field(layer(values, position), len(x)) for values in head.warp]
@@ -207,15 +228,18 @@ def _deep_coordinates(head: Head, position: float, x: np.ndarray, y: np.ndarray,
     return deep_x, deep_y
 
 
-def _sulcus_distance(head: Head, level: float, position: float, depth: np.ndarray, angle: np.ndarray, x: np.ndarray,
-                     y: np.ndarray) -> np.ndarray:
+def _sulcus_distance(
+    head: Head, level: float, position: float, depth: np.ndarray, angle: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
     """Millimetres from the nearest sulcus: lines that run inwards from the surface, meander, and end at some depth."""
     meander = polar_field(layer(head.folding, position), angle, depth / 40.0)
     phase = head.gyri * angle + 1.5 * meander
     step = FIELD_OF_VIEW / len(x)
     # The phase jumps where the angle does, and with it by whole turns only, as the number of gyri is whole.
-    slopes = [np.gradient(np.sin(phase), step, axis=axis) ** 2 + np.gradient(np.cos(phase), step, axis=axis) ** 2
-              for axis in (0, 1)]
+    slopes = [
+        np.gradient(np.sin(phase), step, axis=axis) ** 2 + np.gradient(np.cos(phase), step, axis=axis) ** 2
+        for axis in (0, 1)
+    ]
     across = np.arcsin(np.abs(np.sin(phase))) / np.sqrt(slopes[0] + slopes[1] + 1e-4)
     ends = polar_field(layer(head.sulcus_depth, position), angle, np.full_like(angle, 0.5))
     beyond = np.maximum(depth - np.clip(13.0 + 6.0 * ends + 3.0 * position, 4.0, 26.0), 0)
@@ -238,8 +262,14 @@ def _sylvian_distance(level: float, lateral: np.ndarray, y: np.ndarray) -> np.nd
     return distance + max(0.0, level - 14.0) * 0.6
 
 
-def _in_nucleus(level: float, lateral: np.ndarray, y: np.ndarray, centre: tuple[float, float, float],
-                axes: tuple[float, float, float], turn: float) -> np.ndarray:
+def _in_nucleus(
+    level: float,
+    lateral: np.ndarray,
+    y: np.ndarray,
+    centre: tuple[float, float, float],
+    axes: tuple[float, float, float],
+    turn: float,
+) -> np.ndarray:
     height = ((level - centre[2]) / axes[2]) ** 2
     if height >= 1:
         return np.zeros(y.shape, bool)

@@ -31,8 +31,9 @@ def polar_field(values: np.ndarray, angle: np.ndarray, radius: np.ndarray) -> np
         radius: in [0, 1]; clipped.
     """
     cells = values.shape[1]
-    table = cv2.resize(np.hstack([values[:, -4:], values, values[:, :4]]), ((cells + 8) * 16, 96),
-                       interpolation=cv2.INTER_CUBIC)
+    table = cv2.resize(
+        np.hstack([values[:, -4:], values, values[:, :4]]), ((cells + 8) * 16, 96), interpolation=cv2.INTER_CUBIC
+    )
     column = ((angle / (2 * np.pi) + 0.5) * cells + 4) * 16 - 0.5
     row = np.clip(radius, 0, 1) * (len(table) - 1)
     return cv2.remap(table, column.astype(np.float32), row.astype(np.float32), cv2.INTER_LINEAR)

@@ -68,10 +68,16 @@ def draw_tumour(rng: np.random.Generator, head: Head, slices: int, high_grade: b
     centre = _draw_centre(rng, head, middle)
     radius = rng.uniform(21.0, 31.0) if high_grade else rng.uniform(17.0, 28.0)
     return Tumour(
-        high_grade=high_grade, first=first, last=first + count - 1, centre=centre,
+        high_grade=high_grade,
+        first=first,
+        last=first + count - 1,
+        centre=centre,
         drift=(rng.normal(0.0, 4.0), rng.normal(0.0, 6.0)),
-        radius=radius, elongation=rng.uniform(1.0, 1.5), direction=rng.uniform(0.0, np.pi),
-        ragged=rng.uniform(0.10, 0.20), core=rng.uniform(0.50, 0.68),
+        radius=radius,
+        elongation=rng.uniform(1.0, 1.5),
+        direction=rng.uniform(0.0, np.pi),
+        ragged=rng.uniform(0.10, 0.20),
+        core=rng.uniform(0.50, 0.68),
         core_shift=(rng.normal(0.0, 0.07) * radius, rng.normal(0.0, 0.07) * radius),
         ring=rng.uniform(3.0, 5.0),
         colour=np.array([0.49, 0.76, 0.51, 0.77] if high_grade else [0.46, 0.77, 0.48, 0.76])
@@ -143,8 +149,11 @@ def _place(tumour: Tumour, index: int) -> tuple[float, float, float]:
     """Centre and radius in one slice: the tumour is an ellipsoid with blunt ends."""
     along = 2 * (index - tumour.first + 0.5) / (tumour.last - tumour.first + 1) - 1
     radius = tumour.radius * np.sqrt(1 - 0.5 * along**2)
-    return (tumour.centre[0] + 0.5 * along * tumour.drift[0], tumour.centre[1] + 0.5 * along * tumour.drift[1],
-            float(radius))
+    return (
+        tumour.centre[0] + 0.5 * along * tumour.drift[0],
+        tumour.centre[1] + 0.5 * along * tumour.drift[1],
+        float(radius),
+    )
 
 
 def _reach(tumour: Tumour, section: Section, centre_x: float, centre_y: float, position: float) -> np.ndarray:
@@ -164,8 +173,15 @@ def _radius_of_area(reach: np.ndarray, pixels: float) -> float:
     return float(np.partition(reach, needed)[needed]) if needed < reach.size else 0.0
 
 
-def _add_core(image: np.ndarray, section: Section, tumour: Tumour, place: tuple[float, float, float],
-              position: float, texture: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+def _add_core(
+    image: np.ndarray,
+    section: Section,
+    tumour: Tumour,
+    place: tuple[float, float, float],
+    position: float,
+    texture: np.ndarray,
+    lesion: np.ndarray,
+) -> np.ndarray:
     """The enhancing ring and the necrosis in it."""
     centre_x, centre_y, radius = place
     x, y = centre_x + tumour.core_shift[0], centre_y + tumour.core_shift[1]

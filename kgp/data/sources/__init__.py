@@ -8,8 +8,9 @@ from kgp.errors import KgpError, UsageError
 KINDS = ("phantom", "slices", "brats", "figshare", "nifti")
 
 
-def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[str, ...] = (),
-                csv: Path | None = None) -> Source:
+def open_source(
+    path: Path | None, kind: str | None = None, *, contrasts: tuple[str, ...] = (), csv: Path | None = None
+) -> Source:
     """The reader that fits a folder; no more is read than it needs to know its cases and contrasts.
 
     Args:
@@ -24,12 +25,16 @@ def open_source(path: Path | None, kind: str | None = None, *, contrasts: tuple[
     """
     _check_options(path, kind, contrasts, csv)
     if path is not None and not Path(path).is_dir():
-        raise KgpError(f"No data found: {path} is not a folder." if Path(path).exists() else
-                       f"No data found: {path} does not exist.")
+        raise KgpError(
+            f"No data found: {path} is not a folder."
+            if Path(path).exists()
+            else f"No data found: {path} does not exist."
+        )
     source = _build(path, kind, contrasts, csv)
     if contrasts and tuple(source.contrasts) != tuple(contrasts):
-        raise UsageError(f"--contrasts: {source.name} data have {', '.join(source.contrasts)}, "
-                         f"not {', '.join(contrasts)}.")
+        raise UsageError(
+            f"--contrasts: {source.name} data have {', '.join(source.contrasts)}, not {', '.join(contrasts)}."
+        )
     return source
 
 
@@ -37,7 +42,9 @@ def _check_options(path: Path | None, kind: str | None, contrasts: tuple[str, ..
     if kind is not None and kind not in KINDS:
         raise UsageError(f"--kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     if kind is not None and (kind == "phantom") != (path is None):
-        raise UsageError(f"--kind {kind} " + ("needs a folder of data." if path is None else f"takes no data, not {path}."))
+        raise UsageError(
+            f"--kind {kind} " + ("needs a folder of data." if path is None else f"takes no data, not {path}.")
+        )
     repeated = [name for name in contrasts if contrasts.count(name) > 1]
     if repeated:
         raise UsageError(f"--contrasts names {repeated[0]!r} twice.")

@@ -64,8 +64,9 @@ class BratsSource:
         volume = read_volume({contrast: files[contrast] for contrast in self.contrasts})
         label = GRADES[self._grade(case)] if self._graded else _UNGRADED
         patient = self._table.get(case, {}).get("patient") or _patient(case)
-        yield from cut_slices(volume, read_mask_volume(files["seg"], volume), case=case, patient=patient, group=patient,
-                              label=label)
+        yield from cut_slices(
+            volume, read_mask_volume(files["seg"], volume), case=case, patient=patient, group=patient, label=label
+        )
 
     def check(self) -> list[Finding]:
         """Missing contrasts, masks and grades, and folders of one name."""
@@ -73,11 +74,15 @@ class BratsSource:
 
     def _check_case(self, case: str) -> list[Finding]:
         files = self._files[case]
-        findings = [Finding("error", case, f"the contrast {contrast} is missing in {self._folder(case)}.")
-                    for contrast in self.contrasts if contrast not in files]
+        findings = [
+            Finding("error", case, f"the contrast {contrast} is missing in {self._folder(case)}.")
+            for contrast in self.contrasts
+            if contrast not in files
+        ]
         if "seg" not in files:
-            findings.append(Finding("error", case, f"the mask (seg) is missing in {self._folder(case)}, so no slice has a "
-                                    "label."))
+            findings.append(
+                Finding("error", case, f"the mask (seg) is missing in {self._folder(case)}, so no slice has a label.")
+            )
         if self._graded and not self._grade(case):
             findings.append(Finding("error", case, "no grade is known from the folder or the table."))
         return findings
@@ -130,9 +135,15 @@ def _read_table(path: Path) -> dict[str, dict[str, str]]:
     lowered = {column.lower(): column for column in columns}
     keys = [column for column in _CASE_COLUMNS if column in columns]
     if "grade" not in lowered or not keys:
-        raise KgpError(f"{path} needs the columns grade and one of {', '.join(_CASE_COLUMNS)}; it has {', '.join(columns)}.")
+        raise KgpError(
+            f"{path} needs the columns grade and one of {', '.join(_CASE_COLUMNS)}; it has {', '.join(columns)}."
+        )
     twice = [name for name, count in Counter(row[keys[0]] for row in rows).items() if count > 1 and name]
     if twice:
         raise KgpError(f"{path} lists case {twice[0]} more than once.")
-    return {row[key]: {"grade": row[lowered["grade"]], "patient": row.get("patient", "")}
-            for row in rows for key in keys if row[key]}
+    return {
+        row[key]: {"grade": row[lowered["grade"]], "patient": row.get("patient", "")}
+        for row in rows
+        for key in keys
+        if row[key]
+    }

@@ -21,12 +21,15 @@ def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = 
     """
     if case.is_file():
         if len(contrasts) != 1:
-            raise KgpError(f"{case} is one file, but the contrasts {', '.join(contrasts)} are needed; give a folder with a "
-                           "file for each.")
+            raise KgpError(
+                f"{case} is one file, but the contrasts {', '.join(contrasts)} are needed; give a folder with a "
+                "file for each."
+            )
         return read_volume({contrasts[0]: case})
     if any(path.name.endswith((".nii", ".nii.gz")) for path in case.iterdir()):
         return read_volume(find_contrasts(case, contrasts), resample_to)
     if len(contrasts) != 1:
-        raise KgpError(f"{case} holds no NIfTI file; a DICOM series has one contrast, but {', '.join(contrasts)} are "
-                       "needed.")
+        raise KgpError(
+            f"{case} holds no NIfTI file; a DICOM series has one contrast, but {', '.join(contrasts)} are needed."
+        )
     return read_dicom_series(case, contrasts[0])

@@ -31,14 +31,17 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
         import pydicom
     except ImportError:
         raise KgpError('Reading DICOM needs pydicom; install it with: pip install "kgp[console]"') from None
-    datasets = [dataset for path in sorted(folder.iterdir()) if path.is_file()
-                and (dataset := _open(pydicom, path)) is not None]
+    datasets = [
+        dataset for path in sorted(folder.iterdir()) if path.is_file() and (dataset := _open(pydicom, path)) is not None
+    ]
     if not datasets:
         raise KgpError(f"{folder} holds no DICOM image.")
     series = {str(dataset.SeriesInstanceUID): str(dataset.get("SeriesDescription", "")) for dataset in datasets}
     if len(series) > 1:
-        raise KgpError(f"{folder} holds {len(series)} series ({', '.join(repr(text) for text in series.values())}); give a "
-                       "folder with one.")
+        raise KgpError(
+            f"{folder} holds {len(series)} series ({', '.join(repr(text) for text in series.values())}); give a "
+            "folder with one."
+        )
     for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
         lacking = next((dataset for dataset in datasets if name not in dataset), None)
         if lacking is not None:
@@ -61,12 +64,17 @@ def _assemble(folder: Path, datasets: list[Any], contrast: str) -> Volume:
     if shape[0] * shape[1] * len(datasets) > _MOST_VOXELS:
         raise KgpError(f"{folder} claims {shape[0]}x{shape[1]}x{len(datasets)} voxels, more than are read.")
     for dataset in datasets:
-        if not np.allclose(np.array(dataset.ImageOrientationPatient, float), [*along_row, *along_column], atol=_PARALLEL):
+        if not np.allclose(
+            np.array(dataset.ImageOrientationPatient, float), [*along_row, *along_column], atol=_PARALLEL
+        ):
             raise KgpError(f"{dataset.filename} is not parallel to the other slices of {folder}.")
         if (int(dataset.Rows), int(dataset.Columns)) != shape or not np.allclose(
-                np.array(dataset.PixelSpacing, float), np.array(datasets[0].PixelSpacing, float), atol=1e-4):
+            np.array(dataset.PixelSpacing, float), np.array(datasets[0].PixelSpacing, float), atol=1e-4
+        ):
             raise KgpError(f"{dataset.filename} has another matrix or pixel spacing than the other slices of {folder}.")
-    datasets = sorted(datasets, key=lambda dataset: float(np.dot(normal, np.array(dataset.ImagePositionPatient, float))))
+    datasets = sorted(
+        datasets, key=lambda dataset: float(np.dot(normal, np.array(dataset.ImagePositionPatient, float)))
+    )
     step = _step(folder, datasets)
     spacing = [float(value) for value in datasets[0].PixelSpacing]
     first = np.array(datasets[0].ImagePositionPatient, float)
@@ -87,7 +95,9 @@ def _step(folder: Path, datasets: list[Any]) -> np.ndarray:
     if len(positions) == 1:
         thickness = float(datasets[0].get("SliceThickness", 0) or 0)
         if thickness <= 0:
-            raise KgpError(f"{datasets[0].filename} is a single slice without SliceThickness, so its depth is not known.")
+            raise KgpError(
+                f"{datasets[0].filename} is a single slice without SliceThickness, so its depth is not known."
+            )
         across = np.array(datasets[0].ImageOrientationPatient, float).reshape(2, 3)
         return np.cross(*across) * thickness
     distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
@@ -96,8 +106,10 @@ def _step(folder: Path, datasets: list[Any]) -> np.ndarray:
         raise KgpError(f"{folder} has two slices at one position; give a folder with one series of one time point.")
     if np.abs(distances - median).max() > _GAP * median:
         place = int(np.argmax(np.abs(distances - median)))
-        raise KgpError(f"{folder} has a gap of {distances[place]:.2f} mm between slices {place + 1} and {place + 2} where "
-                       f"the others are {median:.2f} mm apart; a slice is missing.")
+        raise KgpError(
+            f"{folder} has a gap of {distances[place]:.2f} mm between slices {place + 1} and {place + 2} where "
+            f"the others are {median:.2f} mm apart; a slice is missing."
+        )
     return (positions[-1] - positions[0]) / (len(positions) - 1)
 
 

@@ -32,15 +32,17 @@ class FigshareSource:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._files = {file.relative_to(self.path).with_suffix("").as_posix(): file
-                       for file in sorted(self.path.rglob("*.mat"))}
+        self._files = {
+            file.relative_to(self.path).with_suffix("").as_posix(): file for file in sorted(self.path.rglob("*.mat"))
+        }
         if not self._files:
             raise KgpError(f"No data found in {self.path}: there is no .mat file.")
 
     def cases(self) -> list[str]:
         """Names of the files without ending, sorted; numbers by their value."""
-        return sorted(self._files, key=lambda name: [int(part) if part.isdigit() else part
-                                                     for part in re.split(r"(\d+)", name)])
+        return sorted(
+            self._files, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+        )
 
     def read(self, case: str) -> Iterator[SourceSlice]:
         """The one slice of a file."""
@@ -61,8 +63,10 @@ class FigshareSource:
 def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyped-def]
     shape = data["image"].shape
     if len(shape) != 2 or max(shape) > _LONGEST_SIDE or data["tumorMask"].shape != shape:
-        raise KgpError(f"{path} has an image of shape {shape} and a mask of shape {data['tumorMask'].shape} where one "
-                       f"slice of at most {_LONGEST_SIDE} pixels a side is expected.")
+        raise KgpError(
+            f"{path} has an image of shape {shape} and a mask of shape {data['tumorMask'].shape} where one "
+            f"slice of at most {_LONGEST_SIDE} pixels a side is expected."
+        )
     label = int(data["label"][()].squeeze())
     if label not in LABELS:
         raise KgpError(f"{path} has the label {label} where 1, 2 or 3 is expected.")
@@ -70,6 +74,11 @@ def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyp
     # HDF5 keeps MATLAB's columns as rows.
     image = np.asarray(data["image"][()]).T
     return SourceSlice(
-        id=case, patient=patient, group=re.sub(r"(?<=\d)[A-Z]$", "", patient), label=label, label_name=LABELS[label],
-        image=np.ascontiguousarray(image)[..., None], mask=np.asarray(data["tumorMask"][()]).T > 0,
+        id=case,
+        patient=patient,
+        group=re.sub(r"(?<=\d)[A-Z]$", "", patient),
+        label=label,
+        label_name=LABELS[label],
+        image=np.ascontiguousarray(image)[..., None],
+        mask=np.asarray(data["tumorMask"][()]).T > 0,
     )

@@ -24,8 +24,17 @@ _KNOWN = ("case", "patient", "group", "label", "label_name", "mask")
 _REQUIRED = ("case", "patient", "label", "label_name")
 # Words in file names that tell the contrast, as BraTS of all years and common converters write them.
 _WORDS = {
-    "t1": "T1", "t1n": "T1", "t1w": "T1", "t2": "T2", "t2w": "T2", "t1ce": "T1ce", "t1c": "T1ce", "t1gd": "T1ce",
-    "t1post": "T1ce", "flair": "FLAIR", "t2f": "FLAIR",
+    "t1": "T1",
+    "t1n": "T1",
+    "t1w": "T1",
+    "t2": "T2",
+    "t2w": "T2",
+    "t1ce": "T1ce",
+    "t1c": "T1ce",
+    "t1gd": "T1ce",
+    "t1post": "T1ce",
+    "flair": "FLAIR",
+    "t2f": "FLAIR",
 }
 
 
@@ -49,8 +58,10 @@ class NiftiSource:
         self.contrasts = contrasts or tuple(column for column in columns if column not in _KNOWN)
         missing = [name for name in self.contrasts if name not in columns]
         if missing or not self.contrasts:
-            raise KgpError(f"{self.table} has no column for the contrast {missing[0] if missing else ''!r}; "
-                           f"its columns are {', '.join(columns)}.")
+            raise KgpError(
+                f"{self.table} has no column for the contrast {missing[0] if missing else ''!r}; "
+                f"its columns are {', '.join(columns)}."
+            )
 
     def cases(self) -> list[str]:
         """Cases, sorted."""
@@ -65,13 +76,22 @@ class NiftiSource:
                 raise KgpError(f"case {case} has no file for the contrast {contrast} in {self.table}.")
         volume = read_volume({contrast: folder / row[contrast] for contrast in self.contrasts})
         mask = read_mask_volume(folder / row["mask"], volume) if row.get("mask") else None
-        yield from cut_slices(volume, mask, case=case, patient=row["patient"], group=row.get("group") or row["patient"],
-                              label=(int(row["label"]), row["label_name"]))
+        yield from cut_slices(
+            volume,
+            mask,
+            case=case,
+            patient=row["patient"],
+            group=row.get("group") or row["patient"],
+            label=(int(row["label"]), row["label_name"]),
+        )
 
     def check(self) -> list[Finding]:
         """Cases listed twice, and files that are missing."""
-        findings = [Finding("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
-                    for case, count in Counter(row["case"] for row in self._rows).items() if count > 1]
+        findings = [
+            Finding("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
+            for case, count in Counter(row["case"] for row in self._rows).items()
+            if count > 1
+        ]
         for row in self._rows:
             for column in (*self.contrasts, "mask"):
                 path = self.table.parent / row[column] if row.get(column) else None
@@ -90,13 +110,16 @@ def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
     """
     mask = read_volume({"mask": path})
     if mask.data.shape[:3] != volume.data.shape[:3] or not np.allclose(mask.affine, volume.affine, atol=1e-3):
-        raise KgpError(f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
-                       f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine).")
+        raise KgpError(
+            f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
+            f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine)."
+        )
     return mask.data[..., 0] > 0
 
 
-def cut_slices(volume: Volume, mask: np.ndarray | None, *, case: str, patient: str, group: str,
-               label: tuple[int, str]) -> Iterator[SourceSlice]:
+def cut_slices(
+    volume: Volume, mask: np.ndarray | None, *, case: str, patient: str, group: str, label: tuple[int, str]
+) -> Iterator[SourceSlice]:
     """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
 
     Args:
@@ -114,8 +137,16 @@ def cut_slices(volume: Volume, mask: np.ndarray | None, *, case: str, patient: s
             continue
         number, name = label if masks is None or tumour else NO_TUMOUR
         yield SourceSlice(
-            id=f"{case}_{index:03d}", patient=patient, group=group, label=number, label_name=name, image=image,
-            mask=None if masks is None else masks[index], spacing=spacing, volume=case, index=index,
+            id=f"{case}_{index:03d}",
+            patient=patient,
+            group=group,
+            label=number,
+            label_name=name,
+            image=image,
+            mask=None if masks is None else masks[index],
+            spacing=spacing,
+            volume=case,
+            index=index,
         )
 
 
@@ -141,8 +172,10 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
         paths = found.get(contrast.lower(), [])
         if len(paths) != 1:
             what = "no file" if not paths else f"{len(paths)} files ({', '.join(path.name for path in paths)})"
-            raise KgpError(f"{folder} has {what} for the contrast {contrast}; it holds "
-                           f"{', '.join(path.name for path in files) or 'no NIfTI file'}.")
+            raise KgpError(
+                f"{folder} has {what} for the contrast {contrast}; it holds "
+                f"{', '.join(path.name for path in files) or 'no NIfTI file'}."
+            )
         result[contrast] = paths[0]
     return result
 
@@ -173,5 +206,7 @@ def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
         raise KgpError(f"{path} lists no volume.")
     bad = next((row for row in rows if not row["label"].isdigit()), None)
     if bad:
-        raise KgpError(f"{path} has the label {bad['label']!r} for case {bad['case']} where a whole number is expected.")
+        raise KgpError(
+            f"{path} has the label {bad['label']!r} for case {bad['case']} where a whole number is expected."
+        )
     return rows, columns

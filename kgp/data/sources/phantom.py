@@ -40,8 +40,12 @@ class PhantomSource:
     contrasts = CONTRASTS
 
     def __init__(self, patients: int = 72, slices: int = 10, size: int = 64, seed: int = 0) -> None:
-        for argument, value, low in (("patients", patients, 1), ("slices", slices, 2), ("size", size, 32),
-                                     ("seed", seed, 0)):
+        for argument, value, low in (
+            ("patients", patients, 1),
+            ("slices", slices, 2),
+            ("size", size, 32),
+            ("seed", seed, 0),
+        ):
             if value < low:
                 raise UsageError(f"The phantom's {argument} must be at least {low}, not {value}.")
         self.patients, self.slices, self.size, self.seed = patients, slices, size, seed
@@ -68,17 +72,25 @@ class PhantomSource:
             image, mask = self._slice(head, scanner, shown, index, np.random.default_rng([self.seed, number, index]))
             slice_label = label if shown else 0
             yield SourceSlice(
-                id=f"{case}_{index:02d}", patient=case, group=case, label=slice_label,
-                label_name=LABEL_NAMES[slice_label], image=image, mask=mask,
-                spacing=(FIELD_OF_VIEW / self.size, FIELD_OF_VIEW / self.size), volume=case, index=index,
+                id=f"{case}_{index:02d}",
+                patient=case,
+                group=case,
+                label=slice_label,
+                label_name=LABEL_NAMES[slice_label],
+                image=image,
+                mask=mask,
+                spacing=(FIELD_OF_VIEW / self.size, FIELD_OF_VIEW / self.size),
+                volume=case,
+                index=index,
             )
 
     def check(self) -> list[Finding]:
         """No findings: nothing lies on disk."""
         return []
 
-    def _slice(self, head: Head, scanner: Scanner, tumour: Tumour | None, index: int,
-               rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _slice(
+        self, head: Head, scanner: Scanner, tumour: Tumour | None, index: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Image uint16 [size, size, 4] and mask bool [size, size] of one slice."""
         position = index / (self.slices - 1)
         level = LOWEST + position * (HIGHEST - LOWEST)

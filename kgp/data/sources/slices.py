@@ -44,8 +44,10 @@ class SlicesSource:
         channels = self._channels()
         self.contrasts = contrasts or tuple(f"channel_{number + 1}" for number in range(channels))
         if len(self.contrasts) != channels:
-            raise KgpError(f"{self.path} has slices of {channels} channel(s), but {len(self.contrasts)} contrasts are "
-                           f"named: {', '.join(self.contrasts)}.")
+            raise KgpError(
+                f"{self.path} has slices of {channels} channel(s), but {len(self.contrasts)} contrasts are "
+                f"named: {', '.join(self.contrasts)}."
+            )
 
     def cases(self) -> list[str]:
         """Ids of the slices, in the order of index.csv."""
@@ -63,16 +65,29 @@ class SlicesSource:
 
     def check(self) -> list[Finding]:
         """Ids that stand several times, labels with several names, patients with several groups."""
-        findings = [Finding("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
-                    for identifier, rows in self._rows.items() if len(rows) > 1]
+        findings = [
+            Finding("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
+            for identifier, rows in self._rows.items()
+            if len(rows) > 1
+        ]
         rows = [row for several in self._rows.values() for row in several]
-        for what, key, value in (("label", "label", "label_name"), ("name", "label_name", "label"),
-                                 ("patient", "patient", "patient_group")):
+        for what, key, value in (
+            ("label", "label", "label_name"),
+            ("name", "label_name", "label"),
+            ("patient", "patient", "patient_group"),
+        ):
             values = defaultdict(set)
             for row in rows:
                 values[row[key]].add(row.get(value) or row[key])
-            findings += [Finding("error", str(self._index), f"{what} {name!r} goes with several values of {value}: "
-                                 f"{', '.join(sorted(found))}.") for name, found in values.items() if len(found) > 1]
+            findings += [
+                Finding(
+                    "error",
+                    str(self._index),
+                    f"{what} {name!r} goes with several values of {value}: {', '.join(sorted(found))}.",
+                )
+                for name, found in values.items()
+                if len(found) > 1
+            ]
         return findings
 
     def _channels(self) -> int:
@@ -91,16 +106,24 @@ class SlicesSource:
                 raise KgpError(f"{self._index} line {row['line']} has no {column}.")
         image = self._picture(row, "image")
         if image.shape[2] != len(self.contrasts):
-            raise KgpError(f"{self.path / row['image']} has {image.shape[2]} channel(s) where {len(self.contrasts)} are "
-                           "expected.")
+            raise KgpError(
+                f"{self.path / row['image']} has {image.shape[2]} channel(s) where {len(self.contrasts)} are expected."
+            )
         spacing = None
         if row.get("spacing_row") and row.get("spacing_column"):
             spacing = (self._number(row, "spacing_row"), self._number(row, "spacing_column"))
         label = self._whole_number(row, "label")
         return SourceSlice(
-            id=row["id"], patient=row["patient"], group=row.get("patient_group") or row["patient"], label=label,
-            label_name=row["label_name"] or str(label), image=image, mask=self._mask(row, image), spacing=spacing,
-            volume=row.get("volume", ""), index=self._whole_number(row, "slice") if row.get("slice") else 0,
+            id=row["id"],
+            patient=row["patient"],
+            group=row.get("patient_group") or row["patient"],
+            label=label,
+            label_name=row["label_name"] or str(label),
+            image=image,
+            mask=self._mask(row, image),
+            spacing=spacing,
+            volume=row.get("volume", ""),
+            index=self._whole_number(row, "slice") if row.get("slice") else 0,
         )
 
     def _mask(self, row: dict[str, str], image: np.ndarray) -> np.ndarray | None:
@@ -108,30 +131,36 @@ class SlicesSource:
             return None
         mask = self._picture(row, "mask")[..., :3].max(axis=2) > 0  # a fourth channel would be transparency
         if mask.shape != image.shape[:2]:
-            raise KgpError(f"{self.path / row['mask']} is {mask.shape[0]}x{mask.shape[1]} where its slice is "
-                           f"{image.shape[0]}x{image.shape[1]}.")
+            raise KgpError(
+                f"{self.path / row['mask']} is {mask.shape[0]}x{mask.shape[1]} where its slice is "
+                f"{image.shape[0]}x{image.shape[1]}."
+            )
         return mask
 
     def _picture(self, row: dict[str, str], column: str) -> np.ndarray:
         name = os.path.normpath(row[column])
         if not row[column] or os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
-            raise KgpError(f"{self._index} line {row['line']} has the {column} {row[column]!r} where a file inside the "
-                           "folder is expected.")
+            raise KgpError(
+                f"{self._index} line {row['line']} has the {column} {row[column]!r} where a file inside the "
+                "folder is expected."
+            )
         return read_picture(self.path / name)
 
     def _whole_number(self, row: dict[str, str], column: str) -> int:
         try:
             return int(row[column])
         except ValueError:
-            raise KgpError(f"{self._index} line {row['line']} has the {column} {row[column]!r} where a whole number is "
-                           "expected.") from None
+            raise KgpError(
+                f"{self._index} line {row['line']} has the {column} {row[column]!r} where a whole number is expected."
+            ) from None
 
     def _number(self, row: dict[str, str], column: str) -> float:
         try:
             return float(row[column])
         except ValueError:
-            raise KgpError(f"{self._index} line {row['line']} has the {column} {row[column]!r} where a number is "
-                           "expected.") from None
+            raise KgpError(
+                f"{self._index} line {row['line']} has the {column} {row[column]!r} where a number is expected."
+            ) from None
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
@@ -140,8 +169,10 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         with open(path, newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} | {"line": str(reader.line_num)}
-                    for row in reader]
+            rows = [
+                {key: (value or "").strip() for key, value in row.items() if key} | {"line": str(reader.line_num)}
+                for row in reader
+            ]
     except FileNotFoundError:
         raise KgpError(f"No data found: {path} is missing.") from None
     except (UnicodeDecodeError, csv.Error) as error:

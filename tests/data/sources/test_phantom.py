@@ -134,17 +134,22 @@ def test_contrasts_differ_in_gain_between_patients(patients):
 
 
 def test_a_threshold_finds_tumours_poorly(patients):
-    found = [dice(intensity_baseline(item.image, FLAIR), item.mask)
-             for item in tumour_slices(patients, 1) + tumour_slices(patients, 2)]
+    found = [
+        dice(intensity_baseline(item.image, FLAIR), item.mask)
+        for item in tumour_slices(patients, 1) + tumour_slices(patients, 2)
+    ]
     assert np.median(found) < 0.35
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"patients": 0}, "patients must be at least 1, not 0"),
-    ({"slices": 1}, "slices must be at least 2, not 1"),
-    ({"size": 16}, "size must be at least 32, not 16"),
-    ({"seed": -1}, "seed must be at least 0, not -1"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patients": 0}, "patients must be at least 1, not 0"),
+        ({"slices": 1}, "slices must be at least 2, not 1"),
+        ({"size": 16}, "size must be at least 32, not 16"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+    ],
+)
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(UsageError, match=message):
         PhantomSource(**arguments)

@@ -110,12 +110,15 @@ def test_objects_are_not_unpickled(tmp_path):
         read_picture(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize(("array", "message"), [
-    (np.zeros(5), r"has shape \(5,\) where \[H, W\] or \[H, W, C\] is expected"),
-    (np.zeros((2, 2, 2, 2)), r"has shape \(2, 2, 2, 2\)"),
-    (np.zeros((0, 4)), r"has shape \(0, 4, 1\)"),
-    (np.zeros((4, 4), complex), "type complex128, which is no picture"),
-])
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(5), r"has shape \(5,\) where \[H, W\] or \[H, W, C\] is expected"),
+        (np.zeros((2, 2, 2, 2)), r"has shape \(2, 2, 2, 2\)"),
+        (np.zeros((0, 4)), r"has shape \(0, 4, 1\)"),
+        (np.zeros((4, 4), complex), "type complex128, which is no picture"),
+    ],
+)
 def test_arrays_that_are_no_pictures(tmp_path, array, message):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(KgpError, match=message):

@@ -22,13 +22,26 @@ def write_folder(folder, columns=COLUMNS, drop=(), **changes):
     for number in range(3):
         cv2.imwrite(str(folder / f"i{number}.png"), image(number)[..., ::-1])
         cv2.imwrite(str(folder / f"m{number}.png"), np.uint8(255) * (np.arange(42).reshape(6, 7) < 5 * number))
-        rows.append({"id": f"s{number}", "image": f"i{number}.png", "mask": f"m{number}.png", "label": min(number, 1),
-                     "label_name": ["healthy", "tumour", "tumour"][number], "patient": f"p{number // 2}",
-                     "patient_group": "", "slice": "", "volume": "", "spacing_row": "", "spacing_column": ""})
+        rows.append(
+            {
+                "id": f"s{number}",
+                "image": f"i{number}.png",
+                "mask": f"m{number}.png",
+                "label": min(number, 1),
+                "label_name": ["healthy", "tumour", "tumour"][number],
+                "patient": f"p{number // 2}",
+                "patient_group": "",
+                "slice": "",
+                "volume": "",
+                "spacing_row": "",
+                "spacing_column": "",
+            }
+        )
     rows[1] |= changes
     with open(folder / "index.csv", "w", newline="") as stream:
-        writer = csv.DictWriter(stream, [name for name in [*columns, *changes] if name not in drop],
-                                extrasaction="ignore")
+        writer = csv.DictWriter(
+            stream, [name for name in [*columns, *changes] if name not in drop], extrasaction="ignore"
+        )
         writer.writeheader()
         writer.writerows(rows)
     return folder
@@ -107,13 +120,16 @@ def make_grey(folder):
     cv2.imwrite(str(folder / "i1.png"), image(1)[..., 0])
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (truncate, "i1.png is cut short"),
-    (remove_image, "i1.png is missing"),
-    (remove_mask, "m1.png is missing"),
-    (resize_mask, "m1.png is 4x7 where its slice is 6x7"),
-    (make_grey, r"i1.png has 1 channel\(s\) where 3 are expected"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (truncate, "i1.png is cut short"),
+        (remove_image, "i1.png is missing"),
+        (remove_mask, "m1.png is missing"),
+        (resize_mask, "m1.png is 4x7 where its slice is 6x7"),
+        (make_grey, r"i1.png has 1 channel\(s\) where 3 are expected"),
+    ],
+)
 def test_a_bad_file_concerns_its_slice_alone(tmp_path, spoil, message):
     write_folder(tmp_path)
     spoil(tmp_path)
@@ -123,19 +139,22 @@ def test_a_bad_file_concerns_its_slice_alone(tmp_path, spoil, message):
     assert read_one(source, "s0").id == "s0" and read_one(source, "s2").id == "s2"
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"image": "../i1.png"}, r"line 3 has the image '../i1.png' where a file inside the folder is expected"),
-    ({"image": "sub/../../i1.png"}, "inside the folder"),
-    ({"image": "/etc/hostname"}, "inside the folder"),
-    ({"image": ""}, "line 3 has the image '' where a file"),
-    ({"mask": "../m.png"}, "line 3 has the mask '../m.png'"),
-    ({"label": ""}, "line 3 has the label '' where a whole number is expected"),
-    ({"label": "benign"}, "has the label 'benign'"),
-    ({"label": "1.5"}, "has the label '1.5'"),
-    ({"patient": ""}, "line 3 has no patient"),
-    ({"slice": "x"}, "has the slice 'x' where a whole number"),
-    ({"spacing_row": "wide", "spacing_column": "1"}, "has the spacing_row 'wide' where a number"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": "../i1.png"}, r"line 3 has the image '../i1.png' where a file inside the folder is expected"),
+        ({"image": "sub/../../i1.png"}, "inside the folder"),
+        ({"image": "/etc/hostname"}, "inside the folder"),
+        ({"image": ""}, "line 3 has the image '' where a file"),
+        ({"mask": "../m.png"}, "line 3 has the mask '../m.png'"),
+        ({"label": ""}, "line 3 has the label '' where a whole number is expected"),
+        ({"label": "benign"}, "has the label 'benign'"),
+        ({"label": "1.5"}, "has the label '1.5'"),
+        ({"patient": ""}, "line 3 has no patient"),
+        ({"slice": "x"}, "has the slice 'x' where a whole number"),
+        ({"spacing_row": "wide", "spacing_column": "1"}, "has the spacing_row 'wide' where a number"),
+    ],
+)
 def test_bad_fields(tmp_path, change, message):
     source = SlicesSource(write_folder(tmp_path, **change))
     with pytest.raises(KgpError, match=message):
@@ -157,12 +176,21 @@ def test_findings_about_the_table(tmp_path):
     assert "patient 'p0' goes with several values of patient_group: p0, q." in text
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("id,image,label,label_name\na,a.png,0,x\n", "lacks the column 'patient'; needed are id, image, label, label_name"),
-    (",".join(COLUMNS) + "\n", "No data found: .*index.csv lists no slice"),
-    ("", "lacks the column 'id'"),
-    (",".join(COLUMNS) + "\na,a.png,,0,x,p\nb,b.png,,0,x,p\n", "of the 2 images in .* none can be read .*a.png is missing"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "id,image,label,label_name\na,a.png,0,x\n",
+            "lacks the column 'patient'; needed are id, image, label, label_name",
+        ),
+        (",".join(COLUMNS) + "\n", "No data found: .*index.csv lists no slice"),
+        ("", "lacks the column 'id'"),
+        (
+            ",".join(COLUMNS) + "\na,a.png,,0,x,p\nb,b.png,,0,x,p\n",
+            "of the 2 images in .* none can be read .*a.png is missing",
+        ),
+    ],
+)
 def test_tables_that_cannot_be_used(tmp_path, text, message):
     (tmp_path / "index.csv").write_text(text)
     with pytest.raises(KgpError, match=message):

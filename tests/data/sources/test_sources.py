@@ -22,21 +22,28 @@ def readers(monkeypatch):
 
         return build
 
-    for kind, name in (("slices", "SlicesSource"), ("brats", "BratsSource"), ("figshare", "FigshareSource"),
-                       ("nifti", "NiftiSource")):
+    for kind, name in (
+        ("slices", "SlicesSource"),
+        ("brats", "BratsSource"),
+        ("figshare", "FigshareSource"),
+        ("nifti", "NiftiSource"),
+    ):
         module = type(sys)(f"kgp.data.sources.{kind}")
         setattr(module, name, reader(kind))
         monkeypatch.setitem(sys.modules, module.__name__, module)
     return called
 
 
-@pytest.mark.parametrize(("file", "kind"), [
-    ("index.csv", "slices"),
-    ("volumes.csv", "nifti"),
-    ("case/BraTS2021_00001_seg.nii.gz", "brats"),
-    ("BraTS-GLI-00000-000/BraTS-GLI-00000-000-seg.nii", "brats"),
-    ("brainTumorDataPublic_1-766/1.mat", "figshare"),
-])
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("index.csv", "slices"),
+        ("volumes.csv", "nifti"),
+        ("case/BraTS2021_00001_seg.nii.gz", "brats"),
+        ("BraTS-GLI-00000-000/BraTS-GLI-00000-000-seg.nii", "brats"),
+        ("brainTumorDataPublic_1-766/1.mat", "figshare"),
+    ],
+)
 def test_the_kind_is_seen_from_the_folder(tmp_path, readers, file, kind):
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).touch()
@@ -79,13 +86,16 @@ def test_a_prepared_folder_is_no_source(tmp_path):
         open_source(tmp_path)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"kind": "dicom"}, "--kind must be one of phantom, slices, brats, figshare, nifti, not 'dicom'"),
-    ({"kind": "phantom"}, "--kind phantom takes no data"),
-    ({"contrasts": ("T1", "T1")}, "--contrasts names 'T1' twice"),
-    ({"path": None, "kind": "slices"}, "--kind slices needs a folder"),
-    ({"path": None, "contrasts": ("T9",)}, "--contrasts: phantom data have T1, T2, T1ce, FLAIR, not T9"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "dicom"}, "--kind must be one of phantom, slices, brats, figshare, nifti, not 'dicom'"),
+        ({"kind": "phantom"}, "--kind phantom takes no data"),
+        ({"contrasts": ("T1", "T1")}, "--contrasts names 'T1' twice"),
+        ({"path": None, "kind": "slices"}, "--kind slices needs a folder"),
+        ({"path": None, "contrasts": ("T9",)}, "--contrasts: phantom data have T1, T2, T1ce, FLAIR, not T9"),
+    ],
+)
 def test_bad_options(tmp_path, options, message):
     with pytest.raises(UsageError, match=message):
         open_source(**{"path": tmp_path} | options)
