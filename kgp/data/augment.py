@@ -65,7 +65,9 @@ def draw_affine(config: AugmentConfig, height: int, width: int, seed: tf.Tensor)
 def affine_matrix(
     angle: tf.Tensor, flips: tf.Tensor, size: tf.Tensor, shift: tf.Tensor, height: int, width: int
 ) -> tf.Tensor:
-    """The matrix [2, 3] from output to input pixel coordinates (x, y); rotation and size are about the picture's centre.
+    """The matrix [2, 3] from output to input pixel coordinates (x, y).
+
+    Rotation and size are about the picture's centre.
 
     Args:
         angle: radians; positive turns the picture counter-clockwise.

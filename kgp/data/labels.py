@@ -41,8 +41,8 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
 
     Raises:
         UsageError: the option is malformed, names an unknown label or one label twice.
-        KgpError: fewer than two classes are left, there are fewer than three patients in all or in a class named, or names
-            and numbers of labels do not go one to one.
+        KgpError: fewer than two classes are left, there are fewer than three patients in all or in a class named, or
+            names and numbers of labels do not go one to one.
     """
     names = _label_names(cohort)
     persons = len({row.group for row in cohort.rows})
@@ -51,7 +51,9 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
             f"{cohort.folder} has {persons} patient(s); at least {_FEWEST_PATIENTS} are needed for training, "
             "validation and test."
         )
-    classes = _parse(labels, names) if labels else {names[label]: (label,) for label in sorted(names)}
+    classes: dict[str, tuple[int, ...]] = {names[label]: (label,) for label in sorted(names)}
+    if labels:
+        classes = _parse(labels, names)
     patients = {
         name: len({row.group for row in cohort.rows if row.label in members}) for name, members in classes.items()
     }

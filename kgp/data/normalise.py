@@ -1,4 +1,4 @@
-"""Intensity normalisation of slices, in keras.ops: the same inside tf.data, in an exported graph, and on any backend."""
+"""Intensity normalisation of slices, in keras.ops: the same in tf.data, in an exported graph, and on any backend."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ def normalise(images, method: str):
     """Normalises raw intensities.
 
     Methods:
-        "slice_maximum": divided by one maximum over all contrasts (the paper, arXiv 2206.05148, section 2.4).
+        "slice_maximum": divided by one maximum over all contrasts (the paper, arXiv 2206.05148).
         "channel_maximum": each contrast divided by its own maximum.
         "zscore": each contrast with mean 0 and standard deviation 1 over the picture.
         "percentile": each contrast mapped from its 1st..99th percentile to 0..1 and clipped.
-        "head_zscore": each contrast less its 5th percentile; what then lies above 3 % of the maximum and above 15 % of the
-            99th percentile is head and gets mean 0 and standard deviation 1, clipped to -4..5; the rest becomes -3.
+        "head_zscore": each contrast less its 5th percentile; what then lies above 3 % of the maximum and above 15 % of
+            the 99th percentile is head and gets mean 0 and standard deviation 1, clipped to -4..5; the rest becomes -3.
         "none": unchanged.
 
     Percentiles interpolate linearly, as NumPy's do. A contrast without any difference between pixels becomes 0 by

@@ -250,7 +250,7 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 
 def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None) -> str:
-    """Short digest of what the prepared slices depend on: version, place, files with sizes and dates, contrasts, size."""
+    """Short digest of what prepared slices depend on: version, files with sizes and dates, contrasts, size."""
     digest = hashlib.sha256(repr((kgp.__version__, source.name, source.contrasts, size)).encode())
     if data is None:
         digest.update(repr(sorted(vars(source).items())).encode())

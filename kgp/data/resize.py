@@ -16,7 +16,8 @@ def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None 
         spacing: millimetres between rows and between columns; None for square pixels.
 
     Returns:
-        float32 [size, size, C]; what was padded has each contrast's lowest value. Shrinking averages, growing interpolates.
+        float32 [size, size, C]; what was padded has each contrast's lowest value. Shrinking averages, growing
+        interpolates.
     """
     image = image.astype(np.float32)
     if size == 0:

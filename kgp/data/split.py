@@ -103,7 +103,7 @@ def _deal(units: dict[str, set[int]], folds: int, seed: int) -> dict[str, int]:
     for unit in sorted(units):
         strata[tuple(sorted(units[unit]))].append(unit)
     generator = np.random.default_rng(seed)
-    number_of = {}
+    number_of: dict[str, int] = {}
     for stratum in sorted(strata):
         for position in generator.permutation(len(strata[stratum])):
             number_of[strata[stratum][position]] = len(number_of) % folds

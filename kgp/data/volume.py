@@ -5,12 +5,14 @@ the source's affine and codes.
 """
 
 import dataclasses
+import zlib
 from pathlib import Path
 
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import io_orientation
+from nibabel.spatialimages import HeaderDataError
 from scipy import ndimage
 
 from kgp.errors import KgpError
@@ -18,6 +20,7 @@ from kgp.files import atomic_path
 
 _MOST_VOXELS = 1 << 30
 _SAME_MM = 1e-3
+_DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 # A voxel axis whose direction is less clear than this cannot be called left-right, front-back or up-down.
 _CLEAR = 0.75
 
@@ -123,12 +126,14 @@ def _open(path: Path) -> nibabel.Nifti1Image:
         image = nibabel.load(path)
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, HeaderDataError, *_DAMAGE) as error:
         raise KgpError(f"{path} cannot be read as NIfTI: {error}.") from None
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti2Image):
         raise KgpError(f"{path} is not a NIfTI file.")
     if len(image.shape) != 3:
         raise KgpError(f"{path} has {len(image.shape)} dimensions where a volume of three is expected.")
+    if not np.isfinite(image.affine).all():
+        raise KgpError(f"{path} has an affine that cannot be used: it holds values that are not finite.")
     if np.prod(image.shape, dtype=np.int64) > _MOST_VOXELS:
         raise KgpError(f"{path} claims {'x'.join(map(str, image.shape))} voxels, more than are read.")
     return image
@@ -138,7 +143,7 @@ def _data(image: nibabel.Nifti1Image) -> np.ndarray:
     path = image.get_filename()
     try:
         data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
-    except (OSError, EOFError, ValueError) as error:
+    except _DAMAGE as error:
         raise KgpError(f"{path} is cut short or damaged: {error}.") from None
     if not np.isfinite(data).all():
         raise KgpError(f"{path} holds values that are not finite (NaN or infinity).")

@@ -126,7 +126,7 @@ def _read_table(path: Path) -> dict[str, dict[str, str]]:
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, restval="")
             columns, rows = reader.fieldnames or [], list(reader)
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None

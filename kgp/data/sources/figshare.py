@@ -52,6 +52,8 @@ class FigshareSource:
         try:
             with h5py.File(path) as file:
                 yield _slice(file["cjdata"], case, path)
+        except KgpError:
+            raise
         except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise KgpError(f"{path} cannot be read as a figshare slice (MATLAB v7.3 with cjdata): {error}.") from None
 

@@ -69,7 +69,9 @@ class NiftiSource:
 
     def read(self, case: str) -> Iterator[SourceSlice]:
         """The slices of one volume, from below upwards."""
-        row = next(row for row in self._rows if row["case"] == case)
+        row, *others = (row for row in self._rows if row["case"] == case)
+        if others:
+            raise KgpError(f"case {case!r} stands {1 + len(others)} times in {self.table}.")
         folder = self.table.parent
         for contrast in self.contrasts:
             if not row[contrast]:
@@ -193,7 +195,7 @@ def _words(name: str) -> list[str]:
 def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, restval="")
             columns, rows = list(reader.fieldnames or ()), list(reader)
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None
@@ -204,7 +206,7 @@ def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
         raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
     if not rows:
         raise KgpError(f"{path} lists no volume.")
-    bad = next((row for row in rows if not row["label"].isdigit()), None)
+    bad = next((row for row in rows if not row["label"].isdecimal()), None)
     if bad:
         raise KgpError(
             f"{path} has the label {bad['label']!r} for case {bad['case']} where a whole number is expected."

@@ -57,8 +57,8 @@ class SlicesSource:
         """The slice of that id (several, where the id stands several times).
 
         Raises:
-            KgpError: a file is missing, cut short or leaves the folder, sizes or channels do not fit, or a field is empty
-                or no number.
+            KgpError: a file is missing, cut short or leaves the folder, sizes or channels do not fit, or a field is
+                empty or no number.
         """
         for row in self._rows[case]:
             yield self._slice(row)

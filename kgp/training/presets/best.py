@@ -14,6 +14,7 @@ from kgp.training.config import AugmentConfig, DataConfig, NetworkConfig, Optimi
 
 BY_ARCHITECTURE = {
     "depth": {"unet": 4, "shuffleunet": 3, "reconresnet": 4},
+    "normalisation_layer": {"unet": "batch", "shuffleunet": "batch", "reconresnet": "default"},
     "upsampling": {"unet": "bilinear", "shuffleunet": "sinc", "reconresnet": "bilinear"},
 }
 
@@ -23,8 +24,6 @@ CONFIG = RunConfig(
         width=16,
         depth=4,
         dropout=0.1,
-        normalisation_layer="batch",
-        upsampling="bilinear",
         pooling="lse",
         head_order="project_then_pool",
     ),

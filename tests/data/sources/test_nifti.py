@@ -1,0 +1,142 @@
+"""kgp.data.sources.nifti: volumes in a table, and contrasts told by file names."""
+
+import nibabel
+import numpy as np
+import pytest
+
+from kgp.data.sources import open_source
+from kgp.data.sources.nifti import NiftiSource, contrast_of, find_contrasts
+from kgp.errors import KgpError
+
+HEADER = "case,patient,label,label_name,T1,FLAIR,mask\n"
+ROWS = "c2,p2,2,glioma,v/t1.nii,v/flair.nii,v/mask.nii\nc1,p1,0,healthy,v/t1.nii,v/flair.nii,\n"
+
+
+def write_volume(path, value, affine=None):
+    data = np.zeros((8, 9, 3), np.float32)
+    data[2:7, 2:7, :2] = value
+    nibabel.save(nibabel.Nifti1Image(data, np.diag([1.0, 1.5, 4.0, 1.0]) if affine is None else affine), path)
+
+
+def write_table(folder, rows=ROWS, header=HEADER, name="volumes.csv"):
+    (folder / "v").mkdir(exist_ok=True)
+    write_volume(folder / "v" / "t1.nii", 100)
+    write_volume(folder / "v" / "flair.nii", 50)
+    mask = np.zeros((8, 9, 3), np.uint8)
+    mask[3, 4, 1] = 2
+    nibabel.save(nibabel.Nifti1Image(mask, np.diag([1.0, 1.5, 4.0, 1.0])), folder / "v" / "mask.nii")
+    (folder / name).write_text(header + rows)
+    return folder
+
+
+def test_volumes_of_a_table(tmp_path):
+    source = open_source(write_table(tmp_path))
+    assert (source.name, source.contrasts, source.cases(), source.check()) == ("nifti", ("T1", "FLAIR"), ["c1", "c2"], [])
+    first, second = source.read("c2")
+    assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "no_tumour"), (2, "glioma")]
+    assert (first.id, first.patient, first.group, first.volume, first.index) == ("c2_000", "p2", "p2", "c2", 0)
+    assert second.image.shape == (9, 8, 2) and second.spacing == (1.5, 1.0)
+    # The voxel axes run to the right and front; shown are rows to the back and columns to the left.
+    assert np.argwhere(second.mask).tolist() == [[8 - 4, 7 - 3]]
+    assert second.image.max(axis=(0, 1)).tolist() == [100, 50]
+
+
+def test_without_a_mask_all_slices_have_the_volumes_label(tmp_path):
+    pieces = list(open_source(write_table(tmp_path)).read("c1"))
+    assert [(piece.label, piece.label_name, piece.mask) for piece in pieces] == [(0, "healthy", None)] * 2
+
+
+def test_a_table_elsewhere_groups_and_chosen_contrasts(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_table(tmp_path, "c,p,1,x,v/t1.nii,v/flair.nii,person\n", HEADER.replace("mask", "group"), "my.csv")
+    source = open_source(data, csv=tmp_path / "my.csv", contrasts=("FLAIR",))
+    (first, _) = source.read("c")
+    assert source.contrasts == ("FLAIR",) and first.group == "person" and first.image.max() == 50
+    assert open_source(data, "nifti", csv=tmp_path / "my.csv").contrasts == ("T1", "FLAIR")
+
+
+@pytest.mark.parametrize(("header", "rows", "message"), [
+    ("case,patient,label,T1\n", "c,p,1,a\n", "lacks the column 'label_name'; needed are case, patient, label, label_name"),
+    (HEADER, "", "lists no volume"),
+    (HEADER, "c,p,high,x,a,b,\n", "has the label 'high' for case c where a whole number is expected"),
+    (HEADER, "c,p\n", "has the label '' for case c where a whole number"),
+    (HEADER, "c,p,²,x,a,b,\n", "has the label '²'"),
+    ("case,patient,label,label_name\n", "c,p,1,x\n", "has no column for the contrast ''; its columns are case"),
+])
+def test_bad_tables(tmp_path, header, rows, message):
+    with pytest.raises(KgpError, match=f"volumes.csv {message}"):
+        NiftiSource(write_table(tmp_path, rows, header))
+
+
+def test_no_table_and_no_text(tmp_path):
+    with pytest.raises(KgpError, match="volumes.csv is missing"):
+        NiftiSource(tmp_path)
+    (tmp_path / "volumes.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(KgpError, match="volumes.csv is not a table"):
+        NiftiSource(tmp_path)
+
+
+def test_an_unknown_contrast(tmp_path):
+    with pytest.raises(KgpError, match="has no column for the contrast 'T2'; its columns are case, patient"):
+        NiftiSource(write_table(tmp_path), ("T1", "T2"))
+
+
+def test_findings(tmp_path):
+    rows = "c,p,1,x,v/t1.nii,,\nc,p,1,x,v/t1.nii,v/none.nii,v/nomask.nii\n"
+    found = NiftiSource(write_table(tmp_path, rows)).check()
+    assert {finding.severity for finding in found} == {"error"}
+    text = "\n".join(finding.what for finding in found)
+    assert "case 'c' stands 2 times in volumes.csv." in text
+    assert "the contrast FLAIR is missing." in text
+    assert "none.nii is missing." in text and "nomask.nii is missing." in text
+
+
+def test_a_case_that_cannot_be_read(tmp_path):
+    source = NiftiSource(write_table(tmp_path, "a,p,1,x,v/t1.nii,,\nb,p,1,x,v/none.nii,v/flair.nii,\n" + 2 * "c,p,1,x,a,b,\n"))
+    with pytest.raises(KgpError, match="case a has no file for the contrast FLAIR in .*volumes.csv"):
+        list(source.read("a"))
+    with pytest.raises(KgpError, match="none.nii is missing"):
+        list(source.read("b"))
+    with pytest.raises(KgpError, match="case 'c' stands 2 times in volumes.csv"):
+        list(source.read("c"))
+
+
+def test_a_mask_on_another_grid(tmp_path):
+    write_table(tmp_path)
+    write_volume(tmp_path / "v" / "mask.nii", 1, np.eye(4))
+    with pytest.raises(KgpError, match="mask.nii is not on the grid of its contrasts .*or another affine"):
+        list(NiftiSource(tmp_path).read("c2"))
+
+
+@pytest.mark.parametrize(("name", "contrast"), [
+    ("BraTS20_001_t1.nii.gz", "T1"), ("x-t1n.nii", "T1"), ("T1w.nii", "T1"), ("x_t1ce.nii.gz", "T1ce"), ("x-t1c.nii", "T1ce"),
+    ("sub-01_T1Gd.nii.gz", "T1ce"), ("x_T2.nii", "T2"), ("x-t2f.nii.gz", "FLAIR"), ("FLAIR.nii", "FLAIR"),
+    ("t2_flair.nii.gz", "FLAIR"), ("seg.nii", None), ("t1nonsense.nii", None),
+])
+def test_contrasts_by_name(name, contrast):
+    assert contrast_of(name) == contrast
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).touch()
+
+
+def test_files_of_a_folder(tmp_path):
+    touch(tmp_path, "p_t1.nii.gz", "p_flair.nii", "p_seg.nii.gz", "p_dwi.nii", "notes.txt", "t2.txt")
+    found = find_contrasts(tmp_path, ("FLAIR", "T1", "DWI"))
+    assert {name: path.name for name, path in found.items()} == {
+        "FLAIR": "p_flair.nii", "T1": "p_t1.nii.gz", "DWI": "p_dwi.nii"}
+    assert list(found) == ["FLAIR", "T1", "DWI"]
+
+
+def test_ambiguous_and_missing_contrasts(tmp_path):
+    touch(tmp_path, "a_t1.nii", "b_t1w.nii")
+    with pytest.raises(KgpError, match=r"has 2 files \(a_t1.nii, b_t1w.nii\) for the contrast T1"):
+        find_contrasts(tmp_path, ("T1",))
+    with pytest.raises(KgpError, match="has no file for the contrast T2; it holds a_t1.nii, b_t1w.nii"):
+        find_contrasts(tmp_path, ("T2",))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KgpError, match="has no file for the contrast T2; it holds no NIfTI file"):
+        find_contrasts(tmp_path / "empty", ("T2",))
