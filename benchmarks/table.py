@@ -1,6 +1,6 @@
 """The main figures of runs as a markdown table, from their manifest.json and metrics.json.
 
-    python benchmarks/table.py runs/best-unet runs/paper-unet
+python benchmarks/table.py runs/best-unet runs/paper-unet
 """
 
 import argparse
@@ -31,7 +31,9 @@ def _lines(folder: Path) -> list[list[str]]:
     found = metrics["classification"]
     spans = found["intervals"]
     start = [
-        folder.name, f"{found['slices']} ({found['patients']})", str(manifest["epochs_trained"]),
+        folder.name,
+        f"{found['slices']} ({found['patients']})",
+        str(manifest["epochs_trained"]),
         f"{manifest['training_seconds'] / 60:.0f}",
         *(_value(found[name], spans[name]) for name in ("macro_f1", "detection_f1", "tumour_only_accuracy")),
     ]

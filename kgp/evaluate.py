@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> None:
     """Runs the command."""
-    from kgp.evaluation.run_report import part_of_run, report_on, run_facts
+    from kgp.evaluation.run_report import part_facts, part_of_run, report_on, run_facts
     from kgp.files import atomic_folder
     from kgp.report.findings import headline
     from kgp.run_folder import read_run
@@ -85,16 +85,17 @@ def execute(arguments: argparse.Namespace) -> None:
     if arguments.data is None:
         cohort, rows, targets = part_of_run(trained, arguments.part)
         channels, name = None, arguments.part
-        facts = {"data": Path(trained.data).name, "part": arguments.part}
+        facts = part_facts(trained, arguments.part)
     else:
         labelled = _labelled(arguments, trained)
         cohort, rows = labelled.cohort, labelled.rows
         targets = tuple(trained.class_names.index(labelled.class_names[target]) for target in labelled.targets)
         channels, name = _channels(arguments, trained, cohort), arguments.data.resolve().name
-        facts = {"data": f"{arguments.data.name}, all of it, never seen in training", **_overlap(trained, labelled)}
+        facts = {"data": f"{name}, all of it", **_overlap(trained, labelled)}
     if arguments.views == 8:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
+    _check_overwrite(out)
     with atomic_folder(out, overwrite=arguments.overwrite) as folder:
         metrics = report_on(
             runtime,
@@ -109,6 +110,18 @@ def execute(arguments: argparse.Namespace) -> None:
         )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")
+
+
+def _check_overwrite(out: Path) -> None:
+    """Refuses to replace a folder, with all that is in it, which is no evaluation.
+
+    Raises:
+        UsageError: there is such a folder.
+    """
+    if out.exists() and not (out / "metrics.json").is_file():
+        raise UsageError(f"{out} exists and is not a result of kgp evaluate; name another --out.")
+    if (out / "model.weights.h5").is_file():
+        raise UsageError(f"{out} is a run folder; name another --out.")
 
 
 def _labelled(arguments: argparse.Namespace, trained: "Run") -> "LabelledCohort":
@@ -178,7 +191,7 @@ def _channels(arguments: argparse.Namespace, trained: "Run", cohort: "Cohort") -
 
 
 def _overlap(trained: "Run", labelled: "LabelledCohort") -> dict[str, str]:
-    """A warning where persons of the training part stand in the other data."""
+    """Whether persons of the training part stand in the other data, with a warning where they do."""
     from kgp.data.split import read_split
 
     if not (trained.folder / "split.csv").is_file():
@@ -187,7 +200,7 @@ def _overlap(trained: "Run", labelled: "LabelledCohort") -> dict[str, str]:
     seen = {split.groups[identifier] for identifier in split.parts["train"]}
     both = sorted(seen & {row.group for row in labelled.rows})
     if not both:
-        return {}
+        return {"seen in training": "no person of it"}
     _log.warning("%d person(s) of the training part stand in this data set too, such as %s.", len(both), both[0])
     return {"caution": f"{len(both)} person(s) of the training part stand in this data set too"}
 

@@ -2,6 +2,7 @@
 
 INPUT is a NIfTI file (runs of one contrast), a folder with one NIfTI file for each contrast, a folder of PNG, TIFF or NPY
 slices or one such file, a folder with one DICOM series (runs of one contrast; read only), or a folder of such folders.
+The heatmap is the reading's map for the likeliest class that means a tumour, also where "no tumour" was called.
 """
 
 import argparse
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgp.command import run
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from kgp.data.volume import Volume
     from kgp.report.case import CaseResult
     from kgp.runtime import Runtime
 
@@ -40,6 +42,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CONTRAST",
         help="bring contrasts on different grids to that of this one by their affines (default: refuse)",
     )
+    parser.add_argument(
+        "--contrasts",
+        nargs="+",
+        default=(),
+        metavar="CONTRAST=FILE",
+        help="file of each contrast inside a case's folder (default: told by the words in the file names)",
+    )
     parser.add_argument("--reading", help="reading that cuts the mask (default: the run's)")
     parser.add_argument("--views", type=int, choices=(1, 8), help="views averaged (default: the reading's)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result")
@@ -55,17 +64,17 @@ def execute(arguments: argparse.Namespace) -> int:
     runtime: Any = load_runtime(arguments.run)
     reading = arguments.reading or runtime.default_reading
     if reading not in runtime.readings:
-        raise KgpError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
+        raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
     if arguments.views:
         runtime.readings[reading] = dataclasses.replace(runtime.readings[reading], views=arguments.views)
     if not _is_case_folder(arguments.input):
         _segment(runtime, arguments.input, arguments.out, reading, arguments)
         return 0
     failed = []
-    for folder in sorted(path for path in arguments.input.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in arguments.input.iterdir() if path.is_dir() and path.name[0] != "."):
         try:
             _segment(runtime, folder, arguments.out / folder.name, reading, arguments)
-        except KgpError as error:
+        except (KgpError, OSError) as error:
             failed.append(f"{folder.name}: {error}")
     for line in failed:
         _log.error("Failed: %s", line)
@@ -99,10 +108,9 @@ def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments:
         if failures:
             raise KgpError(f"{len(failures)} of {len(pictures)} pictures failed: {' '.join(failures)}")
         return
-    from kgp.data.sources.case import read_case
     from kgp.data.volume import axial_slices, to_volume, write_nifti
 
-    volume = read_case(runtime.contrasts, case, arguments.resample_to)
+    volume = _read(runtime, case, arguments)
     stack, spacing = axial_slices(volume)
     result = segment_stack(runtime, stack, reading, spacing)
     with atomic_folder(out, overwrite=arguments.overwrite) as folder:
@@ -118,6 +126,22 @@ def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments:
         _write_overlay(runtime, stack, result, reading, folder, spacing)
         write_json(folder / "summary.json", summary)
     print(f"{case.name}: {_words(summary)} -> {out}")
+
+
+def _read(runtime: "Runtime", case: Path, arguments: argparse.Namespace) -> "Volume":
+    """The case's volume, from the files that --contrasts names or from those that their names tell."""
+    from kgp.data.sources.case import read_case
+    from kgp.data.volume import read_volume
+
+    if not arguments.contrasts:
+        return read_case(runtime.contrasts, case, arguments.resample_to)
+    named = dict(word.partition("=")[::2] for word in arguments.contrasts)
+    if set(named) != set(runtime.contrasts) or not all(named.values()):
+        raise UsageError(
+            f"--contrasts must name a file for each of {', '.join(runtime.contrasts)} as CONTRAST=FILE, "
+            f"not {' '.join(arguments.contrasts)}."
+        )
+    return read_volume({contrast: case / named[contrast] for contrast in runtime.contrasts}, arguments.resample_to)
 
 
 def _segment_pictures(runtime: "Runtime", pictures: list[Path], out: Path, reading: str, overwrite: bool) -> list[str]:
@@ -138,10 +162,11 @@ def _segment_pictures(runtime: "Runtime", pictures: list[Path], out: Path, readi
                 stack = read_picture(path).astype(np.float32)[None]
                 result = segment_stack(runtime, stack, reading)
             except KgpError as error:
-                failures.append(str(error))
+                failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
-            write_png(folder / f"{path.stem}_mask.png", (255 * result.masks[0]).astype(np.uint8))
-            np.save(folder / f"{path.stem}_heatmap.npy", result.maps[0])
+            # The whole name, as a.png and a.npy may lie side by side.
+            write_png(folder / f"{path.name}_mask.png", (255 * result.masks[0]).astype(np.uint8))
+            np.save(folder / f"{path.name}_heatmap.npy", result.maps[0])
             lines.append({"file": path.name, **result.table[0]})
             if len(drawn) < _SHOWN and result.table[0]["class"]:
                 drawn.append(_draw(runtime, stack, result, reading, 0, path.stem, None))
@@ -224,6 +249,7 @@ def _draw(
     spacing: tuple[float, float] | None,
 ) -> "np.ndarray":
     from kgp.data.resize import fit_image, fit_mask
+    from kgp.evaluation.judge import tumour_class
     from kgp.evaluation.run_report import shown_contrast
     from kgp.report.overlay import Picture, draw_case
 

@@ -42,6 +42,8 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         KgpError: the sizes are mixed, an id stands twice, or no slice could be read.
         OSError: the disk is full; nothing is left behind then.
     """
+    if overwrite and Path(folder).exists() and not (Path(folder) / "cohort.json").is_file():
+        raise KgpError(f"{folder} was not made by kgp prepare, so it is not replaced; name another folder.")
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         writer = _Writer(temporary, size, source.contrasts)
         cases = source.cases()

@@ -45,7 +45,7 @@ class Split:
                 if identifier in seen:
                     raise KgpError(f"slice {identifier} stands in the split twice.")
                 seen.add(identifier)
-                group = self.groups[identifier]
+                group = self.groups.get(identifier, identifier)
                 if self.by == "patient" and part_of.setdefault(group, part) != part:
                     raise KgpError(f"patient {group} stands in the {part_of[group]} part and in the {part} part.")
 

@@ -33,6 +33,7 @@ def classification_metrics(
       A class that is never predicted has precision 0; all are None for a class without samples.
     * macro_precision, macro_recall, macro_f1: means over the classes that have samples.
     * expected_calibration_error: over 15 bins of equal width of the highest probability.
+    * reliability: for each of those bins that is not empty: mean confidence, share of right answers, slices.
     * brier: mean over slices of the squared distance between probabilities and the one-hot target, in [0, 2].
     * confusion_matrix: rows true, columns predicted, in the order of `class_names`.
     * intervals: [low, high] at 95 % for accuracy, tumour_only_accuracy, macro_f1 and detection_f1 by bootstrap over
@@ -60,6 +61,7 @@ def classification_metrics(
     classes = len(class_names)
     confusion = np.zeros((classes, classes), int)
     np.add.at(confusion, (targets, predicted), 1)
+    bins = _reliability(targets, predicted, probabilities)
     values = {name: _plain(score) for name, score in _scores(confusion[None], no_tumour_class).items()}
     return {
         "slices": len(targets),
@@ -71,7 +73,9 @@ def classification_metrics(
             for index, name in enumerate(class_names)
         },
         "confusion_matrix": confusion.tolist(),
-        "expected_calibration_error": _calibration_error(targets, predicted, probabilities),
+        "expected_calibration_error": sum(one["slices"] * abs(one["accuracy"] - one["confidence"]) for one in bins)
+        / len(targets),
+        "reliability": bins,
         "brier": float(((probabilities - np.eye(classes)[targets]) ** 2).sum(axis=1).mean()),
         "intervals": _intervals(targets, predicted, classes, no_tumour_class, groups, resamples, seed),
         "curves": {name: _curves(targets == index, probabilities[:, index]) for index, name in enumerate(class_names)},
@@ -165,12 +169,21 @@ def _thin(values: np.ndarray) -> list[float]:
     return [round(float(value), 6) for value in values[kept]]
 
 
-def _calibration_error(targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
-    confidence = probabilities.max(axis=1)
+def _reliability(
+    targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, bins: int = 15
+) -> list[dict[str, Any]]:
+    """Confidence against accuracy in bins of the highest probability, empty bins left out."""
+    confidence, right = probabilities.max(axis=1), predicted == targets
     # Bins are closed above: (0, 1/15], (1/15, 2/15], ...
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(index, weights=(predicted == targets) - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(targets))
+    return [
+        {
+            "confidence": float(confidence[index == one].mean()),
+            "accuracy": float(right[index == one].mean()),
+            "slices": int((index == one).sum()),
+        }
+        for one in np.unique(index)
+    ]
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

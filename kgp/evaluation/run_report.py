@@ -12,7 +12,7 @@ import numpy as np
 from kgp.data.cohort import Cohort, SliceRow, read_cohort
 from kgp.data.labels import choose_labels
 from kgp.data.split import read_split
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from kgp.evaluation.judge import judge, masks_of, predictions, tumour_class
 from kgp.files import write_json, write_text
 from kgp.heatmap.calibrate import Case, calibrations
@@ -70,7 +70,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
     """
     run = read_run(folder)
     cohort, rows, targets = part_of_run(run, part)
-    facts = {"data": Path(run.data).name, "part": f"{part} (split by {_split_kind(run)})", **run_facts(run)}
+    facts = {**part_facts(run, part), **run_facts(run)}
     metrics = report_on(
         load_runtime(folder),
         cohort,
@@ -104,11 +104,11 @@ def report_on(
         reading: name of the reading shown and used for the pictures; default the run's.
 
     Raises:
-        KgpError: there is no such reading.
+        UsageError: there is no such reading.
     """
     name = reading or runtime.default_reading
     if name not in runtime.readings:
-        raise KgpError(f"--reading must be one of {', '.join(runtime.readings)}, not {name!r}.")
+        raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {name!r}.")
     _log.info("Judging %d slices.", len(rows))
     judgement = judge(runtime, cohort, rows, targets, runtime.readings, name, channels)
     metrics = {"facts": facts, **judgement.metrics}
@@ -189,6 +189,11 @@ def _draw(
 def shown_contrast(contrasts: Sequence[str]) -> int:
     """FLAIR where there is one, else the first contrast."""
     return contrasts.index("FLAIR") if "FLAIR" in contrasts else 0
+
+
+def part_facts(run: Run, part: str) -> dict[str, str]:
+    """What a report says of the slices where they are a part of the run's own data."""
+    return {"data": Path(run.data).name, "part": f"{part} (split by {_split_kind(run)})"}
 
 
 def run_facts(run: Run) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from kgp.data.resize import fit_image, restore_map, restore_mask
-from kgp.heatmap.threshold import cut_mask
+from kgp.evaluation.judge import tumour_class
+from kgp.heatmap.threshold import cut_mask, select_map
 from kgp.heatmap.views import average_views
 from kgp.runtime.runtime import Runtime, probabilities
 
@@ -21,7 +22,8 @@ class CaseResult:
 
     Attributes:
         masks: bool [D, H, W].
-        maps: float32 [D, H, W], the map that is cut; 0 in slices that are black all over.
+        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what was cut where a tumour
+            was predicted, and comparable from slice to slice; 0 in slices that are black all over.
         table: one dict a slice: slice number, class, probabilities, size of the mask, and why a mask is empty.
     """
 
@@ -44,6 +46,8 @@ def segment_stack(
         KgpError: the slices do not fit the runtime.
     """
     reading = runtime.readings[reading_name]
+    if runtime.size == 0:
+        spacing = None  # slices that are not fitted are not brought back either
     height, width = stack.shape[1:3]
     masks = np.zeros(stack.shape[:3], bool)
     maps = np.zeros(stack.shape[:3], np.float32)
@@ -60,7 +64,9 @@ def segment_stack(
                 heatmaps[place], predicted, reading, image=images[place], no_tumour_class=runtime.no_tumour_class
             )
             masks[index] = restore_mask(result.mask, height, width, spacing)
-            maps[index] = restore_map(result.map, height, width, spacing)
+            likeliest = tumour_class(logits[place], runtime.no_tumour_class)
+            shown = select_map(heatmaps[place], likeliest, reading, runtime.no_tumour_class)
+            maps[index] = restore_map(shown, height, width, spacing)
             table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), result.reason)
     return CaseResult(masks, maps, table)
 

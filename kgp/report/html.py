@@ -22,8 +22,9 @@ h1 { font-size: 1.7rem; margin: 0 0 .2rem; } h2 { font-size: 1.2rem; margin: 2.2
 .notice { background: #fff4e0; border-left: 4px solid #e09b20; padding: .5rem .8rem; margin: .8rem 0; }
 table { border-collapse: collapse; margin: .5rem 0 1rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; vertical-align: top; border-bottom: 1px solid #eef1f5; }
-th:first-child, td:first-child { text-align: left; } th { font-weight: 600; color: #4a5766; }
+th:first-child, td:first-child, .facts td { text-align: left; } th { font-weight: 600; color: #4a5766; }
 figure { margin: .8rem 0; } figcaption { color: #4a5766; font-size: .9rem; } img, svg { max-width: 100%; height: auto; }
+.pair { display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-end; }
 .note { color: #4a5766; font-size: .9rem; } .numbers { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; }
 .numbers div { background: #f4f7fa; border-radius: 6px; padding: .6rem 1rem; min-width: 8rem; }
 .numbers b { display: block; font-size: 1.4rem; } .numbers small { color: #4a5766; }
@@ -99,7 +100,7 @@ def _headline(metrics: dict[str, Any]) -> str:
 
 
 def _facts(facts: dict[str, str]) -> str:
-    return _table([], [[name, value] for name, value in facts.items()])
+    return _table([], [[name, value] for name, value in facts.items()], "facts")
 
 
 def _classification(metrics: dict[str, Any]) -> str:
@@ -133,7 +134,10 @@ def _classification(metrics: dict[str, Any]) -> str:
             "patients.</p>",
             _table(["", "value", "95 % interval"], rows),
             _table(["class", "slices", "precision", "recall", "F1", "ROC area", "average precision"], classes),
+            '<div class="pair">',
             _figure(plots.confusion_matrix(found["confusion_matrix"], metrics["class_names"]), "Confusion matrix."),
+            _figure(plots.reliability_diagram(found["reliability"]), "Reliability: confidence against right answers."),
+            "</div>",
             _figure(plots.classification_curves(found), "Curves, one class against the rest."),
         ]
     )
@@ -149,9 +153,9 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
     for name, found in metrics["segmentation"].items():
         for label, key in (("as delivered", "as_delivered"), ("whatever was predicted", "any_prediction")):
             every = found[key]["all"]
-            rows.append([f"{name}, {label}", _median(every["dice"]), _median(every["iou"]), _median(every["hd95"])])
+            rows.append([f"{name}, {label}", _median(every["dice"]), _median(every["iou"]), _median(every["hd95"], 1)])
         rows += [
-            [f"{name}, as delivered: {group}", _median(one["dice"]), _median(one["iou"]), _median(one["hd95"])]
+            [f"{name}, as delivered: {group}", _median(one["dice"]), _median(one["iou"]), _median(one["hd95"], 1)]
             for group, one in found["as_delivered"]["classes"].items()
         ]
         notes.append(
@@ -183,8 +187,8 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
     baseline = metrics.get("intensity_baseline")
     if baseline:
         parts.append(
-            f"<p>For comparison, {escape(baseline['what'])}: median Dice {_number(baseline['median_dice'])} "
-            f"{_interval([baseline['low'], baseline['high']])}.</p>"
+            f"<p>For comparison, {escape(baseline['what'])}: median Dice {_number(baseline['median_dice'])}"
+            f"{_bracketed([baseline['low'], baseline['high']])}.</p>"
         )
     if oracle:
         parts += [
@@ -240,25 +244,31 @@ def _cases(cases: Sequence[ShownCase], masks: bool) -> list[str]:
     return parts
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "figures") -> str:
     top = f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>" if head else ""
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{top}{body}</table>"
+    return f'<table class="{kind}">{top}{body}</table>'
 
 
 def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _interval(span: Sequence[float | None] | None) -> str:
-    return "" if span is None or span[0] is None or span[1] is None else f"{span[0]:.3f} to {span[1]:.3f}"
+def _interval(span: Sequence[float | None] | None, digits: int = 3) -> str:
+    if span is None or span[0] is None or span[1] is None:
+        return ""
+    return f"{span[0]:.{digits}f} to {span[1]:.{digits}f}"
 
 
-def _median(values: dict[str, Any]) -> str:
-    if values["median"] is None:
-        return "–"
-    return f"{values['median']:.3f} ({_interval([values['low'], values['high']])})"
+def _bracketed(span: Sequence[float | None], digits: int = 3) -> str:
+    text = _interval(span, digits)
+    return f" ({text})" if text else ""
+
+
+def _median(values: dict[str, Any], digits: int = 3) -> str:
+    """Median and interval; a single patient has no interval."""
+    return _number(values["median"], digits) + _bracketed([values["low"], values["high"]], digits)

@@ -17,6 +17,7 @@ _GAP = 6
 _MASK = (255, 170, 30)
 _TRUTH = (60, 220, 120)
 _POINT = (255, 255, 255)
+_SMALLEST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 9]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +89,7 @@ def write_png(path: Path, rgb: np.ndarray) -> None:
 def encode_png(rgb: np.ndarray) -> bytes:
     """The bytes of a PNG."""
     ordered = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
-    return cv2.imencode(".png", ordered)[1].tobytes()
+    return cv2.imencode(".png", ordered, _SMALLEST_PNG)[1].tobytes()
 
 
 def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:

@@ -74,6 +74,21 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     return _svg(figure)
 
 
+def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
+    """Share of right answers against confidence; dots grow with the number of slices in a bin."""
+    figure, axes = pyplot.subplots(figsize=(3.6, 3.4), layout="constrained")
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
+    largest = max(one["slices"] for one in bins)
+    axes.plot([one["confidence"] for one in bins], [one["accuracy"] for one in bins], linewidth=1)
+    axes.scatter(
+        [one["confidence"] for one in bins],
+        [one["accuracy"] for one in bins],
+        s=[10 + 70 * one["slices"] / largest for one in bins],
+    )
+    axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
+    return _svg(figure)
+
+
 def training_curves(history: Sequence[dict[str, float]]) -> str:
     """Loss and validation figures over the epochs."""
     figure, (loss, score) = pyplot.subplots(1, 2, figsize=(8.2, 2.8), layout="constrained")

@@ -34,6 +34,7 @@ class KerasRun:
         self.size = self.run.shape[0] if self.run.shape[0] == self.run.shape[1] else 0
         self.readings, self.default_reading, self.masks_used = _calibration(folder / "calibration.json")
         self._networks: dict[tuple[int, int], keras.Model] = {}
+        self._features: dict[tuple[int, int], keras.Model] = {}
 
     def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [B, K] and raw heatmaps [B, H, W, K] of raw intensities [B, H, W, C]."""
@@ -49,8 +50,12 @@ class KerasRun:
     def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
         """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
         self._check(image[None])
-        network = self._network(*image.shape[:2])
-        features = network.predict_on_batch(self._normalised(image[None]))["features"][0]
+        height, width = image.shape[:2]
+        network = self._network(height, width)
+        if (height, width) not in self._features:
+            # A model of its own: predict would otherwise bring every feature map back from the device.
+            self._features[height, width] = keras.Model(network.input, network.get_layer("features").output)
+        features = self._features[height, width].predict_on_batch(self._normalised(image[None]))[0]
         kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in network.get_layer("head").weights)
         config = self.run.config.network
         return evidence_points(
@@ -65,9 +70,7 @@ class KerasRun:
 
     def _network(self, height: int, width: int) -> keras.Model:
         if (height, width) not in self._networks:
-            network = build_run_network(self.run, height, width)
-            outputs = {**network.output, "features": network.get_layer("features").output}
-            self._networks[height, width] = keras.Model(network.input, outputs)
+            self._networks[height, width] = build_run_network(self.run, height, width)
         return self._networks[height, width]
 
     def _normalised(self, images: np.ndarray) -> np.ndarray:

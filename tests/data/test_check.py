@@ -1,98 +1,87 @@
-"""kgp.data.check: every finding about a data set in one list."""
+"""kgp.data.check: findings about a data set."""
 
 import numpy as np
 import pytest
 
-from kgp.data.check import check, is_blank
+from kgp.data.check import check, is_blank, slice_findings
 from kgp.data.sources.source import Finding
 
-BLACK = np.zeros((8, 8, 2), np.uint8)
+CONTRASTS = ("T1", "FLAIR")
 
 
-def spoilt(channel=0, value=np.nan):
-    image = np.random.default_rng(0).normal(size=(8, 8, 2)).astype(np.float32)
-    image[3, 4, channel] = value
-    return image
+def what(findings, severity=None):
+    return [finding.what for finding in findings if severity in (None, finding.severity)]
 
 
-def flat_channel():
-    image = np.random.default_rng(0).integers(1, 99, (8, 8, 2)).astype(np.uint8)
-    image[..., 1] = 7
-    return image
-
-
-def test_data_without_a_flaw(list_source, three_patients):
+def test_nothing_is_wrong(list_source, three_patients):
     assert check(list_source(three_patients)) == []
+
+
+def with_value(value, channel=slice(None)):
+    image = np.random.default_rng(0).uniform(1, 2, (8, 8, 2)).astype(np.float32)
+    image[..., channel] = value
+    return image
 
 
 @pytest.mark.parametrize(
     ("fields", "severity", "message"),
     [
-        ({"image": spoilt()}, "error", "holds values that are not finite (NaN or infinity)."),
-        ({"image": spoilt(1, -np.inf)}, "error", "holds values that are not finite (NaN or infinity)."),
-        ({"image": BLACK}, "warning", "is black (of one value all over) and will be left out."),
-        ({"image": BLACK + 5}, "warning", "is black (of one value all over) and will be left out."),
-        ({"image": flat_channel()}, "warning", "contrast FLAIR is of one value all over."),
-        ({"image": flat_channel()[..., :1]}, "error", "has 1 channels where 2 are expected."),
+        ({"image": np.ones((8, 8, 3))}, "error", "has 3 channels where 2 are expected."),
+        ({"image": with_value(np.nan, 1)}, "error", "holds values that are not finite (NaN or infinity)."),
+        ({"image": with_value(5.0)}, "warning", "is black (of one value all over) and will be left out."),
+        ({"image": with_value(5.0, 1)}, "warning", "contrast FLAIR is of one value all over."),
         ({"spacing": (0.0, 1.0)}, "error", "has pixel spacing (0.0, 1.0) mm, which cannot be."),
-        ({"spacing": (1.0, float("nan"))}, "error", "has pixel spacing (1.0, nan) mm, which cannot be."),
+        ({"spacing": (float("nan"), 1.0)}, "error", "has pixel spacing (nan, 1.0) mm, which cannot be."),
+        ({"spacing": (1.0, 100.0)}, "error", "has pixel spacing (1.0, 100.0) mm, which cannot be."),
+        ({"mask": np.zeros((4, 8), bool)}, "error", "has a mask of shape (4, 8) on a slice of (8, 8)."),
         ({"mask": np.ones((8, 8), bool)}, "warning", "has label 0 but a mask that is not empty."),
-        ({"mask": np.zeros((8, 8), bool), "label": 1}, "warning", "has a tumour label but an empty mask."),
-        ({"mask": np.zeros((8, 7), bool)}, "error", "has a mask of shape (8, 7) on a slice of (8, 8)."),
+        ({"label": 1, "mask": np.zeros((8, 8), bool)}, "warning", "has a tumour label but an empty mask."),
     ],
 )
-def test_one_slice(list_source, three_patients, piece, fields, severity, message):
-    findings = check(list_source(three_patients | {"x": [piece("x_0", "a", **fields)]}))
-    assert Finding(severity, "x_0", message) in findings
+def test_a_slice(piece, fields, severity, message):
+    assert slice_findings(piece("s", **fields), CONTRASTS) == [Finding(severity, "s", message)]
 
 
-def test_a_case_that_cannot_be_read_is_listed_once(list_source, three_patients):
-    content = three_patients | {"x": "x/T1.nii.gz is cut short.", "y": "y/seg.nii.gz is missing."}
-    known = Finding("error", "y", "seg is missing.")
-    assert check(list_source(content, findings=(known,))) == [known, Finding("error", "x", "x/T1.nii.gz is cut short.")]
+def test_blank_slices():
+    assert is_blank(np.zeros((4, 4, 2))) and is_blank(np.broadcast_to([1, 2], (4, 4, 2)))
+    assert not is_blank(np.eye(4)[..., None])
 
 
-def test_the_same_pixels_in_two_patients(list_source, three_patients, piece):
-    twin = three_patients["a"][0].image
-    empty = np.zeros((8, 8), bool)
-    within = piece("a_2", "a", image=twin.copy(), mask=empty)
-    assert check(list_source(three_patients | {"x": [within]})) == []
-    across = piece("b_2", "b", image=twin.copy(), mask=empty)
-    assert check(list_source(three_patients | {"x": [across]})) == [
-        Finding("error", "b_2", "has the same pixels as slice a_0 of another patient.")
-    ]
+def test_what_shows_across_cases(list_source, piece, three_patients):
+    same = piece("twin", "z", 1)
+    content = (
+        three_patients
+        | {
+            "d": [piece("a_0", "d", 0)],  # an id of another patient; without a mask
+            "e": [same, piece("twin2", "y", 1, image=same.image)],
+            "f": [piece("big", "a", 2, image=with_value(1, 0)[:6], spacing=(1.0, 1.3))],
+            "g": "g.png is missing.",
+        }
+    )
+    found = check(list_source(content))
+    assert Finding("error", "a_0", "the id stands 2 times.") in found
+    assert Finding("error", "twin2", "has the same pixels as slice twin of another patient.") in found
+    assert Finding("error", "g", "g.png is missing.") in found
+    assert Finding("warning", "all", "4 of 10 slices have no mask.") in found
+    assert (
+        Finding("warning", "all", "slices are of several sizes: 8x8x2 (9), 6x8x2 (1); training needs --size.") in found
+    )
+    assert Finding("warning", "all", "pixel spacings run from 1 to 1.3 mm.") in found
+    assert (
+        Finding("warning", "label other", "has 1 patient(s); 3 are needed for training, validation and test.") in found
+    )
 
 
-def test_findings_across_cases(list_source, three_patients, piece):
-    content = three_patients | {
-        "x": [
-            piece(
-                "a_0",
-                "a",
-                image=np.ones((8, 9, 2), np.uint8) * np.arange(9, dtype=np.uint8)[:, None],
-                spacing=(0.5, 0.5),
-            )
-        ],
-        "y": [piece("y_0", "y", label=2, spacing=(1.0, 0.5))],
-    }
-    assert set(check(list_source(content))) == {
-        Finding("error", "a_0", "the id stands 2 times."),
-        Finding("warning", "all", "2 of 8 slices have no mask."),
-        Finding("warning", "all", "slices are of several sizes: 8x8x2 (7), 8x9x2 (1); training needs --size."),
-        Finding("warning", "all", "pixel spacings run from 0.5 to 1 mm."),
-        Finding("warning", "label other", "has 1 patient(s); 3 are needed for training, validation and test."),
-    }
+def test_black_slices_of_two_patients_are_no_leak(list_source, piece, three_patients):
+    black = {name: [piece(f"{name}_b", name, 0, image=np.zeros((8, 8, 2)))] for name in ("a", "b")}
+    found = check(list_source(three_patients | {"x": black["a"], "y": black["b"]}))
+    assert not what(found, "error")
 
 
-def test_one_patient_only(list_source, three_patients):
-    found = check(list_source({"a": three_patients["a"]}))
-    assert [finding.where for finding in found] == ["label healthy", "label tumour"]
+def test_a_case_already_reported_is_not_reported_twice(list_source, three_patients):
+    known = Finding("error", "g", "the mask is missing.")
+    assert check(list_source(three_patients | {"g": "cannot be read."}, findings=(known,))) == [known]
 
 
 def test_nothing_can_be_read(list_source):
-    assert Finding("error", "all", "no slice can be read.") in check(list_source({"a": "a is missing."}))
-
-
-def test_blank():
-    assert is_blank(BLACK) and is_blank(np.broadcast_to([3.0, -1.0], (4, 4, 2)))
-    assert not is_blank(flat_channel())
+    assert "no slice can be read." in what(check(list_source({"a": "damaged."})), "error")

@@ -1,241 +1,211 @@
-"""kgp.data.prepare: from a source to a folder of arrays."""
+"""kgp.data.prepare: from a source to a prepared cohort."""
 
 import errno
-import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kgp.data import prepare as module
 from kgp.data.cohort import read_cohort, read_image, read_mask
 from kgp.data.prepare import cached_cohort, prepare
-from kgp.errors import KgpError, UsageError
+from kgp.errors import KgpError
+from kgp.files import read_json
 
 
-def header(folder):
-    return json.loads((folder / "cohort.json").read_text())
+def write_slices(folder, names=("s0", "s1")):
+    """A folder with index.csv."""
+    folder.mkdir(exist_ok=True)
+    lines = ["id,image,label,label_name,patient"]
+    for number, name in enumerate(names):
+        np.save(folder / f"{name}.npy", np.random.default_rng(number).integers(0, 99, (8, 8, 2)).astype(np.uint8))
+        lines.append(f"{name},{name}.npy,{number},label{number},p{number}")
+    (folder / "index.csv").write_text("\n".join(lines) + "\n")
+    return folder
 
 
-def with_size(piece, identifier, height, width, **fields):
-    image = np.random.default_rng(height).integers(1, 99, (height, width, 2)).astype(np.uint8)
-    return piece(identifier, image=image, **fields)
-
-
-def test_slices_masks_and_table_are_the_sources(tmp_path, list_source, three_patients):
-    cohort = prepare(list_source(three_patients), tmp_path / "out")
+def test_what_is_prepared_is_what_the_source_gives(tmp_path, list_source, three_patients, piece):
+    extra = piece("no mask", "d", 2, group="person", volume="v", index=4, spacing=(0.5, 0.75))
+    cohort = prepare(list_source(three_patients | {"d": [extra]}), tmp_path / "out")
     assert (cohort.source, cohort.contrasts, cohort.shape, cohort.dtype) == (
         "list",
         ("T1", "FLAIR"),
         (8, 8, 2),
         "uint8",
     )
-    pieces = [piece for case in three_patients.values() for piece in case]
-    assert [row.id for row in cohort.rows] == [piece.id for piece in pieces]
-    for row, piece in zip(cohort.rows, pieces, strict=True):
-        np.testing.assert_array_equal(read_image(cohort, row), piece.image)
-        np.testing.assert_array_equal(read_mask(cohort, row), piece.mask)
-        assert (row.patient, row.group, row.label, row.label_name) == (
-            piece.patient,
-            piece.group,
-            piece.label,
-            piece.label_name,
-        )
-    assert header(tmp_path / "out")["unreadable"] == [] and header(tmp_path / "out")["slices"] == 6
+    pieces = [item for items in three_patients.values() for item in items] + [extra]
+    assert [row.id for row in cohort.rows] == [item.id for item in pieces]
+    for row, item in zip(cohort.rows, pieces, strict=True):
+        np.testing.assert_array_equal(read_image(cohort, row), item.image)
+        if item.mask is None:
+            assert read_mask(cohort, row) is None
+        else:
+            np.testing.assert_array_equal(read_mask(cohort, row), item.mask)
+        for field in ("patient", "group", "label", "label_name", "volume", "index"):
+            assert getattr(row, field) == getattr(item, field)
+    assert (cohort.rows[-1].spacing_row, cohort.rows[-1].spacing_column) == (0.5, 0.75)
+    assert cohort.rows[0].spacing_row is None
+    header = read_json(tmp_path / "out" / "cohort.json")
+    assert (header["slices"], header["unreadable"], header["black"]) == (7, [], [])
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_data_without_any_mask(tmp_path, list_source, piece):
-    cohort = prepare(list_source({"a": [piece("a"), piece("b", label=1)]}), tmp_path / "out")
-    assert not cohort.has_masks and read_mask(cohort, cohort.rows[1]) is None
-
-
-def test_resized_slices_are_float32_squares(tmp_path, list_source, piece):
-    mask = np.zeros((8, 4), bool)
-    mask[5, 2] = True
-    wide = with_size(piece, "a", 8, 4, mask=mask, label=1, spacing=(1.0, 2.0), volume="v", index=3)
-    cohort = prepare(list_source({"a": [wide], "b": [with_size(piece, "b", 16, 16)]}), tmp_path / "out", size=4)
+def test_resized_slices(tmp_path, list_source, piece):
+    wide = piece(
+        "wide",
+        "b",
+        1,
+        image=np.arange(96).reshape(6, 8, 2).astype(np.uint8),
+        mask=np.ones((6, 8), bool),
+        spacing=(1.0, 1.0),
+    )
+    cohort = prepare(list_source({"a": [piece("a", "a")], "b": [wide]}), tmp_path / "out", size=4)
     assert cohort.shape == (4, 4, 2) and cohort.dtype == "float32"
-    row = cohort.rows[0]
-    assert (row.spacing_row, row.spacing_column, row.volume, row.index) == (2.0, 2.0, "v", 3)
-    assert read_mask(cohort, row).sum() >= 1
-    assert cohort.rows[1].spacing_row is None
-    np.testing.assert_allclose(read_image(cohort, row).mean(), wide.image.mean(), rtol=1e-5)
+    assert (cohort.rows[1].spacing_row, cohort.rows[1].spacing_column) == (2.0, 2.0)
+    assert read_mask(cohort, cohort.rows[1]).shape == (4, 4)
 
 
 @pytest.mark.parametrize(
-    ("dtypes", "expected"),
+    ("types", "together"),
     [
-        (["uint8", "uint8"], "uint8"),
-        (["int16"], "int16"),
-        (["uint8", "uint16"], "uint16"),
-        (["uint8", "int16"], "int16"),
-        (["uint16", "int16"], "float32"),
-        (["uint8", "float64"], "float32"),
-        (["int32"], "float32"),
-        (["bool"], "float32"),
-        ([">i2"], "float32"),
+        (("uint8", "uint8"), "uint8"),
+        (("uint8", "uint16"), "uint16"),
+        (("uint8", "int16"), "int16"),
+        (("int16", "uint16"), "float32"),
+        (("float64", "uint8"), "float32"),
+        (("uint8", "float32"), "float32"),
     ],
 )
-def test_the_smallest_type_that_holds_all_slices(tmp_path, list_source, piece, dtypes, expected):
-    images = [np.random.default_rng(0).integers(0, 2, (8, 8, 2)).astype(dtype) for dtype in dtypes]
-    content = {str(number): [piece(str(number), image=image)] for number, image in enumerate(images)}
+def test_one_type_for_all(tmp_path, list_source, piece, types, together):
+    content = {
+        name: [piece(name, name, image=piece(name).image.astype(name_type))]
+        for name, name_type in zip("ab", types, strict=True)
+    }
     cohort = prepare(list_source(content), tmp_path / "out")
-    assert cohort.dtype == expected
-    for row, image in zip(cohort.rows, images, strict=True):
-        stored = np.load(cohort.folder / row.image)
-        assert stored.dtype == expected
-        np.testing.assert_array_equal(stored, image)
+    assert cohort.dtype == together
+    for row in cohort.rows:
+        assert np.load(cohort.folder / row.image).dtype == together
+        np.testing.assert_array_equal(read_image(cohort, row), content[row.id][0].image)
 
 
-def test_a_bad_case_is_left_out_and_listed(tmp_path, list_source, three_patients, piece, caplog):
-    spoilt = np.ones((8, 8, 2), np.float32)
-    spoilt[2, 2, 0] = np.nan
-    good = with_size(piece, "x_0", 5, 5, mask=np.zeros((5, 5), bool))
-    content = {"x": [good, piece("x_1", image=spoilt)], "y": "y/T1.nii.gz is cut short."} | three_patients
+def test_what_cannot_be_used_is_left_out_with_a_word(tmp_path, list_source, three_patients, piece, caplog):
+    bad = [
+        piece("half", "d", image=np.ones((5, 5, 2)) * np.arange(5)[:, None, None], mask=np.ones((5, 5), bool)),
+        piece("nan", "d", image=np.full((5, 5, 2), np.nan)),
+    ]
+    black = piece("dark", "e", image=np.zeros((8, 8, 2)))
+    content = {"d": bad, "g": "g.png is missing.", "e": [black]} | three_patients
     with caplog.at_level(logging.WARNING):
         cohort = prepare(list_source(content), tmp_path / "out")
-    assert [row.id for row in cohort.rows] == ["a_0", "a_1", "b_0", "b_1", "c_0", "c_1"]
-    assert header(tmp_path / "out")["unreadable"] == [
-        "x: Slice x_1 holds values that are not finite (NaN or infinity).",
-        "y: y/T1.nii.gz is cut short.",
-    ]
-    assert "Left out: y: y/T1.nii.gz is cut short." in caplog.text
-    assert cohort.shape == (8, 8, 2) and cohort.dtype == "uint8"
+    assert len(cohort.rows) == 6 and cohort.shape == (8, 8, 2) and cohort.dtype == "uint8"
     assert len(list((tmp_path / "out" / "slices").iterdir())) == len(list((tmp_path / "out" / "masks").iterdir())) == 6
+    header = read_json(tmp_path / "out" / "cohort.json")
+    assert header["black"] == ["dark"]
+    assert header["unreadable"] == [
+        "d: Slice nan holds values that are not finite (NaN or infinity).",
+        "g: g.png is missing.",
+    ]
+    assert "Left out: slice dark is black" in caplog.text and "Left out: g: g.png is missing." in caplog.text
 
 
-def test_a_black_slice_is_left_out_and_its_case_is_not(tmp_path, list_source, piece, caplog):
-    black = piece("a_1", image=np.zeros((8, 8, 2), np.uint8))
-    with caplog.at_level(logging.WARNING):
-        cohort = prepare(list_source({"a": [piece("a_0"), black, piece("a_2")]}), tmp_path / "out")
-    assert [row.id for row in cohort.rows] == ["a_0", "a_2"]
-    assert header(tmp_path / "out")["black"] == ["a_1"]
-    assert "slice a_1 is black" in caplog.text
-
-
-def test_mixed_sizes_need_a_size(tmp_path, list_source, piece):
-    source = list_source({"a": [piece("a")], "b": [with_size(piece, "b", 8, 12)]})
-    with pytest.raises(KgpError, match=r"mixed sizes \(8x8 and 8x12, slice b\); give --size"):
-        prepare(source, tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
-    assert len(prepare(source, tmp_path / "out", size=8).rows) == 2
-
-
-def test_ids_are_unique_and_their_files_too(tmp_path, list_source, piece):
-    identifiers = ["a/b", "a b", "A b", "../x", "é", "l" * 300, "l" * 299, ".."]
-    cohort = prepare(list_source({name: [piece(name)] for name in identifiers}), tmp_path / "out")
-    assert [row.id for row in cohort.rows] == identifiers
+def test_ids_become_names_of_files_that_cannot_meet(tmp_path, list_source, piece):
+    ids = ["a/b", "a_b", "A_B", "../up", "x" * 300, "x" * 299 + "y", "é"]
+    cohort = prepare(list_source({name: [piece(name)] for name in ids}), tmp_path / "out")
+    assert [row.id for row in cohort.rows] == ids
     files = [row.image for row in cohort.rows]
-    assert len({name.lower() for name in files}) == len(identifiers)
-    assert {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out" / "slices").iterdir()} == set(files)
+    assert len({file.lower() for file in files}) == len(ids) and max(map(len, files)) < 120
     for row in cohort.rows:
+        assert (cohort.folder / row.image).parent == cohort.folder / "slices"
         np.testing.assert_array_equal(read_image(cohort, row), piece(row.id).image)
 
 
-def test_an_id_that_stands_twice(tmp_path, list_source, piece):
-    with pytest.raises(KgpError, match="The id 'a' stands several times in the data"):
-        prepare(list_source({"p": [piece("a")], "q": [piece("a")]}), tmp_path / "out")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"a": ["s"], "b": ["s"]}, "The id 's' stands several times in the data; ids must be unique"),
+        ({"a": ["s", "tall"]}, r"of mixed sizes \(8x8 and 9x8, slice tall\); give --size"),
+        (
+            {"a": "a.png is damaged."},
+            r"No slice of the data could be used, so nothing was prepared \(a: a.png is damaged.\)",
+        ),
+        ({}, r"No slice of the data could be used, so nothing was prepared\."),
+        ({"a": ["dark"]}, "No slice of the data could be used"),
+    ],
+)
+def test_data_that_cannot_be_prepared_leave_nothing_behind(tmp_path, list_source, piece, content, message):
+    images = {"tall": np.arange(144).reshape(9, 8, 2), "dark": np.zeros((8, 8, 2))}
+    made = {
+        case: names if isinstance(names, str) else [piece(name, image=images.get(name)) for name in names]
+        for case, names in content.items()
+    }
+    with pytest.raises(KgpError, match=message):
+        prepare(list_source(made), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [{}, {"a": "a is missing."}])
-def test_nothing_to_prepare(tmp_path, list_source, content):
-    with pytest.raises(KgpError, match="No slice of the data could be used, so nothing was prepared"):
-        prepare(list_source(content), tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
+def test_a_full_disk_leaves_nothing_behind(tmp_path, list_source, three_patients, monkeypatch):
+    save, calls = np.save, []
 
+    def full(file, array, **options):
+        calls.append(file)
+        if len(calls) > 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(file, array, **options)
 
-def test_an_existing_folder_is_kept_unless_overwritten(tmp_path, list_source, three_patients, piece):
-    prepare(list_source(three_patients), tmp_path / "out")
-    other = list_source({"z": [piece("z")]})
-    with pytest.raises(KgpError, match="exists already; name another folder or pass --overwrite"):
-        prepare(other, tmp_path / "out")
-    assert len(read_cohort(tmp_path / "out").rows) == 6
-    prepare(other, tmp_path / "out", overwrite=True)
-    assert len(read_cohort(tmp_path / "out").rows) == 1
-
-
-@pytest.mark.parametrize("before", [0, 3])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, list_source, three_patients, monkeypatch, before):
-    prepare(list_source({"a": three_patients["a"]}), tmp_path / "out")
-    written = []
-
-    def write_bytes(path, content):
-        if len(written) == before:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        written.append(path)
-
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(np, "save", full)
     with pytest.raises(OSError, match="No space left on device"):
-        prepare(list_source(three_patients), tmp_path / "out", overwrite=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert len(read_cohort(tmp_path / "out").rows) == 2
+        prepare(list_source(three_patients), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_only_one_case_is_held_at_a_time(tmp_path, piece, list_source):
-    """No slice is asked for before the one before it has been written."""
-    folder = tmp_path / "out"
-
-    class Streaming(list_source):
-        def read(self, case):
-            for number in range(3):
-                (partial,) = tmp_path.glob(".out*")
-                assert len(list((partial / "slices").iterdir())) == 3 * int(case) + number
-                yield piece(f"{case}_{number}")
-
-    assert len(prepare(Streaming({"0": [], "1": []}), folder).rows) == 6
+def test_a_prepared_folder_is_replaced_only_when_told(tmp_path, list_source, three_patients):
+    prepare(list_source(three_patients), tmp_path / "out")
+    with pytest.raises(KgpError, match="out exists already; name another folder or pass --overwrite"):
+        prepare(list_source(three_patients), tmp_path / "out")
+    cohort = prepare(list_source({"a": three_patients["a"]}), tmp_path / "out", overwrite=True)
+    assert len(cohort.rows) == 2 and [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def write_slices(folder, value=0):
-    folder.mkdir(exist_ok=True)
-    lines = ["id,image,label,label_name,patient"]
-    for number in range(3):
-        np.save(folder / f"{number}.npy", np.arange(32, dtype=np.uint8).reshape(4, 4, 2) + value)
-        lines.append(f"{number},{number}.npy,{min(number, 1)},name{min(number, 1)},p{number}")
-    (folder / "index.csv").write_text("\n".join(lines))
-    return folder
+def test_what_is_no_prepared_folder_is_never_replaced(tmp_path, list_source, three_patients):
+    write_slices(tmp_path / "data")
+    with pytest.raises(KgpError, match="data was not made by kgp prepare, so it is not replaced"):
+        prepare(list_source(three_patients), tmp_path / "data", overwrite=True)
+    assert (tmp_path / "data" / "index.csv").is_file()
 
 
-def test_a_data_set_is_prepared_once(tmp_path, monkeypatch):
+def test_the_cache_is_made_once_and_again_when_the_data_change(tmp_path):
     data, cache = write_slices(tmp_path / "data"), tmp_path / "cache"
     first = cached_cohort(data, size=0, cache=cache)
     assert first.folder.parent == cache and first.folder.name.startswith("data-")
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "prepare", None)
-        assert cached_cohort(data, size=0, cache=cache) == first
+    date = (first.folder / "cohort.csv").stat().st_mtime_ns
+    assert cached_cohort(data, size=0, cache=cache) == first
+    assert (first.folder / "cohort.csv").stat().st_mtime_ns == date
     others = [
-        cached_cohort(data, size=2, cache=cache),
+        cached_cohort(data, size=4, cache=cache),
         cached_cohort(data, size=0, cache=cache, contrasts=("T1", "T2")),
     ]
-    write_slices(data, value=7)
+    assert others[1].contrasts == ("T1", "T2")
+    write_slices(data, ("s0", "s1", "s2"))
     others.append(cached_cohort(data, size=0, cache=cache))
-    assert len({first.folder, *(cohort.folder for cohort in others)}) == 4
-    assert read_image(others[-1], others[-1].rows[0])[0, 0, 0] == 7
+    assert len(others[2].rows) == 3
+    assert len({cohort.folder for cohort in (first, *others)}) == 4
 
 
-def test_the_phantom_is_prepared_once(tmp_path, monkeypatch, list_source, piece):
-    monkeypatch.setattr(module, "open_source", lambda *_, **__: list_source({"a": [piece("a")]}))
-    first = cached_cohort(None, size=0, cache=tmp_path)
-    assert first.folder.name.startswith("phantom-")
-    assert cached_cohort(None, size=0, cache=tmp_path) == first
+def test_the_cache_of_the_phantom(tmp_path, monkeypatch):
+    from kgp.data.sources import phantom
+
+    small = phantom.PhantomSource(patients=2, size=32, slices=2)
+    monkeypatch.setattr(phantom, "PhantomSource", lambda: small)
+    cohort = cached_cohort(None, size=0, cache=tmp_path)
+    assert cohort.folder.name.startswith("phantom-") and len(cohort.rows) == 4
+    assert cached_cohort(None, size=0, cache=tmp_path) == cohort
 
 
 def test_a_prepared_folder_is_taken_as_it_is(tmp_path, list_source, three_patients):
-    made = prepare(list_source(three_patients), tmp_path / "out")
-    options = {"cache": tmp_path / "cache"}
-    for size, contrasts in ((0, ()), (8, ("T1", "FLAIR"))):
-        assert cached_cohort(made.folder, size=size, contrasts=contrasts, **options) == made
-    with pytest.raises(KgpError, match=r"was prepared at 8x8, not at --size 16"):
-        cached_cohort(made.folder, size=16, **options)
-    with pytest.raises(KgpError, match="was prepared with the contrasts T1, FLAIR, not with FLAIR"):
-        cached_cohort(made.folder, size=0, contrasts=("FLAIR",), **options)
-    assert not (tmp_path / "cache").exists()
-
-
-def test_errors_of_the_source_come_through(tmp_path):
-    with pytest.raises(KgpError, match="No data found"):
-        cached_cohort(tmp_path / "nowhere", size=0, cache=tmp_path)
-    with pytest.raises(UsageError, match="--kind must be one of"):
-        cached_cohort(tmp_path, size=0, cache=tmp_path, kind="other")
+    cohort = prepare(list_source(three_patients), tmp_path / "out")
+    assert cached_cohort(tmp_path / "out", size=0, cache=tmp_path / "c") == cohort == read_cohort(tmp_path / "out")
+    assert cached_cohort(tmp_path / "out", size=8, cache=tmp_path / "c", contrasts=("T1", "FLAIR")) == cohort
+    with pytest.raises(KgpError, match="out was prepared at 8x8, not at --size 16"):
+        cached_cohort(tmp_path / "out", size=16, cache=tmp_path)
+    with pytest.raises(KgpError, match="out was prepared with the contrasts T1, FLAIR, not with T2"):
+        cached_cohort(tmp_path / "out", size=0, cache=tmp_path, contrasts=("T2",))
+    assert not (tmp_path / "c").exists()

@@ -1,95 +1,84 @@
-"""The sheet of augmented slices."""
+"""kgp.data.preview: the sheet of augmented slices."""
+
+import dataclasses
 
 import cv2
 import numpy as np
 import pytest
 
-from kgp.data.cohort import Cohort, SliceRow
-from kgp.data.preview import write_preview
+from kgp.data.preview import _chosen, write_preview
 from kgp.errors import KgpError, UsageError
-from kgp.training.config import AugmentConfig, RunConfig
+from kgp.training import presets
+from kgp.training.config import AugmentConfig
 
-CONFIG = RunConfig("", augment=AugmentConfig(rotation=180.0, gain=0.2))
-YELLOW = (0, 255, 255)
-
-
-def write_cohort(folder, contrasts=2, masks=True, count=4):
-    rows = []
-    for name in ("slices", "masks"):
-        (folder / name).mkdir()
-    for number in range(count):
-        image = np.zeros((20, 20, contrasts), np.uint8)
-        image[6:14, 6:14] = 200
-        np.save(folder / "slices" / f"{number}.npy", image)
-        np.save(folder / "masks" / f"{number}.npy", (image[..., 0] > 0).astype(np.uint8))
-        rows.append(
-            SliceRow(
-                f"s{number}",
-                "p",
-                "p",
-                number % 2,
-                "größe",
-                image=f"slices/{number}.npy",
-                mask=f"masks/{number}.npy" if masks else "",
-            )
-        )
-    return Cohort(folder, "slices", tuple(f"c{n}" for n in range(contrasts)), (20, 20, contrasts), "uint8", tuple(rows))
+TILE, GAP = 160, 4  # 16 pixels are drawn ten times as large
 
 
-def yellow_pixels(sheet):
-    return (sheet == YELLOW).all(axis=-1)
+@pytest.fixture
+def config():
+    return presets.load_preset("best", "unet")
 
 
-@pytest.mark.parametrize("contrasts", [1, 2, 3, 4])
-def test_a_sheet_of_rows_and_columns(tmp_path, contrasts):
-    path = write_preview(write_cohort(tmp_path, contrasts), tmp_path / "sheet.png", CONFIG, rows=2, columns=3)
-    sheet = cv2.imread(str(path))
-    tile = 160 + 4
-    assert sheet.shape[1] == 4 * tile
-    strips = sheet.shape[0] - 2 * tile
-    assert strips % 18 == 0 and strips >= 4 * 18
-    for column in range(4):
-        assert yellow_pixels(sheet[:, column * tile : (column + 1) * tile]).sum() > 4 * 64
+def drawn(cohort, path, config, **options):
+    assert write_preview(cohort, path, config, **options) == path
+    picture = cv2.imread(str(path))
+    assert picture is not None and picture.shape[2] == 3
+    return picture
 
 
-def test_the_outline_is_that_of_the_mask(tmp_path):
-    config = RunConfig("")
-    path = write_preview(write_cohort(tmp_path, 1), tmp_path / "sheet.png", config, rows=1, columns=1)
-    rows, columns = np.nonzero(yellow_pixels(cv2.imread(str(path))[-164:, :164]))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (48, 111, 48, 111)
+def test_the_sheet_has_the_size_that_was_asked_for(tiny_cohort, tmp_path, config):
+    short = drawn(tiny_cohort, tmp_path / "a.png", config, rows=1, columns=2)
+    long = drawn(tiny_cohort, tmp_path / "b.png", config, rows=3, columns=2)
+    assert short.shape[1] == long.shape[1] == 3 * (TILE + GAP)
+    one_row = (long.shape[0] - short.shape[0]) / 2
+    assert TILE + GAP < one_row < TILE + GAP + 40  # a caption above each
+    assert short.shape[0] > one_row
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
-def test_no_outline_without_masks(tmp_path):
-    path = write_preview(write_cohort(tmp_path, 1, masks=False), tmp_path / "sheet.png", CONFIG)
-    assert not yellow_pixels(cv2.imread(str(path))).any()
+def test_the_same_seed_draws_the_same_sheet(tiny_cohort, tmp_path, config):
+    first = drawn(tiny_cohort, tmp_path / "a.png", config, rows=2, columns=2)
+    np.testing.assert_array_equal(first, drawn(tiny_cohort, tmp_path / "a.png", config, rows=2, columns=2))
+    other = dataclasses.replace(config, optimiser=dataclasses.replace(config.optimiser, seed=config.optimiser.seed + 1))
+    assert (first != drawn(tiny_cohort, tmp_path / "a.png", other, rows=2, columns=2)).any()
 
 
-def test_more_rows_than_slices_draws_each_once(tmp_path):
-    path = write_preview(write_cohort(tmp_path, count=2), tmp_path / "sheet.png", CONFIG, rows=9, columns=1)
-    assert 2 * 164 < cv2.imread(str(path)).shape[0] < 3 * 164
+def test_without_augmentation_all_tiles_of_a_row_are_alike(tiny_cohort, tmp_path, config):
+    still = dataclasses.replace(config, augment=AugmentConfig())
+    picture = drawn(tiny_cohort, tmp_path / "a.png", still, rows=2, columns=2)
+    tiles = [picture[-TILE - GAP : -GAP, start : start + TILE] for start in (0, TILE + GAP, 2 * (TILE + GAP))]
+    np.testing.assert_array_equal(tiles[0], tiles[1])
+    np.testing.assert_array_equal(tiles[0], tiles[2])
+    assert tiles[0].std() > 5
 
 
-def test_the_same_configuration_draws_the_same_sheet(tmp_path):
-    cohort = write_cohort(tmp_path)
-    sheets = [write_preview(cohort, tmp_path / f"{name}.png", CONFIG).read_bytes() for name in "ab"]
-    other = write_preview(cohort, tmp_path / "c.png", CONFIG.override(seed=1)).read_bytes()
-    assert sheets[0] == sheets[1] != other
+def test_masks_are_outlined(tiny_cohort, tmp_path, config):
+    bare = dataclasses.replace(tiny_cohort, rows=tuple(dataclasses.replace(row, mask="") for row in tiny_cohort.rows))
+    plain = drawn(bare, tmp_path / "a.png", config, rows=4, columns=1)
+    outlined = drawn(tiny_cohort, tmp_path / "b.png", config, rows=4, columns=1)
+    changed = (plain != outlined).any(axis=-1)
+    assert 100 < changed.sum() < 2000
+    assert (outlined[changed] == (0, 255, 255)).all()
 
 
-def test_another_ending_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"writes a \.png file, not 'sheet\.jpg'"):
-        write_preview(write_cohort(tmp_path), tmp_path / "sheet.jpg", CONFIG)
+def test_rows_are_spread_over_the_labels(tiny_cohort):
+    for count in (2, 4, 6):
+        chosen = _chosen(tiny_cohort.rows, count)
+        assert sorted(row.label for _, row in chosen) == [0] * (count // 2) + [1] * (count // 2)
+        assert all(tiny_cohort.rows[index] == row for index, row in chosen)
+    assert len(_chosen(tiny_cohort.rows, 100)) == len(tiny_cohort.rows) == len(set(_chosen(tiny_cohort.rows, 100)))
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(0, 1), (1, 0)])
-def test_an_empty_sheet_is_refused(tmp_path, rows, columns):
-    with pytest.raises(UsageError, match=f"at least one row and one column, not {rows} and {columns}"):
-        write_preview(write_cohort(tmp_path), tmp_path / "sheet.png", CONFIG, rows=rows, columns=columns)
+def test_bad_arguments(tiny_cohort, tmp_path, config):
+    with pytest.raises(UsageError, match=r"--preview writes a .png file, not 'a.jpg'"):
+        write_preview(tiny_cohort, tmp_path / "a.jpg", config)
+    for rows, columns in ((0, 1), (1, 0)):
+        with pytest.raises(UsageError, match=f"at least one row and one column, not {rows} and {columns}"):
+            write_preview(tiny_cohort, tmp_path / "a.png", config, rows=rows, columns=columns)
 
 
-def test_an_unreadable_slice_leaves_no_sheet(tmp_path):
-    cohort = write_cohort(tmp_path)
-    (tmp_path / "slices" / "1.npy").write_bytes(b"")
-    with pytest.raises(KgpError, match=r"1\.npy cannot be read"):
-        write_preview(cohort, tmp_path / "sheet.png", CONFIG, rows=4)
-    assert not list(tmp_path.glob("*.png"))
+def test_a_damaged_slice_writes_nothing(tiny_cohort, tmp_path, config):
+    lost = dataclasses.replace(tiny_cohort, folder=tmp_path / "nowhere")
+    with pytest.raises(KgpError, match=r"\.npy is missing"):
+        write_preview(lost, tmp_path / "a.png", config)
+    assert list(tmp_path.iterdir()) == []

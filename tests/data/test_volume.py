@@ -13,8 +13,11 @@ from kgp.errors import KgpError
 SHAPE = (4, 5, 6)  # right, anterior, superior
 RAS_AFFINE = np.array([[1.0, 0, 0, -11], [0, 2, 0, -17], [0, 0, 3, 23], [0, 0, 0, 1]])
 RAS = np.random.default_rng(0).permutation(np.prod(SHAPE)).reshape(SHAPE).astype(np.float32)
-ORIENTATIONS = [np.stack([order, signs], axis=1) for order in itertools.permutations(range(3))
-                for signs in itertools.product((1, -1), repeat=3)]
+ORIENTATIONS = [
+    np.stack([order, signs], axis=1)
+    for order in itertools.permutations(range(3))
+    for signs in itertools.product((1, -1), repeat=3)
+]
 
 
 def rotation(degrees, axis=(1.0, 2.0, 3.0)):
@@ -54,11 +57,14 @@ def test_every_orientation_gives_the_same_slices_and_goes_back(orientation, turn
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS[::5], ids=str)
-@pytest.mark.parametrize(("world_axis", "direction", "stack_axis", "place"), [
-    (1, 1, 1, 0),  # the most anterior voxels: row 0
-    (0, 1, 2, 0),  # the patient's right: column 0
-    (2, -1, 0, 0),  # the lowest: slice 0
-])
+@pytest.mark.parametrize(
+    ("world_axis", "direction", "stack_axis", "place"),
+    [
+        (1, 1, 1, 0),  # the most anterior voxels: row 0
+        (0, 1, 2, 0),  # the patient's right: column 0
+        (2, -1, 0, 0),  # the lowest: slice 0
+    ],
+)
 def test_ends_of_the_body_by_world_coordinates(orientation, world_axis, direction, stack_axis, place):
     volume = oriented(orientation)
     shape = volume.data.shape[:3]
@@ -97,7 +103,9 @@ def test_scaled_integers_are_rescaled(tmp_path):
     np.testing.assert_allclose(read_volume({"T1": tmp_path / "a.nii"}).data[..., 0], stored * 0.5 + 10.0)
 
 
-@pytest.mark.parametrize(("sform", "qform", "expected"), [(1, 1, (1, 1)), (4, 0, (4, 0)), (0, 2, (0, 2)), (2, 1, (2, 1))])
+@pytest.mark.parametrize(
+    ("sform", "qform", "expected"), [(1, 1, (1, 1)), (4, 0, (4, 0)), (0, 2, (0, 2)), (2, 1, (2, 1))]
+)
 @pytest.mark.parametrize("values", [RAS > 7, (RAS > 7).astype(np.uint8), RAS / 3], ids=["bool", "uint8", "float32"])
 def test_writing_keeps_affine_codes_units_and_values(tmp_path, sform, qform, expected, values):
     image = nibabel.Nifti1Image(RAS, rotation(15.0) @ RAS_AFFINE)
@@ -125,7 +133,9 @@ def test_grids_that_differ_are_refused(tmp_path):
     moved = RAS_AFFINE.copy()
     moved[0, 3] += 1.0
     paths = {"T1": save(tmp_path / "a.nii", RAS), "T2": save(tmp_path / "b.nii", RAS, moved)}
-    with pytest.raises(KgpError, match=r"b.nii \(4x5x6 voxels of 1x2x3 mm\) is not on the grid of .*a.nii .*--resample-to"):
+    with pytest.raises(
+        KgpError, match=r"b.nii \(4x5x6 voxels of 1x2x3 mm\) is not on the grid of .*a.nii .*--resample-to"
+    ):
         read_volume(paths)
     with pytest.raises(KgpError, match="--resample-to must be one of T1, T2, not 'FLAIR'"):
         read_volume(paths, "FLAIR")
@@ -134,7 +144,10 @@ def test_grids_that_differ_are_refused(tmp_path):
 def test_resampling_onto_another_grid(tmp_path):
     fine = RAS_AFFINE @ np.diag([0.5, 0.5, 0.5, 1.0])
     ramp = np.add.outer(np.add.outer(np.arange(4.0), 10 * np.arange(5.0)), 100 * np.arange(6.0)).astype(np.float32)
-    paths = {"T1": save(tmp_path / "a.nii", np.zeros((7, 9, 11), np.float32), fine), "T2": save(tmp_path / "b.nii", ramp)}
+    paths = {
+        "T1": save(tmp_path / "a.nii", np.zeros((7, 9, 11), np.float32), fine),
+        "T2": save(tmp_path / "b.nii", ramp),
+    }
     volume = read_volume(paths, "T1")
     np.testing.assert_array_equal(volume.affine, fine)
     expected = np.add.outer(np.add.outer(np.arange(7) / 2, 5 * np.arange(9)), 50 * np.arange(11))

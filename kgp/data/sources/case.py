@@ -26,6 +26,8 @@ def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = 
                 "file for each."
             )
         return read_volume({contrasts[0]: case})
+    if not case.is_dir():
+        raise KgpError(f"{case} does not exist.")
     if any(path.name.endswith((".nii", ".nii.gz")) for path in case.iterdir()):
         return read_volume(find_contrasts(case, contrasts), resample_to)
     if len(contrasts) != 1:

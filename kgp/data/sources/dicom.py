@@ -43,7 +43,7 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
             "folder with one."
         )
     for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
-        lacking = next((dataset for dataset in datasets if name not in dataset), None)
+        lacking = next((dataset for dataset in datasets if not dataset.get(name)), None)
         if lacking is not None:
             raise KgpError(f"{lacking.filename} has no {name}, so its place in space is not known.")
     return _assemble(folder, datasets, contrast)

@@ -29,8 +29,10 @@ def write_case(folder, names=OLD, ending=".nii.gz", skip=()):
     for number, contrast in enumerate((*CONTRASTS, "seg")):
         if contrast not in skip:
             data = seg if contrast == "seg" else volume(number)
-            nibabel.save(nibabel.Nifti1Image(data, np.diag([-1.0, -1.0, 2.0, 1.0])),
-                         folder / f"{folder.name}{names[contrast]}{ending}")
+            nibabel.save(
+                nibabel.Nifti1Image(data, np.diag([-1.0, -1.0, 2.0, 1.0])),
+                folder / f"{folder.name}{names[contrast]}{ending}",
+            )
 
 
 def pieces(source):
@@ -70,8 +72,9 @@ def test_a_named_table_with_patients(tmp_path):
         write_case(tmp_path / "data" / name)
     table = tmp_path / "grades.csv"
     table.write_text("case,grade,patient\na,HGG,one\nb,LGG,one\n")
-    assert {piece.group for slices in pieces(open_source(tmp_path / "data", csv=table)).values() for piece in slices} == {
-        "one"}
+    assert {
+        piece.group for slices in pieces(open_source(tmp_path / "data", csv=table)).values() for piece in slices
+    } == {"one"}
 
 
 def test_without_any_grade_it_is_tumour_or_none(tmp_path):
@@ -95,10 +98,13 @@ def test_chosen_contrasts_in_order(tmp_path):
     np.testing.assert_array_equal(next(source.read("a")).image.max(axis=(0, 1)), [400, 300])
 
 
-@pytest.mark.parametrize(("skip", "message"), [
-    (("T2",), "the contrast T2 is missing in .*b"),
-    (("seg",), r"the mask \(seg\) is missing in .*b, so no slice has a label"),
-])
+@pytest.mark.parametrize(
+    ("skip", "message"),
+    [
+        (("T2",), "the contrast T2 is missing in .*b"),
+        (("seg",), r"the mask \(seg\) is missing in .*b, so no slice has a label"),
+    ],
+)
 def test_a_missing_file_concerns_its_case(tmp_path, skip, message):
     write_case(tmp_path / "a")
     write_case(tmp_path / "b", skip=skip)
@@ -140,12 +146,15 @@ def test_nothing_there_and_unknown_contrasts(tmp_path):
         BratsSource(tmp_path, ("T1", "PD"))
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("case,label\na,1\n", "needs the columns grade and one of case, .*; it has case, label"),
-    ("case,grade\na,HGG\na,LGG\n", "lists case a more than once"),
-    ("", "needs the columns grade"),
-    (b"\xff\xfe\x00", "is not a table"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("case,label\na,1\n", "needs the columns grade and one of case, .*; it has case, label"),
+        ("case,grade\na,HGG\na,LGG\n", "lists case a more than once"),
+        ("", "needs the columns grade"),
+        (b"\xff\xfe\x00", "is not a table"),
+    ],
+)
 def test_bad_tables(tmp_path, text, message):
     write_case(tmp_path / "a")
     (tmp_path / "cases.csv").write_bytes(text if isinstance(text, bytes) else text.encode())

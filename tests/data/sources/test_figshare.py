@@ -14,8 +14,12 @@ IMAGE = np.arange(30, dtype=np.int16).reshape(5, 6)
 def write_mat(path, image=IMAGE, mask=IMAGE > 20, label=2.0, patient="MR1234", drop=()):
     """As MATLAB stores it: columns as rows, numbers as 1x1 arrays, text as codes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields = {"image": image.T, "tumorMask": mask.T.astype(np.uint8), "label": np.array([[label]]),
-              "PID": np.array([[ord(letter)] for letter in patient], np.uint16)}
+    fields = {
+        "image": image.T,
+        "tumorMask": mask.T.astype(np.uint8),
+        "label": np.array([[label]]),
+        "PID": np.array([[ord(letter)] for letter in patient], np.uint16),
+    }
     with h5py.File(path, "w") as file:
         for name, value in fields.items():
             if name not in drop:
@@ -36,12 +40,20 @@ def test_a_slice_is_not_transposed(tmp_path):
     np.testing.assert_array_equal(piece.image[..., 0], IMAGE)
     np.testing.assert_array_equal(piece.mask, IMAGE > 20)
     assert piece.image.dtype == np.int16 and piece.mask.dtype == bool
-    assert (piece.id, piece.patient, piece.group, piece.label, piece.label_name) == ("1", "MR1234", "MR1234", 2, "glioma")
+    assert (piece.id, piece.patient, piece.group, piece.label, piece.label_name) == (
+        "1",
+        "MR1234",
+        "MR1234",
+        2,
+        "glioma",
+    )
     assert (piece.spacing, piece.volume, piece.index) == (None, "", 0)
 
 
-@pytest.mark.parametrize(("patient", "group"), [("MR040241B", "MR040241"), ("108600", "108600"), ("100360A", "100360"),
-                                                ("abc", "abc"), ("AB", "AB")])
+@pytest.mark.parametrize(
+    ("patient", "group"),
+    [("MR040241B", "MR040241"), ("108600", "108600"), ("100360A", "100360"), ("abc", "abc"), ("AB", "AB")],
+)
 def test_the_letter_of_a_visit_is_not_another_person(tmp_path, patient, group):
     piece = read_one(write_mat(tmp_path / "1.mat", patient=patient))
     assert (piece.patient, piece.group) == (patient, group)
@@ -70,8 +82,14 @@ def test_an_unknown_label(tmp_path, label):
         read_one(write_mat(tmp_path / "1.mat", label=label))
 
 
-@pytest.mark.parametrize("change", [{"mask": np.zeros((6, 5))}, {"image": np.zeros((5, 6, 2))},
-                                    {"image": np.zeros((1, 5000), np.uint8), "mask": np.zeros((1, 5000))}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mask": np.zeros((6, 5))},
+        {"image": np.zeros((5, 6, 2))},
+        {"image": np.zeros((1, 5000), np.uint8), "mask": np.zeros((1, 5000))},
+    ],
+)
 def test_shapes_that_do_not_fit(tmp_path, change):
     with pytest.raises(KgpError, match=r"^\S*1.mat has an image of shape .* and a mask of shape .* where one slice"):
         read_one(write_mat(tmp_path / "1.mat", **change))

@@ -31,7 +31,12 @@ def write_table(folder, rows=ROWS, header=HEADER, name="volumes.csv"):
 
 def test_volumes_of_a_table(tmp_path):
     source = open_source(write_table(tmp_path))
-    assert (source.name, source.contrasts, source.cases(), source.check()) == ("nifti", ("T1", "FLAIR"), ["c1", "c2"], [])
+    assert (source.name, source.contrasts, source.cases(), source.check()) == (
+        "nifti",
+        ("T1", "FLAIR"),
+        ["c1", "c2"],
+        [],
+    )
     first, second = source.read("c2")
     assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "no_tumour"), (2, "glioma")]
     assert (first.id, first.patient, first.group, first.volume, first.index) == ("c2_000", "p2", "p2", "c2", 0)
@@ -56,14 +61,21 @@ def test_a_table_elsewhere_groups_and_chosen_contrasts(tmp_path):
     assert open_source(data, "nifti", csv=tmp_path / "my.csv").contrasts == ("T1", "FLAIR")
 
 
-@pytest.mark.parametrize(("header", "rows", "message"), [
-    ("case,patient,label,T1\n", "c,p,1,a\n", "lacks the column 'label_name'; needed are case, patient, label, label_name"),
-    (HEADER, "", "lists no volume"),
-    (HEADER, "c,p,high,x,a,b,\n", "has the label 'high' for case c where a whole number is expected"),
-    (HEADER, "c,p\n", "has the label '' for case c where a whole number"),
-    (HEADER, "c,p,²,x,a,b,\n", "has the label '²'"),
-    ("case,patient,label,label_name\n", "c,p,1,x\n", "has no column for the contrast ''; its columns are case"),
-])
+@pytest.mark.parametrize(
+    ("header", "rows", "message"),
+    [
+        (
+            "case,patient,label,T1\n",
+            "c,p,1,a\n",
+            "lacks the column 'label_name'; needed are case, patient, label, label_name",
+        ),
+        (HEADER, "", "lists no volume"),
+        (HEADER, "c,p,high,x,a,b,\n", "has the label 'high' for case c where a whole number is expected"),
+        (HEADER, "c,p\n", "has the label '' for case c where a whole number"),
+        (HEADER, "c,p,²,x,a,b,\n", "has the label '²'"),
+        ("case,patient,label,label_name\n", "c,p,1,x\n", "has no column for the contrast ''; its columns are case"),
+    ],
+)
 def test_bad_tables(tmp_path, header, rows, message):
     with pytest.raises(KgpError, match=f"volumes.csv {message}"):
         NiftiSource(write_table(tmp_path, rows, header))
@@ -93,12 +105,14 @@ def test_findings(tmp_path):
 
 
 def test_a_case_that_cannot_be_read(tmp_path):
-    source = NiftiSource(write_table(tmp_path, "a,p,1,x,v/t1.nii,,\nb,p,1,x,v/none.nii,v/flair.nii,\n" + 2 * "c,p,1,x,a,b,\n"))
+    source = NiftiSource(
+        write_table(tmp_path, "a,p,1,x,v/t1.nii,,\nb,p,1,x,v/none.nii,v/flair.nii,\n" + 2 * "c,p,1,x,a,b,\n")
+    )
     with pytest.raises(KgpError, match="case a has no file for the contrast FLAIR in .*volumes.csv"):
         list(source.read("a"))
     with pytest.raises(KgpError, match="none.nii is missing"):
         list(source.read("b"))
-    with pytest.raises(KgpError, match="case 'c' stands 2 times in volumes.csv"):
+    with pytest.raises(KgpError, match="case 'c' stands 2 times in .*volumes.csv"):
         list(source.read("c"))
 
 
@@ -109,11 +123,23 @@ def test_a_mask_on_another_grid(tmp_path):
         list(NiftiSource(tmp_path).read("c2"))
 
 
-@pytest.mark.parametrize(("name", "contrast"), [
-    ("BraTS20_001_t1.nii.gz", "T1"), ("x-t1n.nii", "T1"), ("T1w.nii", "T1"), ("x_t1ce.nii.gz", "T1ce"), ("x-t1c.nii", "T1ce"),
-    ("sub-01_T1Gd.nii.gz", "T1ce"), ("x_T2.nii", "T2"), ("x-t2f.nii.gz", "FLAIR"), ("FLAIR.nii", "FLAIR"),
-    ("t2_flair.nii.gz", "FLAIR"), ("seg.nii", None), ("t1nonsense.nii", None),
-])
+@pytest.mark.parametrize(
+    ("name", "contrast"),
+    [
+        ("BraTS20_001_t1.nii.gz", "T1"),
+        ("x-t1n.nii", "T1"),
+        ("T1w.nii", "T1"),
+        ("x_t1ce.nii.gz", "T1ce"),
+        ("x-t1c.nii", "T1ce"),
+        ("sub-01_T1Gd.nii.gz", "T1ce"),
+        ("x_T2.nii", "T2"),
+        ("x-t2f.nii.gz", "FLAIR"),
+        ("FLAIR.nii", "FLAIR"),
+        ("t2_flair.nii.gz", "FLAIR"),
+        ("seg.nii", None),
+        ("t1nonsense.nii", None),
+    ],
+)
 def test_contrasts_by_name(name, contrast):
     assert contrast_of(name) == contrast
 
@@ -127,7 +153,10 @@ def test_files_of_a_folder(tmp_path):
     touch(tmp_path, "p_t1.nii.gz", "p_flair.nii", "p_seg.nii.gz", "p_dwi.nii", "notes.txt", "t2.txt")
     found = find_contrasts(tmp_path, ("FLAIR", "T1", "DWI"))
     assert {name: path.name for name, path in found.items()} == {
-        "FLAIR": "p_flair.nii", "T1": "p_t1.nii.gz", "DWI": "p_dwi.nii"}
+        "FLAIR": "p_flair.nii",
+        "T1": "p_t1.nii.gz",
+        "DWI": "p_dwi.nii",
+    }
     assert list(found) == ["FLAIR", "T1", "DWI"]
 
 
