@@ -233,7 +233,7 @@ def _read_torch(path: Path) -> State:
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KgpError(f"{path} cannot be read as torch weights: {first}") from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):

@@ -44,6 +44,8 @@ def execute(arguments: argparse.Namespace) -> None:
     from kgp.report.overlay import write_png
     from kgp.runtime import load_runtime
 
+    if arguments.points < 0:
+        raise UsageError(f"--points must be at least 0, not {arguments.points}.")
     if arguments.out.suffix.lower() != ".png":
         raise UsageError(f"--out must end in .png, not {arguments.out.name!r}.")
     runtime = load_runtime(arguments.run)

@@ -159,14 +159,15 @@ def _segment_pictures(runtime: "Runtime", pictures: list[Path], out: Path, readi
     with atomic_folder(out, overwrite=overwrite) as folder:
         for path in pictures:
             try:
+                if (folder / f"{path.stem}_mask.png").exists():
+                    raise KgpError(f"{path} has the name of another picture but for its ending.")
                 stack = read_picture(path).astype(np.float32)[None]
                 result = segment_stack(runtime, stack, reading)
             except KgpError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
-            # The whole name, as a.png and a.npy may lie side by side.
-            write_png(folder / f"{path.name}_mask.png", (255 * result.masks[0]).astype(np.uint8))
-            np.save(folder / f"{path.name}_heatmap.npy", result.maps[0])
+            write_png(folder / f"{path.stem}_mask.png", (255 * result.masks[0]).astype(np.uint8))
+            np.save(folder / f"{path.stem}_heatmap.npy", result.maps[0])
             lines.append({"file": path.name, **result.table[0]})
             if len(drawn) < _SHOWN and result.table[0]["class"]:
                 drawn.append(_draw(runtime, stack, result, reading, 0, path.stem, None))
@@ -249,21 +250,20 @@ def _draw(
     spacing: tuple[float, float] | None,
 ) -> "np.ndarray":
     from kgp.data.resize import fit_image, fit_mask
-    from kgp.evaluation.judge import tumour_class
     from kgp.evaluation.run_report import shown_contrast
     from kgp.report.overlay import Picture, draw_case
 
     line = result.table[index]
     image = fit_image(stack[index], runtime.size, spacing)
-    predicted = runtime.class_names.index(line["class"])
     return draw_case(
         Picture(
             image=image,
             channel=shown_contrast(runtime.contrasts),
             map=fit_image(result.maps[index][..., None], runtime.size, spacing)[..., 0],
             mask=fit_mask(result.masks[index], runtime.size, spacing),
-            points=runtime.evidence(image, predicted).top(8),
-            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})  {line['reason']}  research use only",
+            points=runtime.evidence(image, runtime.class_names.index(line["heatmap_of"])).top(8),
+            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})  {line['reason']}  "
+            f"map of {line['heatmap_of']}  research use only",
         )
     )
 

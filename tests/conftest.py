@@ -1,4 +1,4 @@
-"""A tiny prepared cohort that tests train and judge on."""
+"""A tiny prepared cohort that tests train and judge on, a tiny run, and a runtime whose answers are known by hand."""
 
 import csv
 import dataclasses
@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from kgp.data.cohort import FORMAT, SliceRow, read_cohort
+from kgp.heatmap.evidence import Evidence
+from kgp.heatmap.reading import Reading
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +60,81 @@ def write_tiny_cohort(folder, patients, size=16, masks=True):
     }
     (folder / "cohort.json").write_text(json.dumps(header))
     return read_cohort(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_cohort, tmp_path_factory):
+    """A finished run folder: an untrained GP-UNet of 2 filters on the tiny cohort, whose head calls every slice a tumour."""
+    import keras
+
+    from kgp.data.labels import choose_labels
+    from kgp.data.split import split_cohort, write_split
+    from kgp.run_folder import build_network, write_run
+    from kgp.training.presets import load_preset
+
+    folder = tmp_path_factory.mktemp("tiny_run") / "run"
+    config = load_preset("demo", "unet").override(width=2, depth=2)
+    labelled = choose_labels(tiny_cohort, ())
+    keras.utils.set_random_seed(0)
+    network = build_network(config, tiny_cohort.shape, len(labelled.class_names))
+    kernel, _ = network.get_layer("head").get_weights()
+    network.get_layer("head").set_weights([kernel, np.array([-20.0, 20.0])])
+    folder.mkdir()
+    write_split(split_cohort(labelled), folder / "split.csv")
+    write_run(
+        folder,
+        config,
+        network,
+        class_names=labelled.class_names,
+        no_tumour_class=labelled.no_tumour_class,
+        contrasts=tiny_cohort.contrasts,
+        shape=tiny_cohort.shape,
+        data=str(tiny_cohort.folder),
+    )
+    return folder
+
+
+class BrightRuntime:
+    """A runtime whose answers can be written down: the heatmap of "tumour" is FLAIR / 100 - 1.5, that of "no tumour" 0.
+
+    The logit of "tumour" is the highest value of its heatmap, so a slice with FLAIR above 150 is called a tumour.
+    """
+
+    name = "bright"
+    class_names = ("no_tumour", "tumour")
+    no_tumour_class = 0
+    contrasts = ("T1", "FLAIR")
+    size = 16
+    default_reading = "zero"
+    masks_used = ("multiotsu",)
+
+    def __init__(self, threshold=1.5, size=16):
+        self.threshold = threshold
+        self.size = size
+        self.largest_batch = 0
+        self.readings = {
+            "zero": Reading(map="margin", region="picture", rule="zero"),
+            "multiotsu": Reading(map="margin", region="picture", rule="multiotsu"),
+        }
+
+    def predict(self, images):
+        self.largest_batch = max(self.largest_batch, len(images))
+        heatmap = np.zeros((*images.shape[:3], 2), np.float32)
+        heatmap[..., 1] = images[..., 1] / 100.0 - self.threshold
+        return heatmap.max(axis=(1, 2)), heatmap
+
+    def evidence(self, image, class_index):
+        if class_index == 0:
+            return Evidence(np.zeros(0, int), np.zeros(0, int), np.zeros(0), 0.0, 0.0)
+        flair = image[..., 1] / 100.0
+        row, column = np.unravel_index(flair.argmax(), flair.shape)
+        highest = float(flair.max())
+        return Evidence(
+            np.array([row]), np.array([column]), np.array([highest]), -self.threshold, highest - self.threshold
+        )
+
+
+@pytest.fixture
+def bright_runtime():
+    """Makes a `BrightRuntime`."""
+    return BrightRuntime

@@ -93,9 +93,11 @@ class Reading:
 
 
 PAPER = Reading(map="class", region="picture", rule="multiotsu", clip_negative=True, cleanup=Cleanup(opening=1))
+# The rule was chosen on validation masks of two data sets, with benchmarks/readings.py; it is not fitted to a run.
 BEST = Reading(
     map="margin",
     region="head",
-    rule="multiotsu",
+    rule="hysteresis",
+    value=0.2,
     cleanup=Cleanup(minimum_pixels=10, minimum_share=0.2, fill_holes=True),
 )

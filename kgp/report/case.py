@@ -24,7 +24,8 @@ class CaseResult:
         masks: bool [D, H, W].
         maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what was cut where a tumour
             was predicted, and comparable from slice to slice; 0 in slices that are black all over.
-        table: one dict a slice: slice number, class, probabilities, size of the mask, and why a mask is empty.
+        table: one dict a slice: slice number, class, probabilities, size of the mask, why a mask is empty, and
+            the class of the map.
     """
 
     masks: np.ndarray
@@ -68,6 +69,7 @@ def segment_stack(
             shown = select_map(heatmaps[place], likeliest, reading, runtime.no_tumour_class)
             maps[index] = restore_map(shown, height, width, spacing)
             table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), result.reason)
+            table[index]["heatmap_of"] = runtime.class_names[likeliest]
     return CaseResult(masks, maps, table)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from kgp.heatmap.threshold import cut_mask
 from kgp.heatmap.views import average_views
-from kgp.report.overlay import Picture, caption_bar, grey_panel, map_panel, mask_panel
+from kgp.report.overlay import Picture, caption_bar, grey_panel, map_panel, mask_panel, stacked
 from kgp.runtime.runtime import Runtime, probabilities
 
 
@@ -50,19 +50,13 @@ def explain(
             f"  {class_name}: probability {score[index]:.4f}, logit {evidence.logit:.4f} = "
             f"{evidence.contributions.sum():.4f} from {len(evidence.rows)} positions + {evidence.constant:.4f}"
         )
+    if reading.views == 8:
+        lines.append("  (probabilities and mask: mean of 8 views; logits and evidence: the slice as it is)")
     lines.append(f"Evidence for {runtime.class_names[predicted]} (row, column, contribution):")
     lines += [
         f"  {point.row:4d} {point.column:4d} {point.contribution:+.4f}"
         for point in runtime.evidence(image, predicted).top(points)
     ]
     lines.append(f"Mask: {int(result.mask.sum())} pixels" + (f", {result.reason}" if result.reason else ""))
-    return _grid([above, below]), "\n".join(lines)
-
-
-def _grid(rows: list[list[tuple[np.ndarray, str]]]) -> np.ndarray:
-    """Captioned panels in rows, padded with white to one width."""
-    lines = [np.concatenate([caption_bar(panel, caption) for panel, caption in row], axis=1) for row in rows]
-    width = max(line.shape[1] for line in lines)
-    return np.concatenate(
-        [np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)), constant_values=255) for line in lines]
-    )
+    rows = [np.concatenate([caption_bar(panel, caption) for panel, caption in row], axis=1) for row in (above, below)]
+    return stacked(rows), "\n".join(lines)

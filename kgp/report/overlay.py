@@ -70,14 +70,22 @@ def diverging_colours(values: np.ndarray, limit: float) -> np.ndarray:
 
 
 def overlay_sheet(pictures: Sequence[np.ndarray], path: Path) -> None:
-    """Writes pictures of one width below each other as a PNG, atomically.
+    """Writes pictures below each other as a PNG, atomically.
 
     Raises:
         KgpError: there is nothing to draw.
     """
     if not pictures:
         raise KgpError(f"There is no picture to draw into {path}.")
-    write_png(path, np.concatenate(list(pictures)))
+    write_png(path, stacked(pictures))
+
+
+def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """RGB pictures below each other, the narrower ones padded with white at the right."""
+    width = max(picture.shape[1] for picture in pictures)
+    return np.concatenate(
+        [np.pad(one, ((0, 0), (0, width - one.shape[1]), (0, 0)), constant_values=255) for one in pictures]
+    )
 
 
 def write_png(path: Path, rgb: np.ndarray) -> None:

@@ -45,6 +45,8 @@ class KerasRun:
             outputs = network.predict_on_batch(self._normalised(images[start : start + _BATCH]))
             logits.append(outputs["logits"])
             heatmaps.append(outputs["heatmap"])
+        if not all(np.isfinite(values).all() for values in logits):
+            raise KgpError(f"The network of {self.name} answers with values that are not finite; its training diverged.")
         return np.concatenate(logits), np.concatenate(heatmaps)
 
     def evidence(self, image: np.ndarray, class_index: int) -> Evidence:

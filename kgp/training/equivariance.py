@@ -69,6 +69,6 @@ def training_model(network: keras.Model, equivariance: float) -> keras.Model:
             f"--equivariance needs square slices, not {image.shape[1]}x{image.shape[2]}; give --size or set it to 0."
         )
     turned = network(QuarterTurn(1, name="turn")(image))
-    back = QuarterTurn(-1, name="turn_back")(turned["heatmap"])
-    logits = HeatmapDifference(equivariance, name="heatmap_difference")([outputs["logits"], outputs["heatmap"], back])
+    back = QuarterTurn(-1, dtype="float32", name="turn_back")(turned["heatmap"])
+    logits = HeatmapDifference(equivariance, dtype="float32", name="heatmap_difference")([outputs["logits"], outputs["heatmap"], back])
     return keras.Model(image, {"logits": logits, "logits_turned": turned["logits"]}, name="training")

@@ -1,5 +1,6 @@
 """One DICOM series as a volume; read only. Slices are ordered by position, never by file name or instance number."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,22 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
 
 
 def _open(pydicom: Any, path: Path) -> Any:
+    """The image in a file, or None where the file is something else."""
     try:
         dataset = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError:
+        if path.suffix.lower() == ".dcm":
+            raise KgpError(f"{path} is cut short or not a DICOM file.") from None
         return None
-    return dataset if "PixelData" in dataset and "SeriesInstanceUID" in dataset else None
+    except (struct.error, EOFError, ValueError, KeyError, NotImplementedError) as error:
+        raise KgpError(f"{path} is cut short or damaged: {error}.") from None
+    if "PixelData" in dataset and "SeriesInstanceUID" in dataset:
+        return dataset
+    # A report or a directory may lie beside the images; an image cut short must not be taken for one.
+    kind = pydicom.uid.UID(str(dataset.file_meta.get("MediaStorageSOPClassUID", "")))
+    if not kind or "Image Storage" in kind.name:
+        raise KgpError(f"{path} is a DICOM image without pixels or SeriesInstanceUID; it may be cut short.")
+    return None
 
 
 def _assemble(folder: Path, datasets: list[Any], contrast: str) -> Volume:

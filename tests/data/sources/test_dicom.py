@@ -184,13 +184,24 @@ def test_a_series_that_claims_too_much(tmp_path):
         read_dicom_series(write_series(tmp_path, numbers=[0], changed=[0], Rows=60000, Columns=60000), "T1")
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_a_file_cut_short(tmp_path, share):
-    path = write_series(tmp_path) / "b.dcm"
+@pytest.mark.parametrize("name", ["a", "b", "d"])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
+def test_a_file_cut_short(tmp_path, name, share):
+    path = write_series(tmp_path) / f"{name}.dcm"
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(KgpError, match="b.dcm|has a gap"):
+    with pytest.raises(
+        KgpError, match=rf"{name}.dcm( is cut short| is a DICOM image without pixels|: the pixels cannot)"
+    ):
         read_dicom_series(tmp_path, "T1")
+
+
+def test_a_report_beside_the_images_is_passed_over(tmp_path):
+    write_series(tmp_path)
+    report = dataset(0, PixelData=None, SOPClassUID=pydicom.uid.BasicTextSRStorage)
+    report.file_meta.MediaStorageSOPClassUID = pydicom.uid.BasicTextSRStorage
+    report.save_as(tmp_path / "report.dcm", enforce_file_format=True)
+    assert read_dicom_series(tmp_path, "T1").data.shape[2] == COUNT
 
 
 def test_no_image(tmp_path):

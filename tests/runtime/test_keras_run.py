@@ -1,0 +1,157 @@
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from kgp.data.cohort import read_image
+from kgp.errors import KgpError
+from kgp.files import write_json
+from kgp.heatmap.reading import BEST, PAPER
+from kgp.run_folder import refresh_manifest
+from kgp.runtime import load_runtime
+from kgp.runtime.runtime import probabilities
+
+
+@pytest.fixture(scope="module")
+def runtime(tiny_run):
+    return load_runtime(tiny_run)
+
+
+@pytest.fixture
+def run_copy(tiny_run, tmp_path):
+    return shutil.copytree(tiny_run, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def images(tiny_cohort):
+    return np.stack([read_image(tiny_cohort, row) for row in tiny_cohort.rows])
+
+
+def test_a_run_tells_what_it_takes(runtime):
+    assert runtime.class_names == ("no_tumour", "tumour")
+    assert runtime.no_tumour_class == 0
+    assert runtime.contrasts == ("T1", "FLAIR")
+    assert runtime.size == 16
+    assert runtime.readings == {"paper": PAPER, "best": BEST}
+    assert (runtime.default_reading, runtime.masks_used) == ("best", ())
+
+
+def test_batching_changes_nothing(runtime, images):
+    logits, heatmaps = runtime.predict(images)
+    assert logits.shape == (20, 2) and heatmaps.shape == (20, 16, 16, 2)
+    for index in (0, 17):
+        alone = runtime.predict(images[index : index + 1])
+        np.testing.assert_allclose(alone[0][0], logits[index], atol=1e-5)
+        np.testing.assert_allclose(alone[1][0], heatmaps[index], atol=1e-5)
+
+
+def test_images_are_not_changed(runtime, images):
+    before = images.copy()
+    runtime.predict(images)
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (24, 20)])
+@pytest.mark.parametrize("class_index", [0, 1])
+def test_evidence_sums_to_the_logit(runtime, height, width, class_index):
+    image = np.random.default_rng(2).uniform(0, 200, (height, width, 2)).astype(np.float32)
+    logits, heatmaps = runtime.predict(image[None])
+    evidence = runtime.evidence(image, class_index)
+    assert heatmaps.shape == (1, height, width, 2)
+    assert abs(evidence.contributions.sum() + evidence.constant - logits[0, class_index]) < 1e-4  # float32 at 20
+    assert evidence.rows.max() < height and evidence.columns.max() < width
+
+
+def test_networks_are_built_once_for_each_size(runtime, monkeypatch):
+    runtime.predict(np.ones((1, 16, 16, 2), np.float32))
+    monkeypatch.setattr("kgp.runtime.keras_run.build_run_network", lambda *_: pytest.fail("built again"))
+    runtime.predict(np.ones((1, 16, 16, 2), np.float32))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_constant_slices_give_finite_answers(runtime, value):
+    logits, heatmaps = runtime.predict(np.full((1, 16, 16, 2), value, np.float32))
+    assert np.isfinite(logits).all() and np.isfinite(heatmaps).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.ones((1, 16, 16, 3), np.float32), r"takes slices with the 2 contrasts T1, FLAIR, not .*\(1, 16, 16, 3\)"),
+        (np.ones((16, 16, 2), np.float32), r"takes slices with the 2 contrasts T1, FLAIR, not .*\(16, 16, 2\)"),
+        (np.full((1, 16, 16, 2), np.nan, np.float32), "not finite"),
+        (np.ones((1, 1, 1, 2), np.float32), "at least 2x2 pixels, not 1x1"),
+    ],
+)
+def test_images_that_do_not_fit(runtime, images, message):
+    with pytest.raises(KgpError, match=message):
+        runtime.predict(images)
+
+
+def test_nan_and_channels_are_refused_for_evidence_too(runtime):
+    with pytest.raises(KgpError, match="not finite"):
+        runtime.evidence(np.full((16, 16, 2), np.inf, np.float32), 1)
+
+
+def test_a_size_between_steps_offers_the_next(run_copy):
+    config = json.loads((run_copy / "config.json").read_text())
+    config["network"] |= {"arch": "shuffleunet", "upsampling": "sinc"}
+    write_json(run_copy / "config.json", config)
+    refresh_manifest(run_copy)
+    with pytest.raises(KgpError, match="not 15x15.*16x16"):
+        load_runtime(run_copy).predict(np.ones((1, 15, 15, 2), np.float32))
+
+
+def test_calibrated_readings_are_used(run_copy):
+    readings = {"paper": {**PAPER.to_dict(), "offset": 0.5}, "best": BEST.to_dict()}
+    content = {"default": "paper", "readings": readings, "masks_used": {"paper": True, "best": False}}
+    write_json(run_copy / "calibration.json", content)
+    runtime = load_runtime(run_copy)
+    assert runtime.readings["paper"].offset == 0.5
+    assert (runtime.default_reading, runtime.masks_used) == ("paper", ("paper",))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"readings": {"best": {"map": "other"}}}', '{"readings": {"a": 1}}'])
+def test_damaged_calibration(run_copy, content):
+    (run_copy / "calibration.json").write_text(content)
+    with pytest.raises(KgpError):
+        load_runtime(run_copy)
+
+
+def test_folders_that_are_no_run(tmp_path, run_copy):
+    with pytest.raises(KgpError, match="no such folder"):
+        load_runtime(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KgpError, match="it has no manifest.json"):
+        load_runtime(tmp_path / "empty")
+    content = (run_copy / "model.weights.h5").read_bytes()
+    (run_copy / "model.weights.h5").write_bytes(content[: len(content) // 2])
+    with pytest.raises(KgpError, match="changed or cut short"):
+        load_runtime(run_copy)
+
+
+def test_weights_of_another_network(run_copy):
+    config = json.loads((run_copy / "config.json").read_text())
+    config["network"]["width"] = 4
+    write_json(run_copy / "config.json", config)
+    refresh_manifest(run_copy)
+    with pytest.raises(KgpError, match="does not fit the network in config.json"):
+        load_runtime(run_copy).predict(np.ones((1, 16, 16, 2), np.float32))
+
+
+def test_diverged_network(runtime, monkeypatch):
+    network = runtime._network(16, 16)
+    nowhere = {"logits": np.full((1, 2), np.nan), "heatmap": np.zeros((1, 16, 16, 2))}
+    monkeypatch.setattr(network, "predict_on_batch", lambda _: nowhere)
+    with pytest.raises(KgpError, match="its training diverged"):
+        runtime.predict(np.ones((1, 16, 16, 2), np.float32))
+
+
+def test_probabilities():
+    logits = np.array([[0.0, np.log(3.0)], [1000.0, 0.0]])
+    np.testing.assert_allclose(probabilities(logits), [[0.25, 0.75], [1.0, 0.0]])
+    np.testing.assert_allclose(
+        probabilities(logits[0]), keras.ops.convert_to_numpy(keras.ops.softmax(logits[0])), atol=1e-6
+    )
