@@ -229,11 +229,11 @@ def _read_torch(path: Path) -> State:
         import torch
     except ImportError:
         raise KgpError(f'Reading {path.name} needs torch; install it with: pip install "kgp[torch]"') from None
-    import pickle
+    from pickle import UnpicklingError
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (torch.serialization.pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KgpError(f"{path} cannot be read as torch weights: {first}") from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):

@@ -109,7 +109,7 @@ def test_other_names_of_contrasts_and_labels(run_copy, other, capsys):
     [
         (["--map", "T2=channel"], "--map takes CONTRAST=NAME with a contrast of the run (T1, FLAIR), not 'T2=channel'"),
         (["--map", "T1"], "--map takes CONTRAST=NAME"),
-        (["--labels", "grade II=*"], "--labels names 'grade II', which is no class of the run"),
+        (["--labels", "grade II=0", "tumour=1"], "--labels names 'grade II', which is no class of the run"),
         (["--reading", "sharp"], "--reading must be one of paper, best, not 'sharp'"),
     ],
 )
@@ -130,6 +130,16 @@ def test_data_without_masks(run_copy, other, capsys):
     assert evaluate.main([str(run_copy), "--data", str(other)]) == 0
     assert "Dice" not in capsys.readouterr().out
     assert json.loads((run_copy / "evaluations" / "other" / "metrics.json").read_text())["segmentation"] is None
+
+
+def test_data_of_one_class(run_copy, other, capsys):
+    """All slices of the other data may show a tumour; nothing is to be told apart, but the masks can be judged."""
+    lines = (other / "cohort.csv").read_text().splitlines()
+    (other / "cohort.csv").write_text("\n".join(line for line in lines if ",no_tumour," not in line) + "\n")
+    assert evaluate.main([str(run_copy), "--data", str(other)]) == 0
+    found = read_json(run_copy / "evaluations" / "other" / "metrics.json")["classification"]
+    assert found["slices"] == 10 and found["accuracy"] == 1.0
+    assert found["classes"]["no_tumour"]["f1"] is None
 
 
 def test_no_run(tmp_path, capsys):

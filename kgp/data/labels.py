@@ -41,8 +41,8 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
 
     Raises:
         UsageError: the option is malformed, names an unknown label or one label twice.
-        KgpError: fewer than two classes are left, there are fewer than three patients in all or in a class named, or
-            names and numbers of labels do not go one to one.
+        KgpError: fewer than two classes are left to train on, or none to judge; there are fewer than three patients in
+            all or in a class named; or names and numbers of labels do not go one to one.
     """
     names = _label_names(cohort)
     persons = len({row.group for row in cohort.rows})
@@ -65,7 +65,7 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
         )
     dropped = _dropped(classes, names, few, patients)
     classes = {name: members for name, members in classes.items() if name not in few}
-    if len(classes) < 2:
+    if len(classes) < (2 if split else 1):
         raise KgpError(
             f"{cohort.folder} gives {len(classes)} class(es) with enough patients; at least two are needed "
             f"(its labels: {_listed(names)})."
