@@ -249,21 +249,29 @@ def _draw(
     name: str,
     spacing: tuple[float, float] | None,
 ) -> "np.ndarray":
+    import numpy as np
+
     from kgp.data.resize import fit_image, fit_mask
     from kgp.evaluation.run_report import shown_contrast
     from kgp.report.overlay import Picture, draw_case
 
     line = result.table[index]
+    # By parts, as padding has the lowest value: outside the slice the map is to be 0.
+    positive, negative = (
+        fit_image(np.maximum(part, 0.0)[..., None], runtime.size, spacing)[..., 0]
+        for part in (result.maps[index], -result.maps[index])
+    )
     image = fit_image(stack[index], runtime.size, spacing)
     return draw_case(
         Picture(
             image=image,
             channel=shown_contrast(runtime.contrasts),
-            map=fit_image(result.maps[index][..., None], runtime.size, spacing)[..., 0],
+            map=positive - negative,
             mask=fit_mask(result.masks[index], runtime.size, spacing),
             points=runtime.evidence(image, runtime.class_names.index(line["heatmap_of"])).top(8),
-            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})  {line['reason']}  "
-            f"map of {line['heatmap_of']}  research use only",
+            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})"
+            + (f", {line['reason']}" if line["reason"] else "")
+            + f"; map of {line['heatmap_of']}; research use only",
         )
     )
 

@@ -229,7 +229,7 @@ def _cases(cases: Sequence[ShownCase], masks: bool) -> list[str]:
         return []
     legend = (
         "Left the slice, middle the map that is cut (red for the class, blue against it) with its evidence points: "
-        "circles where the logit comes from, larger for larger contributions; right the mask"
+        "circles where the logit comes from, larger for larger contributions, close ones as one; right the mask"
     )
     parts = [
         "<h2>Cases, chosen by rule</h2>",

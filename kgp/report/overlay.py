@@ -17,6 +17,7 @@ _GAP = 6
 _MASK = (255, 170, 30)
 _TRUTH = (60, 220, 120)
 _POINT = (255, 255, 255)
+_NEAR = 0.05  # evidence points closer than this share of the picture's height are drawn as one
 _SMALLEST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 9]
 
 
@@ -105,14 +106,35 @@ def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
     limit = float(np.abs(picture.map).max())
     values = cv2.resize(picture.map.astype(np.float32), grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     panel = (0.35 * grey + 0.65 * diverging_colours(values, limit)).astype(np.uint8)
-    largest = max((abs(point.contribution) for point in picture.points), default=1.0) or 1.0
+    points = merged(picture.points, _NEAR * picture.map.shape[0])
+    largest = max((abs(point.contribution) for point in points), default=1.0) or 1.0
     scale = grey.shape[0] / picture.map.shape[0], grey.shape[1] / picture.map.shape[1]
-    for point in picture.points:
+    for point in points:
         centre = (round((point.column + 0.5) * scale[1]), round((point.row + 0.5) * scale[0]))
         radius = max(2, round(7 * (abs(point.contribution) / largest) ** 0.5))
         cv2.circle(panel, centre, radius, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.circle(panel, centre, radius, _POINT if point.contribution >= 0 else (120, 160, 255), 1, cv2.LINE_AA)
     return _colour_bar(panel, limit)
+
+
+def merged(points: Sequence[EvidencePoint], distance: float) -> list[EvidencePoint]:
+    """Points of one sign within `distance` of a stronger one as one with their sum, so that circles do not hide a peak.
+
+    Args:
+        points: by falling absolute contribution.
+        distance: in pixels of the feature map.
+    """
+    kept: list[EvidencePoint] = []
+    for point in points:
+        for index, other in enumerate(kept):
+            near = np.hypot(point.row - other.row, point.column - other.column) <= distance
+            if near and point.contribution * other.contribution > 0:
+                total = other.contribution + point.contribution
+                kept[index] = dataclasses.replace(other, contribution=total)
+                break
+        else:
+            kept.append(point)
+    return kept
 
 
 def mask_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:

@@ -46,7 +46,9 @@ class KerasRun:
             logits.append(outputs["logits"])
             heatmaps.append(outputs["heatmap"])
         if not all(np.isfinite(values).all() for values in logits):
-            raise KgpError(f"The network of {self.name} answers with values that are not finite; its training diverged.")
+            raise KgpError(
+                f"The network of {self.name} answers with values that are not finite; its training diverged."
+            )
         return np.concatenate(logits), np.concatenate(heatmaps)
 
     def evidence(self, image: np.ndarray, class_index: int) -> Evidence:

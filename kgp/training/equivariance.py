@@ -70,5 +70,7 @@ def training_model(network: keras.Model, equivariance: float) -> keras.Model:
         )
     turned = network(QuarterTurn(1, name="turn")(image))
     back = QuarterTurn(-1, dtype="float32", name="turn_back")(turned["heatmap"])
-    logits = HeatmapDifference(equivariance, dtype="float32", name="heatmap_difference")([outputs["logits"], outputs["heatmap"], back])
+    logits = HeatmapDifference(equivariance, dtype="float32", name="heatmap_difference")(
+        [outputs["logits"], outputs["heatmap"], back]
+    )
     return keras.Model(image, {"logits": logits, "logits_turned": turned["logits"]}, name="training")

@@ -145,6 +145,7 @@ def _fit(
         epochs=optimiser.epochs,
         initial_epoch=progress.epoch,
         steps_per_epoch=steps,
+        shuffle=False,  # the pipeline has shuffled already
         verbose=0,
         callbacks=[
             EpochEnd(folder, network, validate, progress, optimiser, steps),

@@ -13,6 +13,7 @@ from kgp.report.overlay import (
     grey_panel,
     map_panel,
     mask_panel,
+    merged,
     overlay_sheet,
     stacked,
 )
@@ -60,6 +61,14 @@ def test_evidence_is_drawn_at_its_position():
     scale = PANEL / 16
     assert rows.mean() == pytest.approx(2.5 * scale, abs=1.5)
     assert columns.mean() == pytest.approx(12.5 * scale, abs=1.5)
+
+
+def test_close_points_are_drawn_as_one():
+    points = [EvidencePoint(10, 10, 3.0), EvidencePoint(30, 30, 2.0), EvidencePoint(11, 10, 1.0)]
+    against = EvidencePoint(10, 11, -0.5)
+    assert merged([*points, against], 2.0) == [EvidencePoint(10, 10, 4.0), EvidencePoint(30, 30, 2.0), against]
+    assert merged(points, 0.5) == points
+    assert merged([], 2.0) == []
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0])

@@ -31,7 +31,9 @@ def test_confusion_matrix_shows_counts():
 
 @pytest.mark.parametrize("bins", [[(0.9, 1.0, 3)], [(0.6, 0.5, 1), (0.9, 0.8, 20)]])
 def test_reliability_diagram(bins):
-    drawn = plots.reliability_diagram([dict(zip(("confidence", "accuracy", "slices"), one, strict=True)) for one in bins])
+    drawn = plots.reliability_diagram(
+        [dict(zip(("confidence", "accuracy", "slices"), one, strict=True)) for one in bins]
+    )
     assert "share of right answers" in drawn
 
 

@@ -132,6 +132,7 @@ def test_folders_that_are_no_run(tmp_path, run_copy):
         load_runtime(run_copy)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_weights_of_another_network(run_copy):
     config = json.loads((run_copy / "config.json").read_text())
     config["network"]["width"] = 4

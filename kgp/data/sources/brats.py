@@ -15,7 +15,7 @@ from pathlib import Path
 from kgp.data.sources.nifti import contrast_of, cut_slices, read_mask_volume
 from kgp.data.sources.source import Finding, SourceSlice
 from kgp.data.volume import read_volume
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 
 CONTRASTS = ("T1", "T2", "T1ce", "FLAIR")
 GRADES = {"LGG": (1, "LGG"), "HGG": (2, "HGG")}
@@ -42,7 +42,7 @@ class BratsSource:
         self.path = Path(path)
         unknown = [name for name in contrasts if name not in CONTRASTS]
         if unknown:
-            raise KgpError(f"--contrasts must be of {', '.join(CONTRASTS)} for BraTS data, not {unknown[0]!r}.")
+            raise UsageError(f"--contrasts must be of {', '.join(CONTRASTS)} for BraTS data, not {unknown[0]!r}.")
         self.contrasts = tuple(contrasts) or CONTRASTS
         self._files = _find_cases(self.path)
         if not self._files:
