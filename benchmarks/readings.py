@@ -10,6 +10,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+
 from kgp.evaluation.judge import masks_of, predictions
 from kgp.evaluation.run_report import part_of_run
 from kgp.evaluation.segmentation import dice

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from kgp import import_weights
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime

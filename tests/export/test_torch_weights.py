@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from export import torch_weights
 from export.torch_weights import assign_weights, infer_network, read_torch_weights
 from kgp.errors import KgpError
