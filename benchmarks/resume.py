@@ -31,8 +31,8 @@ def main() -> int:
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "kgp.train", "--cache", f"{folder}/prepared"]
-        fresh = [*command, "--arch", arguments.arch, "--epochs", str(arguments.epochs)]
+        command = [sys.executable, "-m", "kgp.train"]
+        fresh = [*command, "--cache", f"{folder}/prepared", "--arch", arguments.arch, "--epochs", str(arguments.epochs)]
         subprocess.run([*fresh, "--out", f"{folder}/whole"], check=True)
         interrupted = Path(folder) / "killed"
         start = [*fresh, "--out", str(interrupted)]

@@ -176,6 +176,12 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:
     from kgp.training.loop import is_finished
 
     folder = arguments.resume
+    defaults = vars(build_parser().parse_args([]))
+    given = [name for name, value in vars(arguments).items() if name != "resume" and value != defaults[name]]
+    if given:
+        raise UsageError(
+            f"--resume goes on with the run's own configuration, so --{given[0].replace('_', '-')} cannot be given."
+        )
     if not (folder / "config.json").is_file():
         raise KgpError(f"{folder} holds no run to resume: it has no config.json.")
     if is_finished(folder):

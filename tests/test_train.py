@@ -82,6 +82,11 @@ def test_resume_of_nothing_and_of_a_finished_run(tiny_cohort, tmp_path, capsys):
     assert "is finished" in capsys.readouterr().err
 
 
+def test_resume_takes_no_other_option(tmp_path, capsys):
+    assert train.main(["--resume", str(tmp_path), "--epochs", "5"]) == 2
+    assert "so --epochs cannot be given" in capsys.readouterr().err
+
+
 def test_no_data_found(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert train.main(["--data", str(tmp_path / "empty"), "--out", str(tmp_path / "run")]) == 1
