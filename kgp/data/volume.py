@@ -23,6 +23,7 @@ _SAME_MM = 1e-3
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 # A voxel axis whose direction is less clear than this cannot be called left-right, front-back or up-down.
 _CLEAR = 0.75
+_QFORM = ("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "pixdim")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +115,11 @@ def write_nifti(values: np.ndarray, volume: Volume, path: Path) -> None:
     image = nibabel.Nifti1Image(values, volume.affine)
     if volume.header is not None:
         sform, qform = int(volume.header["sform_code"]), int(volume.header["qform_code"])
-        image.header.set_xyzt_units(*volume.header.get_xyzt_units())
         image.set_sform(volume.affine, sform if sform or qform else 1)
         image.set_qform(volume.affine, qform)
+        # The fields as they stand: a qform may differ from the sform, and a unit may be one that nobody defined.
+        for field in ("xyzt_units", *(_QFORM if qform else ())):
+            image.header[field] = volume.header[field]
     with atomic_path(path) as temporary:
         image.to_filename(temporary)
 
@@ -134,6 +137,12 @@ def _open(path: Path) -> nibabel.Nifti1Image:
         raise KgpError(f"{path} has {len(image.shape)} dimensions where a volume of three is expected.")
     if not np.isfinite(image.affine).all():
         raise KgpError(f"{path} has an affine that cannot be used: it holds values that are not finite.")
+    if np.linalg.matrix_rank(image.affine[:3, :3]) < 3:
+        raise KgpError(f"{path} has an affine that cannot be used: it does not span three dimensions.")
+    if image.get_data_dtype().kind not in "biuf":
+        raise KgpError(f"{path} holds values of type {image.get_data_dtype()} where real numbers are expected.")
+    if 0 in image.shape:
+        raise KgpError(f"{path} holds no voxel: its size is {'x'.join(map(str, image.shape))}.")
     if np.prod(image.shape, dtype=np.int64) > _MOST_VOXELS:
         raise KgpError(f"{path} claims {'x'.join(map(str, image.shape))} voxels, more than are read.")
     return image
@@ -151,7 +160,7 @@ def _data(image: nibabel.Nifti1Image) -> np.ndarray:
 
 
 def _same_grid(one: nibabel.Nifti1Image, other: nibabel.Nifti1Image) -> bool:
-    return one.shape == other.shape and np.allclose(one.affine, other.affine, atol=_SAME_MM)
+    return one.shape == other.shape and np.allclose(one.affine, other.affine, rtol=0, atol=_SAME_MM)
 
 
 def _grid(image: nibabel.Nifti1Image) -> str:

@@ -124,6 +124,19 @@ def test_writing_keeps_affine_codes_units_and_values(tmp_path, sform, qform, exp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.nii", "out.nii.gz"]
 
 
+def test_writing_keeps_a_qform_that_differs_and_a_unit_that_nobody_defined(tmp_path):
+    image = nibabel.Nifti1Image(RAS, RAS_AFFINE)
+    image.set_sform(RAS_AFFINE, 2)
+    image.set_qform(rotation(10.0) @ RAS_AFFINE, 1)
+    image.header["xyzt_units"] = 7
+    nibabel.save(image, tmp_path / "in.nii")
+    write_nifti(RAS, read_volume({"T1": tmp_path / "in.nii"}), tmp_path / "out.nii")
+    source, written = nibabel.load(tmp_path / "in.nii"), nibabel.load(tmp_path / "out.nii")
+    np.testing.assert_array_equal(written.get_sform(), source.get_sform())
+    np.testing.assert_array_equal(written.get_qform(), source.get_qform())
+    assert int(written.header["xyzt_units"]) == 7
+
+
 def test_writing_a_volume_that_was_no_nifti(tmp_path):
     write_nifti(RAS, Volume(RAS[..., None], RAS_AFFINE, ("T1",)), tmp_path / "out.nii")
     np.testing.assert_array_equal(nibabel.load(tmp_path / "out.nii").affine, RAS_AFFINE)
@@ -139,6 +152,18 @@ def test_grids_that_differ_are_refused(tmp_path):
         read_volume(paths)
     with pytest.raises(KgpError, match="--resample-to must be one of T1, T2, not 'FLAIR'"):
         read_volume(paths, "FLAIR")
+
+
+@pytest.mark.parametrize(("moved_by", "fits"), [(0.0005, True), (0.003, False)])
+def test_the_tolerance_of_a_grid_does_not_grow_with_its_distance(tmp_path, moved_by, fits):
+    far, moved = RAS_AFFINE.copy(), RAS_AFFINE.copy()
+    far[0, 3], moved[0, 3] = 300.0, 300.0 + moved_by
+    paths = {"T1": save(tmp_path / "a.nii", RAS, far), "T2": save(tmp_path / "b.nii", RAS, moved)}
+    if fits:
+        assert read_volume(paths).data.shape == (*SHAPE, 2)
+    else:
+        with pytest.raises(KgpError, match="is not on the grid of"):
+            read_volume(paths)
 
 
 def test_resampling_onto_another_grid(tmp_path):
@@ -218,6 +243,26 @@ def test_an_affine_of_nonsense(tmp_path):
     path.write_bytes(content)
     with pytest.raises(KgpError, match="a.nii has an affine that cannot be used"):
         read_volume({"T1": path})
+
+
+def test_an_affine_that_spans_no_volume(tmp_path):
+    path = save(tmp_path / "a.nii", RAS, sform=1, qform=0)
+    content = bytearray(path.read_bytes())
+    content[280:328] = bytes(48)
+    path.write_bytes(content)
+    with pytest.raises(KgpError, match="a.nii has an affine that cannot be used: it does not span three dimensions"):
+        read_volume({"T1": path, "T2": save(tmp_path / "b.nii", RAS)}, "T2")
+
+
+@pytest.mark.parametrize("kind", [np.complex64, [("R", "u1"), ("G", "u1"), ("B", "u1")]], ids=["complex", "rgb"])
+def test_values_that_are_no_real_numbers(tmp_path, kind):
+    with pytest.raises(KgpError, match="a.nii holds values of type .* where real numbers are expected"):
+        read_volume({"T1": save(tmp_path / "a.nii", np.zeros(SHAPE, kind))})
+
+
+def test_no_voxel(tmp_path):
+    with pytest.raises(KgpError, match="a.nii holds no voxel: its size is 0x5x6"):
+        read_volume({"T1": save(tmp_path / "a.nii", np.zeros((0, 5, 6), np.float32))})
 
 
 def test_text_and_other_formats(tmp_path):

@@ -83,6 +83,9 @@ class BratsSource:
             findings.append(
                 Finding("error", case, f"the mask (seg) is missing in {self._folder(case)}, so no slice has a label.")
             )
+        folder, table = self._grades(case)
+        if folder and table and folder != table:
+            findings.append(Finding("error", case, f"the folder says {folder}, but the table says {table}."))
         if self._graded and not self._grade(case):
             findings.append(Finding("error", case, "no grade is known from the folder or the table."))
         return findings
@@ -92,16 +95,22 @@ class BratsSource:
 
     def _grade(self, case: str) -> str:
         """HGG, LGG or "" where unknown."""
-        for name in (self._folder(case).parent.name, self._table.get(case, {}).get("grade", "")):
-            if name.upper() in GRADES:
-                return name.upper()
-        return ""
+        folder, table = self._grades(case)
+        return folder or table
+
+    def _grades(self, case: str) -> tuple[str, str]:
+        """Grade by the folder above the case and by the table, each "" where unknown."""
+        names = (self._folder(case).parent.name.upper(), self._table.get(case, {}).get("grade", "").strip().upper())
+        folder, table = (name if name in GRADES else "" for name in names)
+        return folder, table
 
 
 def _find_cases(path: Path) -> dict[str, dict[str, Path]]:
     """Files of each case folder by contrast ("seg" for the mask)."""
     cases: dict[str, dict[str, Path]] = {}
     for file in sorted([*path.rglob("*.nii"), *path.rglob("*.nii.gz")]):
+        if file.name[0] == "." or not file.is_file():
+            continue
         if not re.match(r".*[_-](t1|t1ce|t2|flair|seg|t1n|t1c|t2w|t2f)\.nii(\.gz)?$", file.name, re.IGNORECASE):
             continue
         kind = "seg" if re.search(r"[_-]seg\.nii", file.name, re.IGNORECASE) else contrast_of(file.name)

@@ -11,7 +11,9 @@ from kgp.errors import KgpError
 
 _MOST_VOXELS = 1 << 30
 _PARALLEL = 1e-3
+_RIGHT_ANGLE = 1e-2  # direction cosines are often written with three decimals
 _GAP = 0.05  # tolerated difference of slice distances, as a share of their median
+_PLACE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "Rows": 1, "Columns": 1}
 
 
 def read_dicom_series(folder: Path, contrast: str) -> Volume:
@@ -43,10 +45,8 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
             f"{folder} holds {len(series)} series ({', '.join(repr(text) for text in series.values())}); give a "
             "folder with one."
         )
-    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
-        lacking = next((dataset for dataset in datasets if not dataset.get(name)), None)
-        if lacking is not None:
-            raise KgpError(f"{lacking.filename} has no {name}, so its place in space is not known.")
+    for dataset in datasets:
+        _check_place(dataset)
     return _assemble(folder, datasets, contrast)
 
 
@@ -67,6 +67,31 @@ def _open(pydicom: Any, path: Path) -> Any:
     if not kind or "Image Storage" in kind.name:
         raise KgpError(f"{path} is a DICOM image without pixels or SeriesInstanceUID; it may be cut short.")
     return None
+
+
+def _check_place(dataset: Any) -> None:
+    """Refuses an image whose place in space is missing or cannot be."""
+    for name, count in _PLACE.items():
+        try:
+            value = dataset.get(name)
+            numbers = np.atleast_1d(np.array(value or [], float))
+        except (ValueError, TypeError):
+            raise KgpError(f"{dataset.filename} has text for {name} where numbers are expected.") from None
+        if numbers.size == 0:
+            raise KgpError(f"{dataset.filename} has no {name}, so its place in space is not known.")
+        if numbers.shape != (count,) or not np.isfinite(numbers).all():
+            raise KgpError(f"{dataset.filename} has the {name} {value} where {count} finite number(s) are expected.")
+    spacing = np.array(dataset.PixelSpacing, float)
+    if (spacing <= 0).any():
+        raise KgpError(
+            f"{dataset.filename} has the PixelSpacing {dataset.PixelSpacing} where millimetres are expected."
+        )
+    directions = np.array(dataset.ImageOrientationPatient, float).reshape(2, 3)
+    if not np.allclose(directions @ directions.T, np.eye(2), atol=_RIGHT_ANGLE):
+        raise KgpError(
+            f"{dataset.filename} has the ImageOrientationPatient {dataset.ImageOrientationPatient} where two directions "
+            "of length 1 at right angles are expected."
+        )
 
 
 def _assemble(folder: Path, datasets: list[Any], contrast: str) -> Volume:
@@ -104,15 +129,16 @@ def _assemble(folder: Path, datasets: list[Any], contrast: str) -> Volume:
 def _step(folder: Path, datasets: list[Any]) -> np.ndarray:
     """The vector from one slice to the next."""
     positions = np.array([[float(value) for value in dataset.ImagePositionPatient] for dataset in datasets])
+    normal = np.cross(*np.array(datasets[0].ImageOrientationPatient, float).reshape(2, 3))
     if len(positions) == 1:
         thickness = float(datasets[0].get("SliceThickness", 0) or 0)
         if thickness <= 0:
             raise KgpError(
                 f"{datasets[0].filename} is a single slice without SliceThickness, so its depth is not known."
             )
-        across = np.array(datasets[0].ImageOrientationPatient, float).reshape(2, 3)
-        return np.cross(*across) * thickness
-    distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+        return normal * thickness
+    steps = np.diff(positions, axis=0)
+    distances = steps @ normal
     median = float(np.median(distances))
     if distances.min() < _GAP * median or median == 0:
         raise KgpError(f"{folder} has two slices at one position; give a folder with one series of one time point.")
@@ -122,6 +148,13 @@ def _step(folder: Path, datasets: list[Any]) -> np.ndarray:
             f"{folder} has a gap of {distances[place]:.2f} mm between slices {place + 1} and {place + 2} where "
             f"the others are {median:.2f} mm apart; a slice is missing."
         )
+    aside = np.linalg.norm(steps - np.median(steps, axis=0), axis=1)
+    if aside.max() > _GAP * median:
+        place = int(np.argmax(aside))
+        raise KgpError(
+            f"{folder} has slices that do not lie in one straight stack: slice {place + 2} is shifted against slice "
+            f"{place + 1} otherwise than the others are."
+        )
     return (positions[-1] - positions[0]) / (len(positions) - 1)
 
 
@@ -130,7 +163,8 @@ def _pixels(dataset: Any) -> np.ndarray:
     try:
         pixels = dataset.pixel_array
     except (ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
-        raise KgpError(f"{dataset.filename}: the pixels cannot be read: {error}.") from None
+        reason = str(error).partition("\n")[0].rstrip(".:")  # pydicom lists every decoder, a line each
+        raise KgpError(f"{dataset.filename}: the pixels cannot be read: {reason}.") from None
     if pixels.ndim != 2:
         raise KgpError(f"{dataset.filename} holds {pixels.ndim}-dimensional pixels where one grey slice is expected.")
     slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)

@@ -15,6 +15,7 @@ from kgp.errors import KgpError
 
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 _LONGEST_SIDE = 4096
+_LONGEST_PID = 64
 
 
 class FigshareSource:
@@ -68,6 +69,11 @@ def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyp
         raise KgpError(
             f"{path} has an image of shape {shape} and a mask of shape {data['tumorMask'].shape} where one "
             f"slice of at most {_LONGEST_SIDE} pixels a side is expected."
+        )
+    if data["label"].size != 1 or not 0 < data["PID"].size <= _LONGEST_PID:
+        raise KgpError(
+            f"{path} has {data['label'].size} labels and a PID of {data['PID'].size} letters where one label "
+            f"and at most {_LONGEST_PID} letters are expected."
         )
     label = int(data["label"][()].squeeze())
     if label not in LABELS:

@@ -1,7 +1,7 @@
 """NIfTI volumes with a table.
 
 volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast with the path of its
-file; optional: group (what splits go by), mask (path of the mask). Paths are relative to the table's folder. A slice has
+file; optional: group (what splits go by), mask or seg (path of the mask). Paths are relative to the table's folder. A slice has
 the volume's label; where there is a mask, slices without tumour have label 0, "no_tumour". Slices that are nearly empty
 are left out.
 """
@@ -20,7 +20,10 @@ from kgp.errors import KgpError
 
 NO_TUMOUR = (0, "no_tumour")
 LEAST_BRAIN = 0.12
-_KNOWN = ("case", "patient", "group", "label", "label_name", "mask")
+_MASKS = ("mask", "seg")
+_KNOWN = ("case", "patient", "group", "label", "label_name", *_MASKS)
+# A file with one of these words is no contrast, whatever else its name says.
+_NO_CONTRAST = {"seg", "segm", "segmentation", "mask", "label", "labels"}
 _REQUIRED = ("case", "patient", "label", "label_name")
 # Words in file names that tell the contrast, as BraTS of all years and common converters write them.
 _WORDS = {
@@ -77,7 +80,8 @@ class NiftiSource:
             if not row[contrast]:
                 raise KgpError(f"case {case} has no file for the contrast {contrast} in {self.table}.")
         volume = read_volume({contrast: folder / row[contrast] for contrast in self.contrasts})
-        mask = read_mask_volume(folder / row["mask"], volume) if row.get("mask") else None
+        mask_path = next((row[column] for column in _MASKS if row.get(column)), None)
+        mask = read_mask_volume(folder / mask_path, volume) if mask_path else None
         yield from cut_slices(
             volume,
             mask,
@@ -95,9 +99,9 @@ class NiftiSource:
             if count > 1
         ]
         for row in self._rows:
-            for column in (*self.contrasts, "mask"):
+            for column in (*self.contrasts, *_MASKS):
                 path = self.table.parent / row[column] if row.get(column) else None
-                if path is None and column != "mask":
+                if path is None and column not in _MASKS:
                     findings.append(Finding("error", row["case"], f"the contrast {column} is missing."))
                 elif path is not None and not path.is_file():
                     findings.append(Finding("error", row["case"], f"{column} {path} is missing."))
@@ -111,7 +115,7 @@ def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
         KgpError: the file cannot be read or lies on another grid.
     """
     mask = read_volume({"mask": path})
-    if mask.data.shape[:3] != volume.data.shape[:3] or not np.allclose(mask.affine, volume.affine, atol=1e-3):
+    if mask.data.shape[:3] != volume.data.shape[:3] or not np.allclose(mask.affine, volume.affine, rtol=0, atol=1e-3):
         raise KgpError(
             f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
             f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine)."
@@ -155,13 +159,18 @@ def cut_slices(
 def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
     """The NIfTI file of each contrast in a folder, told by the words in the file names.
 
+    A contrast may be asked for by any of its known words (T1Gd is T1ce) or, where it has none, by a word of the file name.
+    Masks and hidden files are passed over.
+
     Raises:
         KgpError: a contrast has no file, or several.
     """
-    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")))
+    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")) and path.name[0] != ".")
     found: dict[str, list[Path]] = {}
     for path in files:
         contrast = contrast_of(path.name)
+        if _NO_CONTRAST.intersection(_words(path.name)):
+            continue
         if contrast:
             found.setdefault(contrast.lower(), []).append(path)
         else:
@@ -171,7 +180,7 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
                     found.setdefault(name.lower(), []).append(path)
     result = {}
     for contrast in contrasts:
-        paths = found.get(contrast.lower(), [])
+        paths = found.get(_WORDS.get(contrast.lower(), contrast).lower(), [])
         if len(paths) != 1:
             what = "no file" if not paths else f"{len(paths)} files ({', '.join(path.name for path in paths)})"
             raise KgpError(
@@ -204,8 +213,15 @@ def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     missing = [column for column in _REQUIRED if column not in columns]
     if missing:
         raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
+    twice = [column for column, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise KgpError(f"{path} has two columns {twice[0]!r}.")
     if not rows:
         raise KgpError(f"{path} lists no volume.")
+    for line, row in enumerate(rows, start=2):
+        blank = next((column for column in ("case", "patient") if not row[column].strip()), None)
+        if blank:
+            raise KgpError(f"{path} has no {blank} in line {line}.")
     bad = next((row for row in rows if not row["label"].isdecimal()), None)
     if bad:
         raise KgpError(

@@ -124,6 +124,27 @@ def test_a_missing_grade(tmp_path):
     assert [finding.what for finding in source.check()] == ["no grade is known from the folder or the table."]
 
 
+def test_a_folder_and_a_table_that_disagree(tmp_path):
+    write_case(tmp_path / "HGG" / "a")
+    write_case(tmp_path / "LGG" / "b")
+    (tmp_path / "cases.csv").write_text("case,grade\na,LGG\nb, lgg \n")
+    source = BratsSource(tmp_path)
+    assert [(found.where, found.what) for found in source.check()] == [
+        ("a", "the folder says HGG, but the table says LGG.")
+    ]
+    with pytest.raises(KgpError, match="case a: the folder says HGG, but the table says LGG"):
+        list(source.read("a"))
+    assert {piece.label for piece in source.read("b")} == {0, 1}
+
+
+def test_folders_and_hidden_files_with_the_name_of_a_contrast(tmp_path):
+    write_case(tmp_path / "a")
+    (tmp_path / "a" / "more_t1.nii").mkdir()
+    (tmp_path / "a" / "._a_t2.nii.gz").write_bytes(b"x")
+    source = BratsSource(tmp_path)
+    assert source.cases() == ["a"] and source.check() == [] and len(list(source.read("a"))) == 3
+
+
 def test_a_mask_on_another_grid(tmp_path):
     write_case(tmp_path / "a")
     nibabel.save(nibabel.Nifti1Image(np.zeros((12, 12, 4), np.uint8), np.eye(4)), tmp_path / "a" / "a_seg.nii.gz")

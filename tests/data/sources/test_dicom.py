@@ -140,6 +140,27 @@ def test_all_slices_at_one_position(tmp_path):
         read_dicom_series(tmp_path, "T1")
 
 
+def write_at(folder, positions):
+    for number, position in enumerate(positions):
+        dataset(number, ImagePositionPatient=position).save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    return folder
+
+
+def test_slices_side_by_side_in_one_plane(tmp_path):
+    with pytest.raises(KgpError, match="has two slices at one position"):
+        read_dicom_series(write_at(tmp_path, [[3.0 * number, 0.0, 0.0] for number in range(4)]), "T1")
+
+
+def test_slices_that_zigzag(tmp_path):
+    with pytest.raises(KgpError, match="has slices that do not lie in one straight stack: slice . is shifted"):
+        read_dicom_series(write_at(tmp_path, [[8.0 * (number % 2), 0.0, 3.0 * number] for number in range(4)]), "T1")
+
+
+def test_a_tilted_stack_keeps_its_shear(tmp_path):
+    volume = read_dicom_series(write_at(tmp_path, [[0.0, 1.0 * number, 3.0 * number] for number in range(4)]), "T1")
+    np.testing.assert_allclose(volume.affine[:3, 2], [0.0, -1.0, 3.0])
+
+
 def test_two_series(tmp_path):
     write_series(tmp_path, changed=[2], SeriesInstanceUID="9.9", SeriesDescription="t2")
     with pytest.raises(KgpError, match=r"holds 2 series \(.*'t2'.*\); give a folder with one"):
@@ -160,6 +181,11 @@ def test_a_missing_place(tmp_path, name, value):
         ({"PixelSpacing": [1.5, 0.6]}, "b.dcm has another matrix or pixel spacing than the other slices"),
         ({"Rows": 6, "Columns": 5}, "b.dcm has another matrix or pixel spacing"),
         ({"PixelData": b"\0\0"}, "b.dcm: the pixels cannot be read"),
+        ({"Rows": None}, "b.dcm has no Rows, so its place in space is not known"),
+        ({"PixelSpacing": [1.5, 0.0]}, "b.dcm has the PixelSpacing .* where millimetres are expected"),
+        ({"ImagePositionPatient": [1.0, 2.0]}, "b.dcm has the ImagePositionPatient .* where 3 finite number"),
+        ({"ImagePositionPatient": [1.0, 2.0, float("nan")]}, "b.dcm has the ImagePositionPatient .* where 3 finite"),
+        ({"ImageOrientationPatient": [0.0] * 6}, "b.dcm has the ImageOrientationPatient .* at right angles"),
         (
             {
                 "SamplesPerPixel": 3,
@@ -177,6 +203,14 @@ def test_a_missing_place(tmp_path, name, value):
 def test_a_slice_that_does_not_fit(tmp_path, options, message):
     with pytest.raises(KgpError, match=message):
         read_dicom_series(write_series(tmp_path, changed=[2], **options), "T1")
+
+
+def test_a_position_that_is_text(tmp_path):
+    path = write_series(tmp_path) / "b.dcm"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"-10.0\\-20.0", b"-10.0\\-2x.0"))
+    with pytest.raises(KgpError, match="b.dcm has text for ImagePositionPatient where numbers"):
+        read_dicom_series(tmp_path, "T1")
 
 
 def test_a_series_that_claims_too_much(tmp_path):

@@ -95,6 +95,12 @@ def test_shapes_that_do_not_fit(tmp_path, change):
         read_one(write_mat(tmp_path / "1.mat", **change))
 
 
+@pytest.mark.parametrize("change", [{"patient": "1" * 65}, {"label": [1.0, 2.0]}])
+def test_fields_of_another_size(tmp_path, change):
+    with pytest.raises(KgpError, match=r"^\S*1.mat has . labels and a PID of \d+ letters where one label"):
+        read_one(write_mat(tmp_path / "1.mat", **change))
+
+
 @pytest.mark.parametrize("field", ["image", "label", "PID", "tumorMask"])
 def test_a_missing_field(tmp_path, field):
     with pytest.raises(KgpError, match=rf"1.mat cannot be read as a figshare slice .*{field}"):

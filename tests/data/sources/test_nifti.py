@@ -46,6 +46,12 @@ def test_volumes_of_a_table(tmp_path):
     assert second.image.max(axis=(0, 1)).tolist() == [100, 50]
 
 
+def test_a_column_seg_is_a_mask_and_no_contrast(tmp_path):
+    source = NiftiSource(write_table(tmp_path, header=HEADER.replace("mask", "seg")))
+    assert source.contrasts == ("T1", "FLAIR") and source.check() == []
+    assert [piece.label for piece in source.read("c2")] == [0, 2]
+
+
 def test_without_a_mask_all_slices_have_the_volumes_label(tmp_path):
     pieces = list(open_source(write_table(tmp_path)).read("c1"))
     assert [(piece.label, piece.label_name, piece.mask) for piece in pieces] == [(0, "healthy", None)] * 2
@@ -70,6 +76,9 @@ def test_a_table_elsewhere_groups_and_chosen_contrasts(tmp_path):
             "lacks the column 'label_name'; needed are case, patient, label, label_name",
         ),
         (HEADER, "", "lists no volume"),
+        (HEADER, "c, ,1,x,a,b,\n", "has no patient in line 2"),
+        (HEADER, "c,p,1,x,a,b,\n,p,1,x,a,b,\n", "has no case in line 3"),
+        (HEADER.replace("FLAIR", "T1"), ROWS, "has two columns 'T1'"),
         (HEADER, "c,p,high,x,a,b,\n", "has the label 'high' for case c where a whole number is expected"),
         (HEADER, "c,p\n", "has the label '' for case c where a whole number"),
         (HEADER, "c,p,²,x,a,b,\n", "has the label '²'"),
@@ -158,6 +167,20 @@ def test_files_of_a_folder(tmp_path):
         "DWI": "p_dwi.nii",
     }
     assert list(found) == ["FLAIR", "T1", "DWI"]
+
+
+@pytest.mark.parametrize("wanted", ["T1Gd", "t1c", "T1ce"])
+def test_a_contrast_by_any_of_its_words(tmp_path, wanted):
+    touch(tmp_path, "x-t1c.nii", "x-t1n.nii")
+    assert find_contrasts(tmp_path, (wanted,))[wanted].name == "x-t1c.nii"
+
+
+def test_masks_and_hidden_files_are_no_contrasts(tmp_path):
+    touch(tmp_path, "p_flair_seg.nii", "flair_mask.nii.gz", "._p_flair.nii")
+    with pytest.raises(KgpError, match="has no file for the contrast FLAIR; it holds flair_mask.nii.gz, p_flair_seg"):
+        find_contrasts(tmp_path, ("FLAIR",))
+    touch(tmp_path, "p_flair.nii")
+    assert find_contrasts(tmp_path, ("FLAIR",))["FLAIR"].name == "p_flair.nii"
 
 
 def test_ambiguous_and_missing_contrasts(tmp_path):
