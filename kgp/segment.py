@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resample-to",
         metavar="CONTRAST",
-        help="bring contrasts on different grids to that of this one by their affines (default: refuse)",
+        help="bring contrasts to the grid of this one by their affines, which is no registration (default: refuse)",
     )
     parser.add_argument(
         "--contrasts",
