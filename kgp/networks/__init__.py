@@ -7,6 +7,7 @@ import keras
 from kgp.networks.gp_reconresnet import gp_reconresnet
 from kgp.networks.gp_shuffleunet import gp_shuffleunet
 from kgp.networks.gp_unet import gp_unet
+from kgp.networks.layers import NORMALISATION_LAYERS
 
 __all__ = ["build_network", "gp_reconresnet", "gp_shuffleunet", "gp_unet"]
 
@@ -32,7 +33,7 @@ def build_network(
         input_shape: (H, W, C).
         classes: K.
         width, depth, dropout: see the builders; depth 0 is the paper's.
-        normalisation_layer: "default" (the paper's), "none" or "batch".
+        normalisation_layer: "default" (the paper's), "none", "batch" or "instance".
         upsampling: "sinc", "bilinear" or "transposed"; GP-ShuffleUNet always shuffles pixels and takes "sinc" only.
         **head: pooling, pooling_value, head_order; see `kgp.networks.head.gp_head`.
 
@@ -43,16 +44,23 @@ def build_network(
         raise ValueError(f"arch must be one of {', '.join(_PAPER_DEPTH)}, not {arch!r}.")
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout is a probability in [0, 1), not {dropout}.")
-    common = {"width": width, "depth": depth or _PAPER_DEPTH[arch], "dropout": dropout, **head}
+    if normalisation_layer not in NORMALISATION_LAYERS:
+        raise ValueError(
+            f"normalisation_layer must be one of {', '.join(NORMALISATION_LAYERS)}, not {normalisation_layer!r}."
+        )
+    common = {
+        "width": width,
+        "depth": depth or _PAPER_DEPTH[arch],
+        "dropout": dropout,
+        "normalisation_layer": normalisation_layer,
+        **head,
+    }
     if arch == "shuffleunet":
         if upsampling != "sinc":
             raise ValueError(
                 f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
                 "go with it; leave it at its default."
             )
-        return gp_shuffleunet(input_shape, classes, normalisation_layer=normalisation_layer, **common)
-    if arch == "reconresnet" and normalisation_layer == "none":
-        raise ValueError("GP-ReconResNet does not train without normalisation; take 'default' or 'batch'.")
+        return gp_shuffleunet(input_shape, classes, **common)
     build = gp_unet if arch == "unet" else gp_reconresnet
-    batch = normalisation_layer == "batch"
-    return build(input_shape, classes, batch_normalisation=batch, upsampling=upsampling, **common)
+    return build(input_shape, classes, upsampling=upsampling, **common)

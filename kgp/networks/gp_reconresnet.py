@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.head import gp_head, torch_initialisers
-from kgp.networks.layers import ReflectPad, Resize, ScalarPReLU
+from kgp.networks.layers import ReflectPad, Resize, ScalarPReLU, normalise
 
 LEVELS = 2
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
@@ -16,7 +16,7 @@ def gp_reconresnet(
     width: int = 64,
     depth: int = 14,
     dropout: float = 0.2,
-    batch_normalisation: bool = False,
+    normalisation_layer: str = "default",
     upsampling: str = "sinc",
     pooling: str = "max",
     pooling_value: float = 0.0,
@@ -30,7 +30,7 @@ def gp_reconresnet(
         width: filters at full resolution; each of the two levels doubles them.
         depth: residual blocks.
         dropout: probability of spatial dropout inside each residual block, in [0, 1).
-        batch_normalisation: batch instead of instance normalisation (the paper's).
+        normalisation_layer: "instance" (as "default", the paper's; no weights), or "batch".
         upsampling: "sinc", "bilinear" or "transposed" (a 3x3 transposed convolution).
         pooling, pooling_value, head_order: see `kgp.networks.head.gp_head`.
 
@@ -51,25 +51,22 @@ def gp_reconresnet(
         raise ValueError(f"GP-ReconResNet takes slices of at least 5x5 pixels, not {input_shape[0]}x{input_shape[1]}.")
     if upsampling not in UPSAMPLINGS:
         raise ValueError(f"upsampling must be one of {', '.join(UPSAMPLINGS)}, not {upsampling!r}.")
+    if normalisation_layer == "none":
+        raise ValueError("GP-ReconResNet does not train without normalisation; take 'instance' or 'batch'.")
+    layer = "instance" if normalisation_layer == "default" else normalisation_layer
 
     image = keras.Input(input_shape, name="image")
-    x = _convolution(image, width, 7, "initial", batch_normalisation)  # (B, H, W, f)
+    x = _convolution(image, width, 7, "initial", layer)  # (B, H, W, f)
     sizes = []
     for level in range(LEVELS):
         sizes.append(x.shape[1:3])
-        x = _down(x, width * 2 ** (level + 1), f"down{level + 1}", batch_normalisation)  # (B, H/2, W/2, 2f)
+        x = _down(x, width * 2 ** (level + 1), f"down{level + 1}", layer)  # (B, H/2, W/2, 2f)
     for number in range(depth):
-        x = _residual_block(x, dropout, f"block{number + 1}", batch_normalisation)
+        x = _residual_block(x, dropout, f"block{number + 1}", layer)
     for level in reversed(range(LEVELS)):
-        x = _up(x, sizes[level], width * 2**level, upsampling, f"up{level + 1}", batch_normalisation)
+        x = _up(x, sizes[level], width * 2**level, upsampling, f"up{level + 1}", layer)
     outputs = gp_head(x, classes, pooling, pooling_value, head_order)
     return keras.Model(image, outputs, name="gp_reconresnet")
-
-
-def _normalise(x, name: str, batch_normalisation: bool):
-    if batch_normalisation:
-        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
-    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False, name=f"{name}_norm")(x)
 
 
 def _reflected(x, filters: int, kernel: int, name: str):
@@ -79,34 +76,34 @@ def _reflected(x, filters: int, kernel: int, name: str):
     return keras.layers.Conv2D(filters, kernel, name=f"{name}_conv", **initialisers)(x)
 
 
-def _convolution(x, filters: int, kernel: int, name: str, batch_normalisation: bool):
-    x = _normalise(_reflected(x, filters, kernel, name), name, batch_normalisation)
+def _convolution(x, filters: int, kernel: int, name: str, layer: str):
+    x = normalise(_reflected(x, filters, kernel, name), layer, f"{name}_norm", affine=False)
     return ScalarPReLU(name=f"{name}_prelu")(x)
 
 
-def _down(x, filters: int, name: str, batch_normalisation: bool):
+def _down(x, filters: int, name: str, layer: str):
     """Stride-2 convolution with one zero on every side; Keras's "same" would pad even sizes at one side only."""
     initialisers = torch_initialisers(9 * x.shape[-1])
     x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
     x = keras.layers.Conv2D(filters, 3, strides=2, name=f"{name}_conv", **initialisers)(x)
-    return ScalarPReLU(name=f"{name}_prelu")(_normalise(x, name, batch_normalisation))
+    return ScalarPReLU(name=f"{name}_prelu")(normalise(x, layer, f"{name}_norm", affine=False))
 
 
-def _residual_block(x, dropout: float, name: str, batch_normalisation: bool):
-    y = _convolution(x, x.shape[-1], 3, f"{name}_1", batch_normalisation)
+def _residual_block(x, dropout: float, name: str, layer: str):
+    y = _convolution(x, x.shape[-1], 3, f"{name}_1", layer)
     y = keras.layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(y)
-    y = _normalise(_reflected(y, x.shape[-1], 3, f"{name}_2"), f"{name}_2", batch_normalisation)
+    y = normalise(_reflected(y, x.shape[-1], 3, f"{name}_2"), layer, f"{name}_2_norm", affine=False)
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
-def _up(x, size: tuple[int, int], filters: int, upsampling: str, name: str, batch_normalisation: bool):
+def _up(x, size: tuple[int, int], filters: int, upsampling: str, name: str, layer: str):
     """To the size that the level had on the way down, and to half the filters."""
     if upsampling != "transposed":
         x = Resize(size, upsampling, name=f"{name}_resize")(x)
-        return _convolution(x, filters, 3, name, batch_normalisation)
+        return _convolution(x, filters, 3, name, layer)
     x = keras.layers.Conv2DTranspose(
         filters, 3, strides=2, padding="same", name=f"{name}_conv", **torch_initialisers(9 * filters)
     )(x)
     if x.shape[1:3] != size:
         x = keras.layers.Cropping2D(((0, x.shape[1] - size[0]), (0, x.shape[2] - size[1])), name=f"{name}_crop")(x)
-    return ScalarPReLU(name=f"{name}_prelu")(_normalise(x, name, batch_normalisation))
+    return ScalarPReLU(name=f"{name}_prelu")(normalise(x, layer, f"{name}_norm", affine=False))

@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.head import gp_head
-from kgp.networks.layers import PixelShuffle, PixelUnshuffle
+from kgp.networks.layers import PixelShuffle, PixelUnshuffle, normalise
 
 BRANCHES = 4
 
@@ -28,8 +28,8 @@ def gp_shuffleunet(
         width: filters of the first level; each level doubles them.
         depth: levels below the first.
         dropout: probability of spatial dropout at the lowest level, in [0, 1).
-        normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle), "none", or "batch" (after
-            every convolution).
+        normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle), "none", or "batch" or
+            "instance" after every convolution.
         pooling, pooling_value, head_order: see `kgp.networks.head.gp_head`.
 
     Input shape:
@@ -53,7 +53,8 @@ def gp_shuffleunet(
             f"the next that works is {-(-height // step) * step}x{-(-width_pixels // step) * step}."
         )
 
-    everywhere = normalisation_layer == "batch"
+    after_unshuffle = "batch" if normalisation_layer == "default" else normalisation_layer
+    everywhere = "none" if normalisation_layer == "default" else normalisation_layer
     image = keras.Input(input_shape, name="image")
     x = _double(image, width, everywhere, "input")  # (B, H, W, f)
     skips = []
@@ -65,7 +66,7 @@ def gp_shuffleunet(
         x = _convolution(branches[-1], filters, f"{prefix}_unshuffle", activation=False)
         x = PixelUnshuffle(name=f"{prefix}_unshuffle")(x)  # (B, H/2, W/2, 4f)
         for number in (1, 2):
-            x = _convolution(x, filters, f"{prefix}_down{number}", normalise=normalisation_layer != "none")
+            x = _convolution(x, filters, f"{prefix}_down{number}", layer=after_unshuffle)
         x = _double(x, 2 * filters, everywhere, prefix)  # (B, H/2, W/2, 2f)
     x = keras.layers.SpatialDropout2D(dropout, name="dropout")(x)
     for level in reversed(range(depth)):
@@ -86,21 +87,20 @@ def gp_shuffleunet(
     return keras.Model(image, outputs, name="gp_shuffleunet")
 
 
-def _convolution(x, filters: int, name: str, normalise: bool = False, activation: bool = True):
+def _convolution(x, filters: int, name: str, layer: str = "none", activation: bool = True):
     """3x3 convolution, normalisation and ReLU where asked."""
     initialiser = keras.initializers.HeNormal()
     x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=initialiser, name=f"{name}_conv")(x)
-    if normalise:
-        x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    x = normalise(x, layer, f"{name}_norm")
     return keras.layers.ReLU(name=f"{name}_relu")(x) if activation else x
 
 
-def _double(x, filters: int, normalise: bool, name: str):
+def _double(x, filters: int, layer: str, name: str):
     for number in (1, 2):
-        x = _convolution(x, filters, f"{name}_{number}", normalise)
+        x = _convolution(x, filters, f"{name}_{number}", layer)
     return x
 
 
-def _branches(x, filters: int, normalise: bool, name: str) -> list:
+def _branches(x, filters: int, layer: str, name: str) -> list:
     """Four convolutions of the same input, side by side."""
-    return [_convolution(x, filters, f"{name}{number}", normalise) for number in range(1, BRANCHES + 1)]
+    return [_convolution(x, filters, f"{name}{number}", layer) for number in range(1, BRANCHES + 1)]

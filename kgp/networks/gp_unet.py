@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.head import gp_head, torch_initialisers
-from kgp.networks.layers import Resize
+from kgp.networks.layers import Resize, normalise
 
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
 
@@ -15,7 +15,7 @@ def gp_unet(
     width: int = 64,
     depth: int = 3,
     dropout: float = 0.5,
-    batch_normalisation: bool = False,
+    normalisation_layer: str = "default",
     upsampling: str = "sinc",
     pooling: str = "max",
     pooling_value: float = 0.0,
@@ -29,7 +29,7 @@ def gp_unet(
         width: filters of the first level; each level doubles them.
         depth: levels.
         dropout: probability of spatial dropout after the lowest level, in [0, 1).
-        batch_normalisation: normalise after each 3x3 convolution (the paper does not).
+        normalisation_layer: after each 3x3 convolution: "none" (as "default", the paper's), "batch" or "instance".
         upsampling: "sinc", "bilinear" or "transposed" (a 2x2 transposed convolution).
         pooling, pooling_value, head_order: see `kgp.networks.head.gp_head`.
 
@@ -60,7 +60,7 @@ def gp_unet(
     skips = []
     x = image
     for level in range(depth):
-        x = _block(x, width * 2**level, batch_normalisation, f"enc{level + 1}")  # (B, H/2^level, W/2^level, f)
+        x = _block(x, width * 2**level, normalisation_layer, f"enc{level + 1}")  # (B, H/2^level, W/2^level, f)
         if level < depth - 1:
             skips.append(x)
             x = keras.layers.AveragePooling2D(2, name=f"enc{level + 1}_pool")(x)
@@ -68,19 +68,18 @@ def gp_unet(
     for level in reversed(range(depth - 1)):
         x = _up(x, skips[level], upsampling, f"dec{level + 1}")  # (B, H/2^level, W/2^level, f)
         x = keras.layers.Concatenate(name=f"dec{level + 1}_concat")([x, skips[level]])
-        x = _block(x, width * 2**level, batch_normalisation, f"dec{level + 1}")
+        x = _block(x, width * 2**level, normalisation_layer, f"dec{level + 1}")
     outputs = gp_head(x, classes, pooling, pooling_value, head_order)
     return keras.Model(image, outputs, name="gp_unet")
 
 
-def _block(x, filters: int, batch_normalisation: bool, name: str):
+def _block(x, filters: int, normalisation_layer: str, name: str):
     """Twice: 3x3 convolution, normalisation where asked, ReLU."""
     for number in (1, 2):
         prefix = f"{name}_conv{number}"
         initialisers = torch_initialisers(9 * x.shape[-1])
         x = keras.layers.Conv2D(filters, 3, padding="same", name=prefix, **initialisers)(x)
-        if batch_normalisation:
-            x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{prefix}_norm")(x)
+        x = normalise(x, normalisation_layer, f"{prefix}_norm")
         x = keras.layers.ReLU(name=f"{prefix}_relu")(x)
     return x
 

@@ -8,6 +8,20 @@ from keras import ops
 
 POOLINGS = ("max", "average", "lse", "topfraction")
 DEFAULT_POOLING_VALUES = {"lse": 4.0, "topfraction": 0.02}
+NORMALISATION_LAYERS = ("default", "none", "batch", "instance")
+
+
+def normalise(x, layer: str, name: str, affine: bool = True):
+    """A normalisation layer by its name: "none", "batch", or "instance" (each channel of each picture by itself).
+
+    Args:
+        affine: whether "instance" learns a scale and an offset for each channel; "batch" always does.
+    """
+    if layer == "batch":
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    if layer == "instance":
+        return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, center=affine, scale=affine, name=name)(x)
+    return x
 
 
 def sinc_matrix(old: int, new: int) -> np.ndarray:

@@ -40,7 +40,7 @@ class NetworkConfig:
     normalisation_layer: str = option(
         "default",
         "normalisation after each convolution; 'default' is the paper's",
-        choices=("default", "none", "batch"),
+        choices=("default", "none", "batch", "instance"),
     )
     upsampling: str = option("sinc", "up-sampling", choices=("sinc", "bilinear", "transposed"))
     pooling: str = option("max", "global pooling of the head", choices=("max", "average", "lse", "topfraction"))

@@ -61,9 +61,17 @@ def test_weights_do_not_depend_on_the_size(arch, tmp_path):
 
 @pytest.mark.parametrize("upsampling", ["sinc", "bilinear", "transposed"])
 @pytest.mark.parametrize("arch", ["unet", "reconresnet"])
-def test_every_upsampling_and_normalisation(arch, upsampling):
+def test_every_upsampling(arch, upsampling):
     outputs = small(arch, upsampling=upsampling, normalisation_layer="batch")(images(arch))
     assert outputs["heatmap"].shape == (2, 13, 11, 3)
+
+
+@pytest.mark.parametrize("arch", SIZES)
+def test_instance_normalisation_does_not_see_gain(arch):
+    model = small(arch, normalisation_layer="instance", depth=1)
+    inner = keras.Model(model.input, model.get_layer("features").output)
+    batch = images(arch)
+    np.testing.assert_allclose(inner(3 * batch), inner(batch), atol=1e-3)
 
 
 @pytest.mark.parametrize("arch", SIZES)
@@ -94,6 +102,7 @@ def test_sizes_that_do_not_fit(arch, size, message):
     [
         ("vnet", {}, "arch must be one of"),
         ("unet", {"dropout": 1.0}, "dropout is a probability"),
+        ("unet", {"normalisation_layer": "layer"}, "normalisation_layer must be one of"),
         ("unet", {"upsampling": "cubic"}, "upsampling must be one of"),
         ("unet", {"head_order": "both"}, "head_order must be one of"),
         ("shuffleunet", {"upsampling": "bilinear"}, "does not"),

@@ -16,14 +16,14 @@ from kgp.training.presets import best
 
 BY_ARCHITECTURE = {
     **best.BY_ARCHITECTURE,
+    "width": dict.fromkeys(best.BY_ARCHITECTURE["width"], 8),
     "depth": {"unet": 3, "shuffleunet": 3, "reconresnet": 2},
-    "epochs": {"unet": 24, "shuffleunet": 24, "reconresnet": 24},
     "normalisation_layer": {"unet": "batch", "shuffleunet": "default", "reconresnet": "default"},
     "pooling_value": {"unet": 0.05, "shuffleunet": 0.05, "reconresnet": 0.0},
     "pooling": {"unet": "topfraction", "shuffleunet": "topfraction", "reconresnet": "max"},
 }
 
 CONFIG = dataclasses.replace(
-    best.CONFIG.override(size=0, width=8, learning_rate=4e-3, head_order="pool_then_project"),
+    best.CONFIG.override(size=0, offset=0.1, learning_rate=4e-3, head_order="pool_then_project"),
     preset="demo",
 )
