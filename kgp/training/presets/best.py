@@ -6,8 +6,9 @@ Hardware:   two CPU cores: about half an hour for 24 epochs of 1,100 slices.
 Expected:   see benchmarks/README.md.
 
 What it changes against the paper: normalisation layers, four levels of fewer filters, bilinear up-sampling,
-log-sum-exp pooling of the heatmap itself, intensities normalised inside the head, AdamW with a cosine, and a term that
-makes the heatmap turn with the picture, so that a single pass is as good as eight averaged views.
+log-sum-exp pooling of the heatmap itself (GP-ShuffleUNet: the highest 2 %, before projecting), intensities normalised
+inside the head, AdamW with a cosine, and a term that makes the heatmap turn with the picture, so that a single pass is
+as good as eight averaged views.
 """
 
 from kgp.training.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
@@ -16,17 +17,19 @@ BY_ARCHITECTURE = {
     # At equal width GP-ShuffleUNet costs three times as much as the others.
     "width": {"unet": 16, "shuffleunet": 8, "reconresnet": 16},
     "depth": {"unet": 4, "shuffleunet": 3, "reconresnet": 4},
-    "normalisation_layer": {"unet": "batch", "shuffleunet": "instance", "reconresnet": "default"},
+    "normalisation_layer": {"unet": "batch", "shuffleunet": "default", "reconresnet": "default"},
     "upsampling": {"unet": "bilinear", "shuffleunet": "sinc", "reconresnet": "bilinear"},
+    "pooling": {"unet": "lse", "shuffleunet": "topfraction", "reconresnet": "lse"},
+    "head_order": {
+        "unet": "project_then_pool",
+        "shuffleunet": "pool_then_project",
+        "reconresnet": "project_then_pool",
+    },
 }
 
 CONFIG = RunConfig(
     preset="best",
-    network=NetworkConfig(
-        dropout=0.1,
-        pooling="lse",
-        head_order="project_then_pool",
-    ),
+    network=NetworkConfig(dropout=0.1),
     augment=AugmentConfig(rotation=180.0, flip_horizontal=0.5, scale=0.15, shift=0.05, gain=0.15, offset=0.12),
     data=DataConfig(size=128, normalisation="head_zscore"),
     optimiser=OptimiserConfig(
