@@ -23,6 +23,7 @@ READINGS = {
     "otsu": dataclasses.replace(BEST, rule="otsu", value=None),
     "zero": dataclasses.replace(BEST, rule="zero", value=None),
     "hysteresis 0.1": dataclasses.replace(BEST, rule="hysteresis", value=0.1),
+    "hysteresis 0.15": dataclasses.replace(BEST, rule="hysteresis", value=0.15),
     "hysteresis 0.2": dataclasses.replace(BEST, rule="hysteresis", value=0.2),
     "hysteresis 0.3": dataclasses.replace(BEST, rule="hysteresis", value=0.3),
     "hysteresis 0.4": dataclasses.replace(BEST, rule="hysteresis", value=0.4),

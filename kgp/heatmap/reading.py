@@ -98,6 +98,6 @@ BEST = Reading(
     map="margin",
     region="head",
     rule="hysteresis",
-    value=0.1,
+    value=0.15,
     cleanup=Cleanup(minimum_pixels=10, minimum_share=0.2, fill_holes=True),
 )

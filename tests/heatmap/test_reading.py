@@ -41,7 +41,7 @@ def test_the_named_readings_are_the_papers_and_ours():
         True,
         1,
     )
-    assert (BEST.map, BEST.region, BEST.rule, BEST.value) == ("margin", "head", "hysteresis", 0.1)
+    assert (BEST.map, BEST.region, BEST.rule, BEST.value) == ("margin", "head", "hysteresis", 0.15)
 
 
 def test_a_reading_is_frozen():

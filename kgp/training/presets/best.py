@@ -13,7 +13,7 @@ as good as eight averaged views.
 
 from kgp.training.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
 
-BY_ARCHITECTURE = {
+BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     # At equal width GP-ShuffleUNet costs three times as much as the others.
     "width": {"unet": 16, "shuffleunet": 8, "reconresnet": 16},
     "depth": {"unet": 4, "shuffleunet": 3, "reconresnet": 4},

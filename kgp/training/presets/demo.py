@@ -14,7 +14,7 @@ import dataclasses
 
 from kgp.training.presets import best
 
-BY_ARCHITECTURE = {
+BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     **best.BY_ARCHITECTURE,
     "width": dict.fromkeys(best.BY_ARCHITECTURE["width"], 8),
     "depth": {"unet": 3, "shuffleunet": 3, "reconresnet": 2},
