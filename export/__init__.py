@@ -1,1 +1,1 @@
-"""Weights in and models out: import of published PyTorch weights."""
+"""Models out and weights in: SavedModel, LiteRT, the proof that they equal their run, and published PyTorch weights."""

@@ -12,6 +12,7 @@ VERBS = {
     "segment": "classify a volume or a folder of slices and write heatmaps and masks",
     "explain": "draw one case for reading: slice, heatmap, evidence points, mask",
     "prepare": "check a data set and make it ready for training",
+    "export": "write a run as a SavedModel or a LiteRT file, compared with the run",
     "import-weights": "turn the weights the paper's authors publish into a run folder",
     "info": "list networks, presets and formats, or what a run is",
 }

@@ -13,6 +13,7 @@ from kgp.errors import KgpError
 _INTERRUPTED = 130
 _EXTRA_OF = {
     "tensorflow": "train", "keras": "train", "h5py": "train", "sklearn": "train", "matplotlib": "train",
+    "ai_edge_quantizer": "serve", "tensorflow_serving": "serve", "ai_edge_litert": "console",
     "pydicom": "console", "highdicom": "console", "torch": "torch", "safetensors": "torch",
 }  # fmt: skip
 

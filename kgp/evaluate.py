@@ -1,8 +1,9 @@
-"""kgp evaluate: judge a trained run on a part of its own data, or on a data set it never saw."""
+"""kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never saw."""
 
 import argparse
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from kgp.data.cohort import Cohort
     from kgp.data.labels import LabelledCohort
     from kgp.run_folder import Run
+    from kgp.runtime.described import DescribedRuntime
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kgp evaluate", usage="kgp evaluate RUN [--part PART | --data DATA] [option ...]", description=__doc__
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or an export")
     parser.add_argument(
         "--part",
         choices=("test", "validation", "train"),
@@ -70,32 +72,35 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> None:
     """Runs the command."""
-    from kgp.evaluation.run_report import part_facts, part_of_run, report_on, run_facts
+    from kgp.evaluation.run_report import export_facts, part_facts, part_of_run, report_on, run_facts
     from kgp.files import atomic_folder
     from kgp.report.findings import headline
-    from kgp.run_folder import read_run
     from kgp.runtime import load_runtime
 
-    trained = read_run(arguments.run)
     runtime: Any = load_runtime(arguments.run)
+    trained: Run | None = getattr(runtime, "run", None)
     if arguments.views:
         runtime.readings = {
             name: dataclasses.replace(reading, views=arguments.views) for name, reading in runtime.readings.items()
         }
-    if arguments.data is None:
+    if trained is None and (arguments.data is None or arguments.out is None):
+        raise UsageError(f"{arguments.run} is an export, without data of its own; name --data and --out.")
+    channels = None
+    if trained and arguments.data is None:
         cohort, rows, targets = part_of_run(trained, arguments.part)
-        channels, name = None, arguments.part
+        name = arguments.part
         facts = part_facts(trained, arguments.part)
     else:
-        labelled = _labelled(arguments, trained)
+        labelled = _labelled(arguments, runtime, trained.config.data.labels if trained else ())
         cohort, rows = labelled.cohort, labelled.rows
-        targets = tuple(trained.class_names.index(labelled.class_names[target]) for target in labelled.targets)
-        channels, name = _channels(arguments, trained, cohort), arguments.data.resolve().name
-        facts = {"data": f"{name}, all of it", **_overlap(trained, labelled)}
+        targets = tuple(runtime.class_names.index(labelled.class_names[target]) for target in labelled.targets)
+        channels, name = _channels(arguments, runtime.contrasts, cohort), arguments.data.resolve().name
+        facts = {"data": f"{name}, all of it", **(_overlap(trained, labelled) if trained else {})}
     if arguments.views == 8:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
     _check_overwrite(out)
+    facts |= run_facts(trained) if trained else export_facts(runtime.description, runtime.manifest)
     with atomic_folder(out, overwrite=arguments.overwrite) as folder:
         metrics = report_on(
             runtime,
@@ -103,8 +108,8 @@ def execute(arguments: argparse.Namespace) -> None:
             rows,
             targets,
             folder,
-            f"GP-{trained.config.network.arch} on {name}",
-            {**facts, **run_facts(trained)},
+            f"GP-{runtime.description.arch} on {name}",
+            facts,
             channels=channels,
             reading=arguments.reading or "",
         )
@@ -124,8 +129,10 @@ def _check_overwrite(out: Path) -> None:
         raise UsageError(f"{out} is a run folder; name another --out.")
 
 
-def _labelled(arguments: argparse.Namespace, trained: "Run") -> "LabelledCohort":
-    """The other data set with the run's classes.
+def _labelled(
+    arguments: argparse.Namespace, runtime: "DescribedRuntime", own_labels: tuple[str, ...]
+) -> "LabelledCohort":
+    """The other data set with the network's classes; `own_labels` is how the run chose them.
 
     Raises:
         KgpError: none of its labels is a class of the run.
@@ -134,37 +141,36 @@ def _labelled(arguments: argparse.Namespace, trained: "Run") -> "LabelledCohort"
     from kgp.data.prepare import cached_cohort
 
     prepared = (arguments.data / "cohort.json").is_file()
-    square = trained.shape[0] if trained.shape[0] == trained.shape[1] and not prepared else 0
     cohort = cached_cohort(
         arguments.data,
-        size=square,
+        size=0 if prepared else runtime.size,
         cache=arguments.cache,
         contrasts=tuple(arguments.contrasts),
         kind=arguments.kind,
         csv=arguments.csv,
     )
-    labels = tuple(arguments.labels) or trained.config.data.labels
+    labels = tuple(arguments.labels) or own_labels
     if not labels:
         names = {row.label_name for row in cohort.rows}
-        labels = tuple(f"{name}={name}" for name in trained.class_names if name in names)
+        labels = tuple(f"{name}={name}" for name in runtime.class_names if name in names)
     if not labels:
         raise KgpError(
-            f"No label of {arguments.data} is called as a class of the run ({', '.join(trained.class_names)}); "
+            f"No label of {arguments.data} is called as a class of the run ({', '.join(runtime.class_names)}); "
             "name them with --labels."
         )
     labelled = choose_labels(cohort, labels, split=False)
-    unknown = [name for name in labelled.class_names if name not in trained.class_names]
+    unknown = [name for name in labelled.class_names if name not in runtime.class_names]
     if unknown:
         raise UsageError(
             f"--labels names {unknown[0]!r}, which is no class of the run; its classes are "
-            f"{', '.join(trained.class_names)}."
+            f"{', '.join(runtime.class_names)}."
         )
     for message in labelled.dropped:
         _log.warning(message)
     return labelled
 
 
-def _channels(arguments: argparse.Namespace, trained: "Run", cohort: "Cohort") -> list[int]:
+def _channels(arguments: argparse.Namespace, contrasts: Sequence[str], cohort: "Cohort") -> list[int]:
     """Which channel of the other data is each contrast of the run.
 
     Raises:
@@ -173,13 +179,13 @@ def _channels(arguments: argparse.Namespace, trained: "Run", cohort: "Cohort") -
     mapping = {}
     for word in arguments.map:
         contrast, equals, name = word.partition("=")
-        if not equals or contrast not in trained.contrasts:
+        if not equals or contrast not in contrasts:
             raise UsageError(
-                f"--map takes CONTRAST=NAME with a contrast of the run ({', '.join(trained.contrasts)}), not {word!r}."
+                f"--map takes CONTRAST=NAME with a contrast of the run ({', '.join(contrasts)}), not {word!r}."
             )
         mapping[contrast] = name
     channels = []
-    for contrast in trained.contrasts:
+    for contrast in contrasts:
         name = mapping.get(contrast, contrast)
         if name not in cohort.contrasts:
             raise KgpError(

@@ -98,7 +98,7 @@ def write_run(
         "format": FORMAT,
         "use": "Research use only; not a medical device.",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
+        "versions": package_versions(),
         "seed": config.optimiser.seed,
         "class_names": list(class_names),
         "no_tumour_class": no_tumour_class,
@@ -191,7 +191,8 @@ def build_run_network(run: Run, height: int | None = None, width: int | None = N
     return model
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of kgp, Python and the packages that decide about numbers."""
     versions = {"kgp": kgp.__version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""A tiny prepared cohort that tests train and judge on, a tiny run, and a runtime whose answers are known by hand."""
+"""A tiny prepared cohort to train and judge on, a tiny run, its exports, and a runtime whose answers are known by hand."""
 
 import csv
 import dataclasses
@@ -92,6 +92,31 @@ def tiny_run(tiny_cohort, tmp_path_factory):
         data=str(tiny_cohort.folder),
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def saved_model(tiny_run, tmp_path_factory):
+    """(version folder, what the comparison found) of the tiny run as a SavedModel."""
+    from export.savedmodel import export_savedmodel
+
+    return export_savedmodel(tiny_run, tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def litert_files(tiny_run, tmp_path_factory):
+    """Makes the tiny run a .tflite file in a precision, once each: (file, what the comparison found)."""
+    from export.litert import export_litert
+
+    folder = tmp_path_factory.mktemp("litert")
+    made = {}
+
+    def make(precision):
+        if precision not in made:
+            path = folder / f"{precision}.tflite"
+            made[precision] = path, export_litert(tiny_run, path, precision=precision)
+        return made[precision]
+
+    return make
 
 
 class BrightRuntime:

@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("kgp", "tuning", "export", "serving")
 COMMANDS = {f"kgp.{verb.replace('-', '_')}" for verb in VERBS}
 BACK_ENDS = {"tensorflow", "keras", "torch", "jax"}
-WITHOUT_BACK_END = ("kgp.data.sources", "kgp.heatmap", "kgp.evaluation", "kgp.report")
+WITHOUT_BACK_END = (
+    "kgp.data.sources", "kgp.heatmap", "kgp.evaluation", "kgp.report",
+    "kgp.runtime.artifact", "kgp.runtime.described", "kgp.runtime.description", "kgp.runtime.litert",
+)  # fmt: skip
 
 
 def module_name(path):

@@ -20,6 +20,7 @@ from kgp.report.html import ShownCase, write_report
 from kgp.report.overlay import Picture, draw_case
 from kgp.run_folder import Run, read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
+from kgp.runtime.description import Description
 
 _log = logging.getLogger(__name__)
 _POINTS = 12
@@ -209,6 +210,18 @@ def run_facts(run: Run) -> dict[str, str]:
         facts["training"] = f"{manifest['epochs_trained']} epochs, {manifest['training_seconds'] / 60:.1f} min"
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     return facts
+
+
+def export_facts(description: Description, manifest: dict[str, Any]) -> dict[str, str]:
+    """What a report says of the export it is about."""
+    return {
+        "export": f"{manifest['kind']}, {manifest['precision']}, of run {manifest['run']['name']}",
+        "preset": manifest["run"]["preset"],
+        "architecture": f"GP-{description.arch}",
+        "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
+        "seed": str(manifest["run"]["seed"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
+    }
 
 
 def write_table(table: Sequence[dict[str, Any]], path: Path) -> None:

@@ -99,7 +99,22 @@ def evidence_points(
         shares, rest = _shares(projected[:, None], pooling, value)
         contributions = shares[:, 0] * projected
         constant += float(rest[0])
-    positions = np.flatnonzero(shares.any(axis=1))
+    return _ordered(contributions, np.flatnonzero(shares.any(axis=1)), constant, width)
+
+
+def evidence_of_map(contributions: np.ndarray, constant: float) -> Evidence:
+    """The evidence of one class from what each position adds to its logit.
+
+    Args:
+        contributions: [H, W], as exported networks answer it; positions with 0 are left out.
+        constant: what belongs to no position.
+    """
+    flat = contributions.reshape(-1).astype(np.float64)
+    return _ordered(flat, np.flatnonzero(flat), float(constant), contributions.shape[1])
+
+
+def _ordered(contributions: np.ndarray, positions: np.ndarray, constant: float, width: int) -> Evidence:
+    """Evidence of the given positions by falling absolute contribution."""
     order = positions[np.argsort(-np.abs(contributions[positions]), kind="stable")]
     return Evidence(
         rows=order // width,

@@ -10,12 +10,12 @@ from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap.evidence import Evidence, evidence_points
 from kgp.heatmap.reading import BEST, PAPER, Reading
-from kgp.run_folder import build_run_network, read_run
+from kgp.run_folder import WEIGHTS, Run, build_run_network, read_run
+from kgp.runtime.described import DescribedRuntime
+from kgp.runtime.description import Description
 
-_BATCH = 16
 
-
-class KerasRun:
+class KerasRun(DescribedRuntime):
     """See `kgp.runtime.runtime.Runtime`. The weights fit any size that the architecture can take.
 
     Args:
@@ -27,29 +27,13 @@ class KerasRun:
 
     def __init__(self, folder: Path) -> None:
         self.run = read_run(folder)
-        self.name = str(folder)
-        self.class_names = self.run.class_names
-        self.no_tumour_class = self.run.no_tumour_class
-        self.contrasts = self.run.contrasts
-        self.size = self.run.shape[0] if self.run.shape[0] == self.run.shape[1] else 0
-        self.readings, self.default_reading, self.masks_used = _calibration(folder / "calibration.json")
+        super().__init__(str(folder), description_of(self.run), any_size=True)
         self._networks: dict[tuple[int, int], keras.Model] = {}
         self._features: dict[tuple[int, int], keras.Model] = {}
 
-    def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits [B, K] and raw heatmaps [B, H, W, K] of raw intensities [B, H, W, C]."""
-        self._check(images)
-        network = self._network(*images.shape[1:3])
-        logits, heatmaps = [], []
-        for start in range(0, len(images), _BATCH):
-            outputs = network.predict_on_batch(self._normalised(images[start : start + _BATCH]))
-            logits.append(outputs["logits"])
-            heatmaps.append(outputs["heatmap"])
-        if not all(np.isfinite(values).all() for values in logits):
-            raise KgpError(
-                f"The network of {self.name} answers with values that are not finite; its training diverged."
-            )
-        return np.concatenate(logits), np.concatenate(heatmaps)
+    def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outputs = self._network(*images.shape[1:3]).predict_on_batch(self._normalised(images))
+        return outputs["logits"], outputs["heatmap"]
 
     def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
         """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
@@ -80,14 +64,26 @@ class KerasRun:
     def _normalised(self, images: np.ndarray) -> np.ndarray:
         return keras.ops.convert_to_numpy(normalise(images, self.run.config.data.normalisation))
 
-    def _check(self, images: np.ndarray) -> None:
-        if images.ndim != 4 or images.shape[3] != len(self.contrasts):
-            raise KgpError(
-                f"{self.name} takes slices with the {len(self.contrasts)} contrasts "
-                f"{', '.join(self.contrasts)}, not an array of shape {images.shape}."
-            )
-        if not np.isfinite(images).all():
-            raise KgpError("The slices hold values that are not finite (NaN or infinity).")
+
+def description_of(run: Run) -> Description:
+    """What a finished run is.
+
+    Raises:
+        KgpError: its calibration.json is damaged.
+    """
+    readings, default, masks_used = _calibration(run.folder / "calibration.json")
+    return Description(
+        arch=run.config.network.arch,
+        class_names=run.class_names,
+        no_tumour_class=run.no_tumour_class,
+        contrasts=run.contrasts,
+        shape=run.shape,
+        normalisation=run.config.data.normalisation,
+        readings=readings,
+        default_reading=default,
+        masks_used=masks_used,
+        weights_sha256=run.manifest["files"][WEIGHTS],
+    )
 
 
 def _calibration(path: Path) -> tuple[dict[str, Reading], str, tuple[str, ...]]:

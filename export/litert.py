@@ -1,0 +1,148 @@
+"""A run as a LiteRT file for machines without TensorFlow."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export.manifest import write_manifest
+from export.quantise import layers_to_quantise, quantised
+from export.samples import run_samples
+from export.signatures import network_signatures
+from export.verify import BOUNDS, answers_of, broken_bounds, compare, verify
+from kgp.errors import KgpError, UsageError
+from kgp.run_folder import Run, build_run_network, read_run
+from kgp.runtime import load_runtime
+from kgp.runtime.artifact import litert_manifest
+from kgp.runtime.description import Description
+from kgp.runtime.keras_run import description_of
+from kgp.runtime.litert import LiteRT
+
+_log = logging.getLogger(__name__)
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+SIGNATURES = ("serving_default", "explain")
+
+
+def export_litert(
+    run_folder: Path, path: Path, *, precision: str = "float32", overwrite: bool = False
+) -> dict[str, Any]:
+    """Writes a .tflite file and its manifest, and shows that it answers as the run does.
+
+    Signatures `serving_default` and `explain` as in `export.signatures.network_signatures`, for one slice of the run's
+    size, float32 in and out in every precision; built-in operations only. In fewer bits than 32, layers that would
+    move the answers too far stay in 32 bits and are listed in the manifest.
+
+    Args:
+        run_folder: a finished run.
+        path: the file, which ends in .tflite; its manifest lies beside it.
+        precision: one of PRECISIONS.
+        overwrite: replace an existing file.
+
+    Returns:
+        What the comparison found.
+
+    Raises:
+        UsageError: the ending or the precision is unknown.
+        KgpError: the file exists, the run is not usable, an operation is not built in, or the file does not hold the
+            bounds; then nothing is left behind.
+    """
+    if path.suffix != ".tflite" or precision not in PRECISIONS:
+        raise UsageError(f"A .tflite file in {', '.join(PRECISIONS)} is written, not {path.name} in {precision}.")
+    manifest = litert_manifest(path)
+    if not overwrite and (path.exists() or manifest.exists()):
+        raise KgpError(f"{path} exists already; name another --out or pass --overwrite.")
+    run = read_run(run_folder)
+    description = description_of(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as name:
+        temporary = Path(name) / path.name
+        network = build_run_network(run)
+        content = converted(run, network, description)
+        export: dict[str, Any] = {"kind": "litert", "precision": precision}
+        if precision != "float32":
+            layers = [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+            layers.remove("head")
+            content, export["float_layers"] = _in_fewer_bits(run, description, content, precision, layers, temporary)
+        _write(temporary, content, run, description, export)
+        _log.info("Comparing with %s.", run_folder)
+        found = verify(run_folder, temporary)
+        _write(temporary, content, run, description, {**export, "comparison": found})
+        os.replace(temporary, path)
+        os.replace(litert_manifest(temporary), manifest)
+    return found
+
+
+def converted(run: Run, network: keras.Model, description: Description) -> bytes:
+    """The network as the content of a float32 .tflite file.
+
+    Raises:
+        KgpError: an operation is not built into LiteRT.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    images = tf.TensorSpec((1, *run.shape), tf.float32, name="images")
+    functions = network_signatures(run, network, description)
+    for name in SIGNATURES:
+        archive.add_endpoint(name, functions[name], input_signature=[images])
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(SIGNATURES))
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        try:
+            return converter.convert()
+        except Exception as error:  # the converter's own error class is private
+            if type(error).__name__ != "ConverterError":
+                raise
+            raise KgpError(f"An operation of the network is not built into LiteRT: {_needed(str(error))}.") from None
+
+
+def _in_fewer_bits(
+    run: Run,
+    description: Description,
+    model: bytes,
+    precision: str,
+    layers: Sequence[str],
+    temporary: Path,
+) -> tuple[bytes, list[str]]:
+    """The file in fewer bits, and the names of the layers that stay in 32; decided on training slices."""
+    samples = run_samples(run, "train")
+    slices = [image[None] for image in samples.images]
+    bounds = BOUNDS["litert", precision].stricter()
+    reference = answers_of(load_runtime(run.folder), samples.images)
+
+    def convert(chosen: Sequence[str]) -> bytes:
+        return quantised(model, precision, chosen, slices)
+
+    def runtime(content: bytes) -> LiteRT:
+        _write(temporary, content, run, description, {})
+        return LiteRT(temporary)
+
+    def predict(content: bytes, count: int) -> np.ndarray:
+        return runtime(content).predict(samples.images[:count])[1]
+
+    def good(content: bytes) -> bool:
+        broken = broken_bounds(compare(reference, answers_of(runtime(content), samples.images), samples), bounds)
+        for line in broken:
+            _log.info("On training slices, %s.", line)
+        return not broken
+
+    chosen = layers_to_quantise(layers, convert, predict, good)
+    return convert(chosen), [layer for layer in layers if layer not in chosen] + ["head"]
+
+
+def _write(path: Path, content: bytes, run: Run, description: Description, export: dict[str, Any]) -> None:
+    """Writes the file and its manifest."""
+    path.write_bytes(content)
+    write_manifest(litert_manifest(path), run, description, export, {path.name: path})
+
+
+def _needed(message: str) -> str:
+    """The line of the converter's message that names operation and layer."""
+    lines = [line.strip() for line in message.splitlines() if "tf." in line]
+    return lines[0] if lines else message.splitlines()[0]

@@ -1,0 +1,62 @@
+"""Slices by which an export is compared with its run, and by which 8-bit ranges are found."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kgp.data.cohort import read_image, read_mask
+from kgp.data.sources.phantom import PhantomSource
+from kgp.errors import KgpError
+from kgp.evaluation.run_report import part_of_run
+from kgp.run_folder import Run
+
+SLICES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Slices for a comparison.
+
+    Attributes:
+        source: what they are, for the report.
+        images: raw intensities float32 [N, H, W, C].
+        masks: true masks bool [H, W], None where there is none.
+        targets: class indices, or None where the classes are not those of the network.
+    """
+
+    source: str
+    images: np.ndarray
+    masks: Sequence[np.ndarray | None]
+    targets: tuple[int, ...] | None
+
+
+def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
+    """Slices of one part of a run's own data, as many of each class; of the phantom where the data are not here."""
+    try:
+        cohort, rows, targets = part_of_run(run, part)
+    except KgpError:
+        return _phantom_samples(run, count)
+    picked: list[int] = []
+    for target in sorted(set(targets)):
+        of_class = [index for index, other in enumerate(targets) if other == target]
+        wanted = min(len(of_class), max(1, count // len(set(targets))))
+        picked += [of_class[place] for place in np.linspace(0, len(of_class) - 1, wanted).round().astype(int)]
+    return Samples(
+        f"the {part} part of {Path(run.data).name}",
+        np.stack([read_image(cohort, rows[index]) for index in picked]).astype(np.float32),
+        [read_mask(cohort, rows[index]) for index in picked],
+        tuple(targets[index] for index in picked),
+    )
+
+
+def _phantom_samples(run: Run, count: int) -> Samples:
+    """Phantom slices of the run's size; a contrast that the phantom lacks is stood in for by its first one."""
+    height, width, _ = run.shape
+    source = PhantomSource(patients=8, slices=6, size=max(64, height, width))
+    drawn = [piece for case in source.cases() for piece in source.read(case)][:count]
+    places = [source.contrasts.index(name) if name in source.contrasts else 0 for name in run.contrasts]
+    images = [cv2.resize(piece.image.astype(np.float32), (width, height))[..., places] for piece in drawn]
+    return Samples("the phantom", np.stack(images), [None] * len(drawn), None)

@@ -1,0 +1,70 @@
+"""A run as a versioned SavedModel for TensorFlow Serving."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from export.manifest import write_manifest, write_model_card
+from export.signatures import HEATMAP_TYPES, describe_signature, network_signatures
+from export.verify import comparison_lines, verify
+from export.warmup import BATCH_SIZES, write_warmup
+from kgp.errors import UsageError
+from kgp.files import atomic_folder
+from kgp.run_folder import build_run_network, read_run
+from kgp.runtime.artifact import MANIFEST, version_folders
+from kgp.runtime.keras_run import description_of
+
+_log = logging.getLogger(__name__)
+
+
+def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32") -> tuple[Path, dict[str, Any]]:
+    """Writes the next version of a SavedModel, and shows that it answers as the run does.
+
+    Signatures: those of `export.signatures.network_signatures` (the batch is free, height and width are the run's) and
+    `describe`. The version appears at once and complete, after it was compared with the run within `export.verify.BOUNDS`.
+
+    Args:
+        run_folder: a finished run.
+        models: folder that a model server watches; its name is the model's name.
+        heatmap: type of the heatmap in the answers, "float32" or "float16".
+
+    Returns:
+        The version folder, and what the comparison found.
+
+    Raises:
+        UsageError: `models` is not a folder of versions, or the type is unknown.
+        KgpError: the run is not usable, or the export does not hold the bounds; then nothing is left behind.
+    """
+    if heatmap not in HEATMAP_TYPES:
+        raise UsageError(f"The heatmap is sent as {' or '.join(HEATMAP_TYPES)}, not {heatmap!r}.")
+    if models.exists() and not models.is_dir():
+        raise UsageError(f"{models} is a file; name a folder for the versions of the model.")
+    run = read_run(run_folder)
+    description = description_of(run)
+    model = build_run_network(run)
+    version = models / str(max(version_folders(models), default=0) + 1)
+    with atomic_folder(version) as folder:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        images = tf.TensorSpec((None, *run.shape), tf.float32, name="images")
+        for name, function in network_signatures(run, model, description, heatmap).items():
+            archive.add_endpoint(name, function, input_signature=[images])
+        request = tf.TensorSpec((None,), tf.int32, name="request")
+        archive.add_endpoint("describe", describe_signature(description), input_signature=[request])
+        archive.write_out(str(folder), verbose=False)
+        write_warmup(folder, run.shape, models.name)
+        export = {"kind": "savedmodel", "precision": heatmap, "batch_sizes": list(BATCH_SIZES)}
+        files = {
+            str(path.relative_to(folder)): path
+            for path in folder.rglob("*")
+            if path.is_file() and path.suffix != ".json"
+        }
+        write_manifest(folder / MANIFEST, run, description, export, files)
+        _log.info("Comparing with %s.", run_folder)
+        found = verify(run_folder, folder)
+        write_model_card(folder / "README.md", run, description, comparison_lines(found))
+        write_manifest(folder / MANIFEST, run, description, {**export, "comparison": found}, files)
+    return version, found

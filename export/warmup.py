@@ -1,0 +1,37 @@
+"""Warm-up requests, which a model server sends through a new version before it takes over."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+BATCH_SIZES = (1, 2, 4, 8, 16)
+SIGNATURES = ("serving_default", "classify", "segment", "explain")
+_INTENSITY = 100.0
+
+
+def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> None:
+    """Writes assets.extra/tf_serving_warmup_requests with a request for every signature and allowed batch size.
+
+    The slices are constant, which protobuf keeps as one number whatever the shape; no patient's slice is in the file.
+
+    Args:
+        folder: the version folder.
+        shape: (H, W, C) of a slice.
+        model_name: the name under which the server will know the model.
+    """
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+        for signature in SIGNATURES:
+            for batch in BATCH_SIZES:
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = model_name
+                request.model_spec.signature_name = signature
+                tensor = request.inputs["images"]
+                tensor.dtype = tf.float32.as_datatype_enum
+                tensor.tensor_shape.CopyFrom(tf.TensorShape((batch, *shape)).as_proto())
+                tensor.float_val.append(_INTENSITY)
+                log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+                writer.write(log.SerializeToString())

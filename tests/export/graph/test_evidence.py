@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from export.graph.evidence import contributions, top_points
+from kgp.heatmap.evidence import evidence_points
+
+POOLINGS = [("max", 0.0), ("average", 0.0), ("lse", 4.0), ("lse", 1.5), ("topfraction", 0.02), ("topfraction", 0.3)]
+
+
+@pytest.fixture
+def head():
+    rng = np.random.default_rng(0)
+    shapes = [(2, 9, 7, 5), (5, 3), (3,)]
+    return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize("head_order", ["pool_then_project", "project_then_pool"])
+@pytest.mark.parametrize(("pooling", "value"), POOLINGS)
+def test_contributions_are_those_of_numpy(head, head_order, pooling, value):
+    features, kernel, bias = head
+    arguments = {"head_order": head_order, "pooling": pooling, "pooling_value": value}
+    found, constants = (np.asarray(array) for array in contributions(features, kernel, bias, **arguments))
+    points = np.asarray(top_points(found))
+    for index in range(2):
+        for class_index in range(3):
+            wanted = evidence_points(features[index], kernel, bias, class_index, **arguments)
+            dense = np.zeros((9, 7))
+            dense[wanted.rows, wanted.columns] = wanted.contributions
+            np.testing.assert_allclose(found[index, ..., class_index], dense, atol=2e-6)
+            assert constants[index, class_index] == pytest.approx(wanted.constant, abs=2e-6)
+            listed = points[index, class_index]
+            first = wanted.top(12)
+            np.testing.assert_allclose(listed[: len(first), 2], [point.contribution for point in first], atol=2e-6)
+            rows, columns = listed[:, 0].astype(int), listed[:, 1].astype(int)
+            np.testing.assert_allclose(listed[:, 2], dense[rows, columns], atol=2e-6)
+
+
+def test_equal_values_share_the_last_places_of_a_top_fraction():
+    features = np.ones((1, 2, 2, 1), np.float32)
+    kernel, bias = np.full((1, 1), 3.0, np.float32), np.zeros(1, np.float32)
+    found, _ = contributions(
+        features, kernel, bias, head_order="pool_then_project", pooling="topfraction", pooling_value=0.5
+    )
+    np.testing.assert_allclose(np.asarray(found)[0, ..., 0], np.full((2, 2), 0.75))

@@ -1,0 +1,75 @@
+import json
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from export.litert import PRECISIONS, export_litert
+from kgp.errors import KgpError, UsageError
+from kgp.runtime import load_runtime
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_files_answer_as_the_run_does(litert_files, precision):
+    path, found = litert_files(precision)
+    bound = {"float32": 1e-4, "float16": 1e-2}.get(precision, np.inf)
+    assert found["logits_difference"] <= bound and found["heatmap_difference"] <= bound
+    assert found["class_agreement"] >= 0.99
+    manifest = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert (manifest["kind"], manifest["precision"], manifest["comparison"]) == ("litert", precision, found)
+    assert ("float_layers" in manifest) == (precision != "float32")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_inputs_and_outputs_are_named_static_and_float(litert_files, precision):
+    interpreter = Interpreter(str(litert_files(precision)[0]))
+    assert interpreter.get_signature_list() == {
+        "serving_default": {"inputs": ["images"], "outputs": ["heatmap", "logits", "probabilities"]},
+        "explain": {
+            "inputs": ["images"],
+            "outputs": ["constant", "contributions", "heatmap", "logits", "points", "probabilities"],
+        },
+    }
+    runner = interpreter.get_signature_runner("serving_default")
+    details = {**runner.get_input_details(), **runner.get_output_details()}
+    for name, shape in {"images": (1, 16, 16, 2), "logits": (1, 2), "heatmap": (1, 16, 16, 2)}.items():
+        assert tuple(details[name]["shape"]) == tuple(details[name]["shape_signature"]) == shape
+        assert details[name]["dtype"] == np.float32
+
+
+def test_fewer_bits_make_a_smaller_file(litert_files):
+    sizes = [litert_files(precision)[0].stat().st_size for precision in ("float32", "float16")]
+    assert sizes[1] < sizes[0]
+
+
+def test_an_existing_file_is_kept(tiny_run, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"mine")
+    with pytest.raises(KgpError, match=r"model\.tflite exists already"):
+        export_litert(tiny_run, path)
+    assert path.read_bytes() == b"mine"
+
+
+def test_an_export_that_is_not_equal_leaves_the_earlier_one(tiny_run, tmp_path, monkeypatch):
+    def unequal(*_):
+        raise KgpError("the export is not equal")
+
+    monkeypatch.setattr("export.litert.verify", unequal)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"mine")
+    with pytest.raises(KgpError, match="not equal"):
+        export_litert(tiny_run, path, overwrite=True)
+    assert path.read_bytes() == b"mine" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("name", "precision"), [("model.bin", "float32"), ("model.tflite", "int4")])
+def test_unknown_endings_and_precisions_are_refused(tiny_run, tmp_path, name, precision):
+    with pytest.raises(UsageError, match=rf"not {name} in {precision}"):
+        export_litert(tiny_run, tmp_path / name, precision=precision)
+
+
+def test_the_runtime_answers_slice_by_slice(litert_files, tiny_run):
+    images = np.random.default_rng(4).uniform(0, 255, (3, 16, 16, 2)).astype(np.float32)
+    runtime, run = load_runtime(litert_files("float32")[0]), load_runtime(tiny_run)
+    for found, wanted in zip(runtime.predict(images), run.predict(images), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -1,0 +1,154 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from export.savedmodel import export_savedmodel
+from export.warmup import BATCH_SIZES, SIGNATURES
+from kgp.errors import KgpError, UsageError
+from kgp.heatmap.threshold import cut_mask
+from kgp.run_folder import build_run_network, read_run, write_run
+from kgp.runtime import load_runtime
+from kgp.runtime.description import Description
+
+
+@pytest.fixture(scope="module")
+def loaded(saved_model):
+    return tf.saved_model.load(str(saved_model[0]))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(4).uniform(0, 255, (5, 16, 16, 2)).astype(np.float32)
+
+
+def with_bias(run_folder, bias, folder):
+    """A copy of the tiny run whose head adds less."""
+    run, network = read_run(run_folder), build_run_network(read_run(run_folder))
+    kernel, _ = network.get_layer("head").get_weights()
+    network.get_layer("head").set_weights([kernel, np.array([-bias, bias])])
+    folder.mkdir()
+    shutil.copy(run_folder / "split.csv", folder)
+    facts = {name: getattr(run, name) for name in ("class_names", "no_tumour_class", "contrasts", "shape", "data")}
+    write_run(folder, run.config, network, **facts)
+    return folder
+
+
+def test_the_first_version_is_complete(saved_model):
+    folder, found = saved_model
+    assert folder.name == "1"
+    assert [path.name for path in folder.parent.iterdir()] == ["1"]
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {"saved_model.pb", "manifest.json", "README.md", "assets.extra/tf_serving_warmup_requests"} <= names
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["comparison"] == found
+    assert set(manifest["files"]) == names - {"manifest.json", "README.md"}
+    assert "Research use only" in (folder / "README.md").read_text()
+
+
+def test_the_comparison_says_they_are_equal(saved_model):
+    _, found = saved_model
+    assert found["logits_difference"] <= 1e-5 and found["heatmap_difference"] <= 1e-5
+    assert found["class_agreement"] == 1.0
+    assert found["accuracy"]["run"] == found["accuracy"]["export"]
+    assert found["milliseconds"]["export"] > 0 and found["peak_mib"]["run"] > 50
+
+
+@pytest.mark.parametrize("batch", [1, 3, 5])
+def test_every_signature_has_named_outputs_and_a_free_batch(loaded, images, batch):
+    expected = {
+        "classify": {"logits": (batch, 2), "probabilities": (batch, 2)},
+        "serving_default": {"logits": (batch, 2), "probabilities": (batch, 2), "heatmap": (batch, 16, 16, 2)},
+        "segment": {"logits": (batch, 2), "probabilities": (batch, 2), "mask": (batch, 16, 16)},
+        "explain": {
+            "logits": (batch, 2),
+            "probabilities": (batch, 2),
+            "heatmap": (batch, 16, 16, 2),
+            "contributions": (batch, 16, 16, 2),
+            "constant": (batch, 2),
+            "points": (batch, 2, 12, 3),
+        },
+    }
+    assert set(loaded.signatures) == {*expected, "describe"}
+    for name, shapes in expected.items():
+        outputs = loaded.signatures[name](images=tf.constant(images[:batch]))
+        assert {key: tuple(value.shape) for key, value in outputs.items()} == shapes
+
+
+def test_masks_are_those_of_kgp_heatmap(loaded, images, tiny_run):
+    runtime = load_runtime(tiny_run)
+    logits, heatmaps = runtime.predict(images)
+    found = loaded.signatures["segment"](images=tf.constant(images))["mask"].numpy()
+    reading = runtime.readings["best"]
+    for image, logit, heatmap, mask in zip(images, logits, heatmaps, found, strict=True):
+        wanted = cut_mask(heatmap, int(logit.argmax()), reading, image=image, no_tumour_class=0).mask
+        np.testing.assert_array_equal(mask > 0, wanted)
+
+
+def test_contributions_and_constant_add_up_to_the_logits(loaded, images):
+    outputs = loaded.signatures["explain"](images=tf.constant(images))
+    total = tf.reduce_sum(outputs["contributions"], axis=[1, 2]) + outputs["constant"]
+    np.testing.assert_allclose(total, outputs["logits"], atol=1e-4)
+
+
+def test_it_tells_what_it_is_over_the_wire(loaded, tiny_run):
+    texts = loaded.signatures["describe"](request=tf.constant([0, 0]))["description"].numpy()
+    description = Description.from_json(texts[1].decode(), "the answer")
+    assert description == load_runtime(tiny_run).description
+
+
+def test_warm_up_holds_every_signature_and_batch_size(saved_model):
+    records = tf.data.TFRecordDataset(str(saved_model[0] / "assets.extra" / "tf_serving_warmup_requests"))
+    seen = set()
+    for record in records:
+        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        assert request.model_spec.name == "tiny"
+        seen.add((request.model_spec.signature_name, tf.make_ndarray(request.inputs["images"]).shape))
+    assert seen == {(name, (batch, 16, 16, 2)) for name in SIGNATURES for batch in BATCH_SIZES}
+
+
+def test_the_next_version_is_one_higher_and_may_send_heatmaps_in_16_bits(tiny_run, tmp_path):
+    (tmp_path / "tiny" / "7").mkdir(parents=True)
+    folder, found = export_savedmodel(with_bias(tiny_run, 0.5, tmp_path / "run"), tmp_path / "tiny", heatmap="float16")
+    assert folder == tmp_path / "tiny" / "8"
+    assert found["heatmap_difference"] < 1e-3
+    outputs = tf.saved_model.load(str(folder)).signatures["serving_default"].structured_outputs
+    assert outputs["heatmap"].dtype == tf.float16 and outputs["logits"].dtype == tf.float32
+
+
+def test_masks_that_16_bits_would_lose_are_noticed(tiny_run, tmp_path):
+    """The tiny run's head adds 20, where 16 bits count in steps of 1/64, more than the map of untrained weights varies."""
+    with pytest.raises(KgpError, match=r"not equal to .*: the median Dice between the masks is 0\.000"):
+        export_savedmodel(tiny_run, tmp_path / "tiny", heatmap="float16")
+    assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_an_export_that_is_not_equal_leaves_nothing(tiny_run, tmp_path, monkeypatch):
+    def unequal(*_):
+        raise KgpError("the export is not equal")
+
+    monkeypatch.setattr("export.savedmodel.verify", unequal)
+    with pytest.raises(KgpError, match="not equal"):
+        export_savedmodel(tiny_run, tmp_path / "tiny")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_bad_places_are_refused(tiny_run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is a file"):
+        export_savedmodel(tiny_run, tmp_path / "file")
+    with pytest.raises(UsageError, match="float32 or float16, not 'int8'"):
+        export_savedmodel(tiny_run, tmp_path / "tiny", heatmap="int8")
+
+
+def test_a_corrupt_run_is_refused(tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    with open(run / "model.weights.h5", "r+b") as stream:
+        stream.truncate(1000)
+    with pytest.raises(KgpError, match=r"model\.weights\.h5 is not the file"):
+        export_savedmodel(run, tmp_path / "tiny")
+    assert not (tmp_path / "tiny").exists()

@@ -1,0 +1,69 @@
+import shutil
+
+import pytest
+
+from kgp import evaluate, explain, export, segment
+from kgp.files import read_json
+
+
+def test_a_saved_model_is_written_and_described(tiny_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("export.verify._measure", lambda _: {"milliseconds": 1.0, "peak_mib": 100.0})
+    assert export.main([str(tiny_run), "--format", "savedmodel", "--out", str(tmp_path / "kgp")]) == 0
+    output = capsys.readouterr().out
+    assert f"{tmp_path / 'kgp' / '1'} answers as {tiny_run} does" in output and "called alike" in output
+    assert export.main([str(tiny_run), "--verify", str(tmp_path / "kgp")]) == 0
+
+
+def test_a_litert_file_is_written(tiny_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("export.verify._measure", lambda _: {"milliseconds": 1.0, "peak_mib": 100.0})
+    out = tmp_path / "models" / "tiny.tflite"
+    command = [str(tiny_run), "--format", "litert", "--out", str(out)]
+    assert export.main(command) == 0
+    assert {path.name for path in out.parent.iterdir()} == {"tiny.tflite", "tiny.tflite.json"}
+    assert export.main(command) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--format and --out are needed"),
+        (["--format", "litert"], "--format and --out are needed"),
+        (["--verify", "x", "--format", "litert"], "does not go with --format or --out"),
+        (
+            ["--format", "litert", "--out", "model.bin"],
+            "--out must end in .tflite for --format litert, not 'model.bin'",
+        ),
+        (["--format", "savedmodel", "--out", "x", "--precision", "int8"], "--precision is float32 or float16"),
+    ],
+)
+def test_bad_usage(words, message, capsys):
+    assert export.main(["run", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_is_no_run_is_refused(tmp_path, capsys):
+    command = ["--format", "savedmodel", "--out", str(tmp_path / "kgp")]
+    assert export.main([str(tmp_path), *command]) == 1
+    assert "is not a run folder" in capsys.readouterr().err
+    assert not (tmp_path / "kgp").exists()
+
+
+@pytest.mark.parametrize("kind", ["saved model", "litert"])
+def test_commands_take_exports(kind, saved_model, litert_files, tiny_cohort, tmp_path, capsys):
+    place = str(saved_model[0].parent if kind == "saved model" else litert_files("float32")[0])
+    assert evaluate.main([place, "--data", str(tiny_cohort.folder), "--out", str(tmp_path / "judged")]) == 0
+    facts = read_json(tmp_path / "judged" / "metrics.json")["facts"]
+    assert facts["export"].endswith("of run run") and "Research" in (tmp_path / "judged" / "report.html").read_text()
+    shutil.copy(tiny_cohort.folder / tiny_cohort.rows[1].image, tmp_path / "slice.npy")
+    assert segment.main([place, str(tmp_path / "slice.npy"), "--out", str(tmp_path / "masks")]) == 0
+    assert read_json(tmp_path / "masks" / "summary.json")["slices"] == 1
+    assert explain.main([place, str(tmp_path / "slice.npy"), "--out", str(tmp_path / "why.png")]) == 0
+    assert "logit" in capsys.readouterr().out
+
+
+def test_an_export_has_no_data_of_its_own(saved_model, tmp_path, capsys):
+    assert evaluate.main([str(saved_model[0])]) == 2
+    assert "without data of its own; name --data and --out" in capsys.readouterr().err
+    assert explain.main([str(saved_model[0]), "--out", str(tmp_path / "why.png")]) == 2
+    assert "name an INPUT" in capsys.readouterr().err
