@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from export.archive import write_archive
 from export.manifest import write_manifest
 from export.quantise import layers_to_quantise, quantised
 from export.samples import run_samples
@@ -91,7 +93,7 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
     for name in SIGNATURES:
         archive.add_endpoint(name, functions[name], input_signature=[images])
     with tempfile.TemporaryDirectory() as folder:
-        archive.write_out(folder, verbose=False)
+        write_archive(archive, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(SIGNATURES))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
@@ -99,7 +101,9 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
         except Exception as error:  # the converter's own error class is private
             if type(error).__name__ != "ConverterError":
                 raise
-            raise KgpError(f"An operation of the network is not built into LiteRT: {_needed(str(error))}.") from None
+            raise KgpError(
+                f"The network cannot become a LiteRT file of built-in operations: {_needed(str(error))}."
+            ) from None
 
 
 def _in_fewer_bits(
@@ -143,6 +147,12 @@ def _write(path: Path, content: bytes, run: Run, description: Description, expor
 
 
 def _needed(message: str) -> str:
-    """The line of the converter's message that names operation and layer."""
-    lines = [line.strip() for line in message.splitlines() if "tf." in line]
-    return lines[0] if lines else message.splitlines()[0]
+    """Operations and layers that the converter's message names; its first line where it names none."""
+    lines = [line for line in message.splitlines() if "is neither a custom op nor a flex op" in line]
+    named = []
+    for line in lines:
+        operation, layer = re.search(r"'(tf\.\w+)' op", line), re.search(r'"([^"@]+)@', line)
+        named.append(
+            f"{operation.group(1) if operation else 'an operation'} in {layer.group(1) if layer else 'a layer'}"
+        )
+    return ", ".join(dict.fromkeys(named)) or message.splitlines()[0]

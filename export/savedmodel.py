@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from export.archive import write_archive
 from export.manifest import write_manifest, write_model_card
 from export.signatures import HEATMAP_TYPES, describe_signature, network_signatures
 from export.verify import comparison_lines, verify
@@ -54,7 +55,7 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
             archive.add_endpoint(name, function, input_signature=[images])
         request = tf.TensorSpec((None,), tf.int32, name="request")
         archive.add_endpoint("describe", describe_signature(description), input_signature=[request])
-        archive.write_out(str(folder), verbose=False)
+        write_archive(archive, folder)
         write_warmup(folder, run.shape, models.name)
         export = {"kind": "savedmodel", "precision": heatmap, "batch_sizes": list(BATCH_SIZES)}
         files = {

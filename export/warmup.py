@@ -1,11 +1,14 @@
 """Warm-up requests, which a model server sends through a new version before it takes over."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
 SIGNATURES = ("serving_default", "classify", "segment", "explain")
+_FILE = "assets.extra/tf_serving_warmup_requests"  # where TensorFlow Serving looks
 _INTENSITY = 100.0
 
 
@@ -21,9 +24,8 @@ def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> 
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    extra = folder / "assets.extra"
-    extra.mkdir()
-    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+    (folder / _FILE).parent.mkdir()
+    with tf.io.TFRecordWriter(str(folder / _FILE)) as writer:
         for signature in SIGNATURES:
             for batch in BATCH_SIZES:
                 request = predict_pb2.PredictRequest()
@@ -35,3 +37,15 @@ def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> 
                 tensor.float_val.append(_INTENSITY)
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
                 writer.write(log.SerializeToString())
+
+
+def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """The requests that a version folder brings: signature and named inputs; none where it brings none."""
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    if not (folder / _FILE).is_file():
+        return
+    for record in tf.data.TFRecordDataset(str(folder / _FILE)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        yield request.model_spec.signature_name, inputs

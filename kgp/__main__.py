@@ -14,6 +14,7 @@ VERBS = {
     "prepare": "check a data set and make it ready for training",
     "export": "write a run as a SavedModel or a LiteRT file, compared with the run",
     "import-weights": "turn the weights the paper's authors publish into a run folder",
+    "serve": "answer predictions of exported networks over TensorFlow Serving's protocols",
     "info": "list networks, presets and formats, or what a run is",
 }
 

@@ -14,6 +14,7 @@ _INTERRUPTED = 130
 _EXTRA_OF = {
     "tensorflow": "train", "keras": "train", "h5py": "train", "sklearn": "train", "matplotlib": "train",
     "ai_edge_quantizer": "serve", "tensorflow_serving": "serve", "ai_edge_litert": "console",
+    "grpc": "serve", "grpc_health": "serve", "prometheus_client": "serve",
     "pydicom": "console", "highdicom": "console", "torch": "torch", "safetensors": "torch",
 }  # fmt: skip
 
@@ -64,6 +65,11 @@ def run(
     except KeyboardInterrupt:
         print(f"kgp {name}: interrupted.", file=sys.stderr)
         return _INTERRUPTED
+
+
+def network_place(text: str) -> Path | str:
+    """The type of an argument that names a run, an export, or the address of a served model."""
+    return text if "://" in text else Path(text)
 
 
 def _forget_working_directory() -> None:

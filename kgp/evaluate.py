@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgp.command import run
+from kgp.command import network_place, run
 from kgp.data.sources import KINDS
 from kgp.errors import KgpError, UsageError
 
@@ -25,7 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kgp evaluate", usage="kgp evaluate RUN [--part PART | --data DATA] [option ...]", description=__doc__
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or an export")
+    parser.add_argument(
+        "run", type=network_place, metavar="RUN", help="run folder, export, or address of a served model"
+    )
     parser.add_argument(
         "--part",
         choices=("test", "validation", "train"),
@@ -84,7 +86,7 @@ def execute(arguments: argparse.Namespace) -> None:
             name: dataclasses.replace(reading, views=arguments.views) for name, reading in runtime.readings.items()
         }
     if trained is None and (arguments.data is None or arguments.out is None):
-        raise UsageError(f"{arguments.run} is an export, without data of its own; name --data and --out.")
+        raise UsageError(f"{arguments.run} is no run folder, so it has no data of its own; name --data and --out.")
     channels = None
     if trained and arguments.data is None:
         cohort, rows, targets = part_of_run(trained, arguments.part)
@@ -100,7 +102,7 @@ def execute(arguments: argparse.Namespace) -> None:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
     _check_overwrite(out)
-    facts |= run_facts(trained) if trained else export_facts(runtime.description, runtime.manifest)
+    facts |= run_facts(trained) if trained else export_facts(runtime.description, str(arguments.run))
     with atomic_folder(out, overwrite=arguments.overwrite) as folder:
         metrics = report_on(
             runtime,

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kgp.command import run
+from kgp.command import network_place, run
 from kgp.errors import KgpError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or an export")
+    parser.add_argument(
+        "run", type=network_place, metavar="RUN", help="run folder, export, or address of a served model"
+    )
     parser.add_argument("input", type=Path, nargs="?", metavar="INPUT", help="picture, volume, or folder of contrasts")
     parser.add_argument("--out", type=Path, required=True, metavar="PNG", help="picture to write")
     parser.add_argument("--slice", type=int, metavar="N", help="axial slice of a volume, from below, counted from 0")
@@ -94,8 +96,8 @@ def _own_slice(arguments: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray |
     from kgp.data.cohort import read_cohort, read_image, read_mask
     from kgp.run_folder import read_run
 
-    if not (arguments.run / "config.json").is_file():
-        raise UsageError(f"{arguments.run} is an export, without data of its own; name an INPUT.")
+    if isinstance(arguments.run, str) or not (arguments.run / "config.json").is_file():
+        raise UsageError(f"{arguments.run} is no run folder, so it has no data of its own; name an INPUT.")
     trained = read_run(arguments.run)
     if not trained.data:
         raise KgpError(f"{arguments.run} has no data of its own; name an INPUT.")

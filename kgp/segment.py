@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgp.command import run
+from kgp.command import network_place, run
 from kgp.errors import KgpError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or an export")
+    parser.add_argument(
+        "run", type=network_place, metavar="RUN", help="run folder, export, or address of a served model"
+    )
     parser.add_argument("input", type=Path, metavar="INPUT", help="file or folder")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(

@@ -1,4 +1,7 @@
+import shlex
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -54,7 +57,7 @@ def test_commands_take_exports(kind, saved_model, litert_files, tiny_cohort, tmp
     place = str(saved_model[0].parent if kind == "saved model" else litert_files("float32")[0])
     assert evaluate.main([place, "--data", str(tiny_cohort.folder), "--out", str(tmp_path / "judged")]) == 0
     facts = read_json(tmp_path / "judged" / "metrics.json")["facts"]
-    assert facts["export"].endswith("of run run") and "Research" in (tmp_path / "judged" / "report.html").read_text()
+    assert facts["model"].startswith(place) and "Research" in (tmp_path / "judged" / "report.html").read_text()
     shutil.copy(tiny_cohort.folder / tiny_cohort.rows[1].image, tmp_path / "slice.npy")
     assert segment.main([place, str(tmp_path / "slice.npy"), "--out", str(tmp_path / "masks")]) == 0
     assert read_json(tmp_path / "masks" / "summary.json")["slices"] == 1
@@ -64,6 +67,26 @@ def test_commands_take_exports(kind, saved_model, litert_files, tiny_cohort, tmp
 
 def test_an_export_has_no_data_of_its_own(saved_model, tmp_path, capsys):
     assert evaluate.main([str(saved_model[0])]) == 2
-    assert "without data of its own; name --data and --out" in capsys.readouterr().err
+    assert "has no data of its own; name --data and --out" in capsys.readouterr().err
     assert explain.main([str(saved_model[0]), "--out", str(tmp_path / "why.png")]) == 2
     assert "name an INPUT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "name"), [("savedmodel", "models"), ("litert", "model.tflite")])
+def test_a_disk_that_takes_no_more_leaves_nothing(kind, name, tiny_run, tmp_path):
+    (tmp_path / "out").mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "kgp.export",
+        str(tiny_run),
+        "--format",
+        kind,
+        "--out",
+        str(tmp_path / "out" / name),
+    ]
+    limited = f"ulimit -f 1; exec {shlex.join(command)}"  # no file may become larger than 1 KiB
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "kgp export: The network cannot be written below" in done.stderr and "Traceback" not in done.stderr
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]

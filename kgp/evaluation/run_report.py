@@ -18,7 +18,7 @@ from kgp.files import write_json, write_text
 from kgp.heatmap.calibrate import Case, calibrations
 from kgp.report.html import ShownCase, write_report
 from kgp.report.overlay import Picture, draw_case
-from kgp.run_folder import Run, read_run, refresh_manifest
+from kgp.run_folder import Run, package_versions, read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
 from kgp.runtime.description import Description
 
@@ -212,15 +212,13 @@ def run_facts(run: Run) -> dict[str, str]:
     return facts
 
 
-def export_facts(description: Description, manifest: dict[str, Any]) -> dict[str, str]:
-    """What a report says of the export it is about."""
+def export_facts(description: Description, place: str) -> dict[str, str]:
+    """What a report says of an export or a served model that it is about."""
     return {
-        "export": f"{manifest['kind']}, {manifest['precision']}, of run {manifest['run']['name']}",
-        "preset": manifest["run"]["preset"],
+        "model": f"{place}, weights {description.weights_sha256[:12]}",
         "architecture": f"GP-{description.arch}",
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
-        "seed": str(manifest["run"]["seed"]),
-        "versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
     }
 
 

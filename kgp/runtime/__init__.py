@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from kgp.runtime.artifact import newest_version
 from kgp.runtime.runtime import Runtime
 
@@ -10,15 +10,27 @@ __all__ = ["Runtime", "load_runtime"]
 
 
 def load_runtime(place: str | Path) -> Runtime:
-    """The runtime for a run folder, an exported SavedModel, or a LiteRT file.
+    """The runtime for a run folder, an exported SavedModel, a LiteRT file, or a model behind a server.
 
     Args:
         place: a run folder; a version folder of an exported SavedModel, or the folder of its versions, of which the
-            newest is taken; or a .tflite file.
+            newest is taken; a .tflite file; or an address such as grpc://HOST:8500/MODEL or http://HOST:8501/MODEL,
+            with /VERSION behind it where one is meant.
 
     Raises:
         KgpError: there is no usable network.
     """
+    scheme, separator, _ = str(place).partition("://")
+    if separator:
+        if scheme in ("grpc", "grpcs"):
+            from kgp.runtime.grpc_endpoint import GrpcEndpoint
+
+            return GrpcEndpoint(str(place))
+        if scheme in ("http", "https"):
+            from kgp.runtime.http_endpoint import HttpEndpoint
+
+            return HttpEndpoint(str(place))
+        raise UsageError(f"An address begins with grpc, grpcs, http or https, not {scheme!r}.")
     path = Path(place)
     if path.suffix == ".tflite":
         from kgp.runtime.litert import LiteRT

@@ -1,11 +1,14 @@
 import json
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from export.litert import PRECISIONS, export_litert
+from export.litert import PRECISIONS, SIGNATURES, converted, export_litert
 from kgp.errors import KgpError, UsageError
+from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 
 
@@ -73,3 +76,16 @@ def test_the_runtime_answers_slice_by_slice(litert_files, tiny_run):
     runtime, run = load_runtime(litert_files("float32")[0]), load_runtime(tiny_run)
     for found, wanted in zip(runtime.predict(images), run.predict(images), strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_an_operation_that_is_not_built_in_is_named_with_its_layer(tiny_run, monkeypatch):
+    class Inverse(keras.layers.Layer):
+        def call(self, images):
+            return tf.linalg.inv(images[..., 0])
+
+    image = keras.Input((16, 16, 2))
+    network = keras.Model(image, Inverse(name="inverse")(image))
+    signatures = dict.fromkeys(SIGNATURES, lambda images: {"logits": network(images)})
+    monkeypatch.setattr("export.litert.network_signatures", lambda *_: signatures)
+    with pytest.raises(KgpError, match=r"built-in operations: tf\.MatrixInverse in .*inverse"):
+        converted(read_run(tiny_run), network, load_runtime(tiny_run).description)

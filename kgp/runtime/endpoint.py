@@ -1,0 +1,95 @@
+"""What the runtimes over a network share: reading the address, patience, and asking the model what it is."""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from kgp.errors import KgpError, UsageError
+from kgp.heatmap.evidence import Evidence, evidence_of_map
+from kgp.runtime.described import DescribedRuntime
+from kgp.runtime.description import Description
+
+_log = logging.getLogger(__name__)
+_ADDRESS = re.compile(r"(?P<scheme>\w+)://(?P<host>[^/]+:\d+)/(?P<model>[^/:]+)(?:/(?P<version>\d+))?/?")
+_TRIES = 5
+_FIRST_PAUSE = 0.2
+Result = TypeVar("Result")
+
+
+class Unavailable(Exception):
+    """The server does not answer now, but may soon."""
+
+
+class Endpoint(DescribedRuntime):
+    """A model behind a server; see `kgp.runtime.runtime.Runtime`. What is left to a protocol is `_call`.
+
+    A token that the server wants is taken from the environment variable KGP_TOKEN, and the certificates that TLS trusts from
+    the file that SSL_CERT_FILE names, else from the system.
+
+    Args:
+        address: SCHEME://HOST:PORT/MODEL or SCHEME://HOST:PORT/MODEL/VERSION.
+
+    Raises:
+        UsageError: the address is none. KgpError: nobody answers there, or not a kgp model.
+    """
+
+    def __init__(self, address: str) -> None:
+        match = _ADDRESS.fullmatch(address)
+        if not match:
+            raise UsageError(f"An address is SCHEME://HOST:PORT/MODEL[/VERSION], not {address!r}.")
+        self.host, self.model = match["host"], match["model"]
+        self.version = int(match["version"]) if match["version"] else None
+        self.name = address
+        token = os.environ.get("KGP_TOKEN")
+        self._authorization = {"authorization": f"Bearer {token}"} if token else {}
+        answer = self._patiently(lambda: self._call("describe", "request", np.zeros(1, np.int32), ("description",)))
+        text = np.asarray(answer["description"]).reshape(-1)[0]
+        text = text.decode() if isinstance(text, bytes) else str(text)
+        super().__init__(address, Description.from_json(text, address))
+
+    def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
+        """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
+        self._check(image[None])
+        images = image[None].astype(np.float32)
+        found = self._patiently(lambda: self._call("explain", "images", images, ("contributions", "constant")))
+        return evidence_of_map(found["contributions"][0, ..., class_index], found["constant"][0, class_index])
+
+    def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = self._patiently(lambda: self._call("serving_default", "images", images, ("logits", "heatmap")))
+        return found["logits"].astype(np.float32), found["heatmap"].astype(np.float32)
+
+    def _call(self, signature: str, name: str, value: np.ndarray, outputs: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """The named outputs of a signature with one input.
+
+        Raises:
+            Unavailable: it may work later. KgpError: it will not.
+        """
+        raise NotImplementedError
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        """Calls again with growing pauses while the server is not available.
+
+        Raises:
+            KgpError: it stays so.
+        """
+        pause = _FIRST_PAUSE
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                return call()
+            except Unavailable as error:
+                if not left:
+                    raise KgpError(f"{self.name} does not answer: {error}.") from None
+                _log.info("%s does not answer (%s); trying again in %.1f s", self.name, error, pause)
+                time.sleep(pause)
+                pause *= 2
+        raise AssertionError("unreachable")
+
+    def _refusal(self, signature: str, message: str) -> KgpError:
+        if signature == "describe":
+            return KgpError(f"{self.name} is no kgp model: it does not answer to the signature describe ({message}).")
+        return KgpError(f"{self.name} refuses the request: {message}.")

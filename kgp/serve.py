@@ -1,0 +1,119 @@
+"""kgp serve: answer predictions of exported networks over TensorFlow Serving's gRPC and REST protocols.
+
+MODELS is a folder that `kgp export --format savedmodel` writes versions into; its name is the model's name. The newest version
+is served, and a newer one takes over without a gap once it went through its warm-up.
+"""
+
+import argparse
+import signal
+from pathlib import Path
+
+from kgp.command import run
+from kgp.errors import UsageError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser."""
+    parser = argparse.ArgumentParser(
+        prog="kgp serve",
+        usage="kgp serve MODELS [MODELS ...] [option ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODELS", help="folder of the versions of a model")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; others can reach only what is not loopback "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--grpc-port", type=int, default=8500, help="0 for any (default: %(default)s)")
+    parser.add_argument("--rest-port", type=int, default=8501, help="0 for any, -1 for none (default: %(default)s)")
+    parser.add_argument(
+        "--poll-seconds", type=float, default=1.0, help="how often to look for new versions (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--waiting",
+        type=int,
+        default=64,
+        help="requests that may wait before others are refused (default: %(default)s)",
+    )
+    parser.add_argument("--message-mb", type=int, default=256, help="largest message (default: %(default)s)")
+    parser.add_argument("--certificate", type=Path, metavar="PEM", help="certificate for TLS")
+    parser.add_argument("--key", type=Path, metavar="PEM", help="private key for TLS")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="file with a token that clients must send as Bearer authorization",
+    )
+    return parser
+
+
+def execute(arguments: argparse.Namespace) -> None:
+    """Runs the command until SIGTERM or Ctrl-C."""
+    folders = _folders(arguments.models)
+    token = _token(arguments.token_file)
+    if (arguments.certificate is None) != (arguments.key is None):
+        raise UsageError("--certificate and --key go together.")
+    if arguments.poll_seconds <= 0 or arguments.waiting < 1 or arguments.message_mb < 1:
+        raise UsageError("--poll-seconds, --waiting and --message-mb must be above 0.")
+    from serving.server import ModelServer, ServerOptions
+
+    server = ModelServer(
+        folders,
+        ServerOptions(
+            host=arguments.host,
+            grpc_port=arguments.grpc_port,
+            rest_port=arguments.rest_port,
+            poll_seconds=arguments.poll_seconds,
+            waiting=arguments.waiting,
+            message_mb=arguments.message_mb,
+            certificate=arguments.certificate,
+            key=arguments.key,
+            token=token,
+        ),
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.start()
+        server.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()
+
+
+def _folders(paths: list[Path]) -> dict[str, Path]:
+    """The folders by the names of their models.
+
+    Raises:
+        UsageError: a folder is missing, or two have the same name.
+    """
+    folders: dict[str, Path] = {}
+    for path in paths:
+        name = path.resolve().name
+        if not path.is_dir():
+            raise UsageError(f"{path} is not a folder.")
+        if name in folders:
+            raise UsageError(
+                f"{path} and {folders[name]} have the same name, {name}, so clients could not tell them apart."
+            )
+        folders[name] = path
+    return folders
+
+
+def _token(path: Path | None) -> str:
+    if path is None:
+        return ""
+    token = path.read_text(encoding="utf-8").strip()
+    if not token:
+        raise UsageError(f"--token-file: {path} is empty.")
+    return token
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of `kgp serve` and `python -m kgp.serve`."""
+    return run("serve", build_parser, execute, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Serving exported networks: a model server that speaks TensorFlow Serving's protocol."""

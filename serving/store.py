@@ -1,0 +1,237 @@
+"""Served models: the newest version of each, replaced without a gap when a newer one appears in its folder."""
+
+import contextlib
+import dataclasses
+import gc
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kgp.errors import KgpError
+from kgp.runtime.artifact import version_folders
+from serving.version import ModelVersion
+
+_log = logging.getLogger(__name__)
+_DRAIN_SECONDS = 60.0
+# The states of tensorflow_serving.apis.get_model_status_pb2.ModelVersionStatus.
+LOADING, AVAILABLE, UNLOADING, END = 20, 30, 40, 50
+
+
+class NotServed(LookupError):
+    """No such model or version is served; the message is TensorFlow Serving's."""
+
+
+class UnknownLabel(LookupError):
+    """The model has no such label; the message is TensorFlow Serving's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionState:
+    """What is known of one version: its state, and why it is not served."""
+
+    state: int
+    error: str = ""
+
+
+class ServedModel:
+    """The newest usable version of one model, and the states of all that were seen.
+
+    Args:
+        name: the model's name in requests.
+        folder: the folder of its versions.
+        labels: version by label, such as {"stable": 3}.
+        on_change: called after a version became available or was unloaded.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, labels: dict[str, int], on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        self.name, self.folder, self.labels = name, folder, dict(labels)
+        self._on_change = on_change
+        self._versions: dict[int, ModelVersion] = {}
+        self._states: dict[int, VersionState] = {}
+        self._refused: dict[int, int] = {}  # when the folder of a version that could not be loaded was last changed
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+
+    @property
+    def states(self) -> dict[int, VersionState]:
+        """The state of every version that was seen, newest first."""
+        with self._lock:
+            return dict(sorted(self._states.items(), reverse=True))
+
+    @property
+    def ready(self) -> bool:
+        """Whether a version is loaded, warmed up and served."""
+        with self._lock:
+            return bool(self._versions)
+
+    @contextlib.contextmanager
+    def lease(self, version: int | None = None, label: str = "") -> Iterator[ModelVersion]:
+        """The version to answer with; it stays in memory while the `with` block runs.
+
+        Args:
+            version: its number; None for the newest, or the labelled one.
+            label: its label, or "".
+
+        Raises:
+            NotServed: there is no such version. UnknownLabel: there is no such label.
+        """
+        with self._lock:
+            found = self._find(version, label)
+            found.hold()
+        try:
+            yield found
+        finally:
+            found.release()
+
+    def refresh(self) -> None:
+        """Loads the newest version that can be loaded and the labelled ones, then drains and frees the others.
+
+        A version that cannot be loaded is remembered with its reason and left alone until its folder changes; what was
+        served before stays.
+        """
+        with self._refreshing:
+            folders = version_folders(self.folder)
+            for number in sorted(folders, reverse=True):
+                if number in self._versions or self._load(folders[number]):
+                    break
+            labelled = set(self.labels.values())
+            for number in sorted(labelled & set(folders) - set(self._versions)):
+                self._load(folders[number])
+            present = set(self._versions) & set(folders) or set(self._versions)
+            keep = {max(present)} | labelled if present else set()
+            for number in sorted(set(self._versions) - keep):
+                self._unload(number)
+
+    def unload(self) -> None:
+        """Drains and frees all versions."""
+        with self._refreshing:
+            for version in sorted(self._versions):
+                self._unload(version)
+
+    def _find(self, version: int | None, label: str) -> ModelVersion:
+        if label and label not in self.labels:
+            raise UnknownLabel(f"Unrecognized servable version label: {label}")
+        number = self.labels[label] if label else version
+        if number is None and self._versions:
+            number = max(self._versions)
+        if number not in self._versions:
+            asked = f"Latest({self.name})" if number is None else f"Specific({self.name}, {number})"
+            raise NotServed(f"Servable not found for request: {asked}")
+        return self._versions[number]
+
+    def _load(self, folder: Path) -> bool:
+        """Loads a version unless it was refused as it lies there; whether it is served now."""
+        number, changed = int(folder.name), folder.stat().st_mtime_ns
+        if self._refused.get(number) == changed:
+            return False
+        self._set(number, VersionState(LOADING))
+        _log.info("model %s: loading version %d", self.name, number)
+        try:
+            version = ModelVersion(folder)
+        except KgpError as error:
+            _log.error("model %s: version %d is not served: %s", self.name, number, error)
+            self._refused[number] = changed
+            self._set(number, VersionState(END, str(error)))
+            return False
+        with self._lock:
+            self._versions[number] = version
+        self._set(number, VersionState(AVAILABLE))
+        _log.info("model %s: version %d is served", self.name, number)
+        self._on_change()
+        return True
+
+    def _unload(self, number: int) -> None:
+        with self._lock:
+            version = self._versions.pop(number)
+        self._set(number, VersionState(UNLOADING))
+        if not version.drained(_DRAIN_SECONDS):
+            _log.warning("model %s: version %d still has requests after %.0f s", self.name, number, _DRAIN_SECONDS)
+        del version
+        gc.collect()  # the graph's functions refer to each other
+        self._set(number, VersionState(END))
+        _log.info("model %s: version %d is unloaded", self.name, number)
+        self._on_change()
+
+    def _set(self, number: int, state: VersionState) -> None:
+        with self._lock:
+            self._states[number] = state
+
+
+class ServedModels:
+    """All served models by name.
+
+    Args:
+        folders: the folder of the versions of each model, by name.
+        on_change: see `ServedModel`.
+    """
+
+    def __init__(self, folders: dict[str, Path], on_change: Callable[[], None] = lambda: None) -> None:
+        self._on_change = on_change
+        self._models = {name: ServedModel(name, folder, {}, on_change) for name, folder in folders.items()}
+        self._roots = {folder.resolve().parent for folder in folders.values()}
+
+    def get(self, name: str, version: int | None = None) -> ServedModel:
+        """The model of that name.
+
+        Raises:
+            NotServed: there is none.
+        """
+        model = self._models.get(name)
+        if model is None:
+            asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            raise NotServed(f"Servable not found for request: {asked}")
+        return model
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models."""
+        return sorted(self._models)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model has a version that is loaded and warmed up."""
+        return all(model.ready for model in list(self._models.values()))
+
+    def refresh(self) -> None:
+        """Looks for new versions of every model."""
+        for model in list(self._models.values()):
+            model.refresh()
+
+    def configure(self, wanted: dict[str, tuple[Path, dict[str, int]]]) -> None:
+        """Serves these models instead: folder and version by label of each, by name.
+
+        Raises:
+            ValueError: there is none; a folder does not lie beside those served at the start; a label names a version that
+                is not there. Then nothing changes.
+        """
+        if not wanted:
+            raise ValueError("the list of models is empty")
+        for name, (folder, labels) in wanted.items():
+            if folder.resolve().parent not in self._roots:
+                raise ValueError(
+                    f"base_path {folder} of model {name} does not lie beside the folders served at the start"
+                )
+            missing = sorted(set(labels.values()) - set(version_folders(folder)))
+            if missing:
+                raise ValueError(f"a label of model {name} names version {missing[0]}, which {folder} does not have")
+        before = dict(self._models)
+        after = {}
+        for name, (folder, labels) in wanted.items():
+            kept = before.get(name)
+            if kept is None or kept.folder.resolve() != folder.resolve():
+                kept = ServedModel(name, folder, labels, self._on_change)
+            kept.labels = dict(labels)
+            kept.refresh()
+            after[name] = kept
+        self._models = after
+        for model in before.values():
+            if model not in after.values():
+                model.unload()
+
+    def unload(self) -> None:
+        """Drains and frees everything."""
+        for model in list(self._models.values()):
+            model.unload()

@@ -1,0 +1,192 @@
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2
+
+from kgp.runtime import load_runtime
+
+
+def refused(call, code, message):
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    assert caught.value.code() == code
+    assert message in caught.value.details()
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "classify", "segment", "explain"])
+def test_every_signature_answers_as_the_saved_model_does(client, saved_model, slices, signature):
+    wanted = load_runtime(saved_model[0]).call(signature, slices)
+    found = client.predict(slices, signature)
+    assert set(found) == set(wanted)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-4)
+
+
+def test_describe_tells_what_the_model_is(client, saved_model):
+    found = client.predict(None, "describe", request=np.zeros(1, np.int32))
+    assert b'"no_tumour"' in found["description"][0]
+
+
+def test_outputs_can_be_chosen_and_the_answer_names_its_version(client, request_of, slices):
+    response = client.prediction.Predict(request_of(slices, outputs=["logits"]), timeout=60)
+    assert set(response.outputs) == {"logits"}
+    spec = response.model_spec
+    assert (spec.name, spec.version.value, spec.signature_name) == ("tiny", 1, "serving_default")
+
+
+def test_requests_larger_than_the_largest_batch_go_in_pieces(client, slices):
+    many = np.concatenate([slices] * 7)  # 35; the largest batch has 16
+    found = client.predict(many, "classify")["logits"]
+    np.testing.assert_allclose(found, np.concatenate([client.predict(slices, "classify")["logits"]] * 7), atol=1e-5)
+
+
+def test_metadata(client):
+    request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    request.model_spec.name = "tiny"
+    response = client.prediction.GetModelMetadata(request, timeout=60)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata["signature_def"].Unpack(signatures)
+    assert response.model_spec.version.value == 1
+    assert set(signatures.signature_def) == {"serving_default", "classify", "segment", "explain", "describe"}
+    images = signatures.signature_def["segment"].inputs["images"]
+    assert [dimension.size for dimension in images.tensor_shape.dim] == [-1, 16, 16, 2]
+    request.metadata_field[:] = ["other"]
+    call = lambda: client.prediction.GetModelMetadata(request, timeout=60)  # noqa: E731
+    refused(call, grpc.StatusCode.INVALID_ARGUMENT, "Metadata field other is not supported")
+    del request.metadata_field[:]
+    refused(call, grpc.StatusCode.INVALID_ARGUMENT, "must specify at least one metadata_field")
+
+
+def test_status(client):
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = "tiny"
+    (status,) = client.model.GetModelStatus(request, timeout=60).model_version_status
+    assert (status.version, status.state) == (1, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
+    request.model_spec.version.value = 9
+    call = lambda: client.model.GetModelStatus(request, timeout=60)  # noqa: E731
+    refused(call, grpc.StatusCode.NOT_FOUND, "Could not find version 9 of model tiny")
+    request.model_spec.Clear()
+    request.model_spec.name = "other"
+    refused(call, grpc.StatusCode.NOT_FOUND, "Could not find any versions of model other")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda r: r.ClearField("model_spec"), "INVALID_ARGUMENT", "Missing ModelSpec"),
+        (lambda r: setattr(r.model_spec, "name", "x"), "NOT_FOUND", "Servable not found for request: Latest(x)"),
+        (
+            lambda r: setattr(r.model_spec.version, "value", 7),
+            "NOT_FOUND",
+            "Servable not found for request: Specific(tiny, 7)",
+        ),
+        (
+            lambda r: setattr(r.model_spec, "version_label", "canary"),
+            "INVALID_ARGUMENT",
+            "Unrecognized servable version label: canary",
+        ),
+        (
+            lambda r: setattr(r.model_spec, "signature_name", "x"),
+            "FAILED_PRECONDITION",
+            'Serving signature key "x" not found.',
+        ),
+        (
+            lambda r: r.inputs["x"].CopyFrom(r.inputs["images"]),
+            "INVALID_ARGUMENT",
+            "input size does not match signature: 2!=1 len({images,x}) != len({images}). "
+            "Sent extra: {x}. Missing but required: {}.",
+        ),
+        (lambda r: r.inputs.pop("images"), "INVALID_ARGUMENT", "Missing but required: {images}."),
+        (
+            lambda r: r.output_filter.append("x"),
+            "INVALID_ARGUMENT",
+            "output tensor alias not found in signature: x Outputs expected to be in the set "
+            "{heatmap,logits,probabilities}.",
+        ),
+        (
+            lambda r: r.inputs["images"].CopyFrom(tf.make_tensor_proto(np.zeros((1, 16, 16, 2)))),
+            "INVALID_ARGUMENT",
+            "Expects arg[0] to be float but double is provided",
+        ),
+        (
+            lambda r: r.inputs["images"].CopyFrom(tf.make_tensor_proto(np.zeros((1, 8, 16, 2), np.float32))),
+            "INVALID_ARGUMENT",
+            "images must have shape [-1, 16, 16, 2] with at least one row, not [1, 8, 16, 2]",
+        ),
+        (
+            lambda r: r.inputs["images"].CopyFrom(tf.make_tensor_proto(np.zeros((0, 16, 16, 2), np.float32))),
+            "INVALID_ARGUMENT",
+            "at least one row",
+        ),
+        (
+            lambda r: r.inputs["images"].CopyFrom(tf.make_tensor_proto(np.full((1, 16, 16, 2), np.nan, np.float32))),
+            "INVALID_ARGUMENT",
+            "not finite",
+        ),
+        (
+            lambda r: setattr(r.inputs["images"], "tensor_content", b"short"),
+            "INVALID_ARGUMENT",
+            "tensor parsing error: images",
+        ),
+        (
+            lambda r: setattr(r.inputs["images"].tensor_shape.dim[0], "size", 10**9),
+            "RESOURCE_EXHAUSTED",
+            "is larger than 256000000 bytes",
+        ),
+    ],
+)
+def test_bad_requests_are_refused_as_tensorflow_serving_refuses_them(client, request_of, slices, change, code, message):
+    request = request_of(slices)
+    change(request)
+    refused(lambda: client.prediction.Predict(request, timeout=60), getattr(grpc.StatusCode, code), message)
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)  # the server goes on
+
+
+def test_classify_is_not_implemented(client):
+    from tensorflow_serving.apis import classification_pb2
+
+    call = lambda: client.prediction.Classify(classification_pb2.ClassificationRequest(), timeout=60)  # noqa: E731
+    refused(call, grpc.StatusCode.UNIMPLEMENTED, "")
+
+
+def test_labels_and_models_can_be_reloaded(start_server, connect, models, request_of, slices):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    request = model_management_pb2.ReloadConfigRequest()
+    config = request.config.model_config_list.config.add(name="other", base_path=str(models))
+    config.version_labels["stable"] = 1
+    assert client.model.HandleReloadConfigRequest(request, timeout=60).status.error_code == 0
+    asked = request_of(slices, "classify", model="other")
+    asked.model_spec.version_label = "stable"
+    assert client.prediction.Predict(asked, timeout=60).model_spec.version.value == 1
+    assert server.models.names == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("base_path", "label", "message"),
+    [
+        ("/etc", None, "does not lie beside the folders served at the start"),
+        (None, 9, "a label of model tiny names version 9"),
+    ],
+)
+def test_bad_configurations_change_nothing(client, saved_model, slices, base_path, label, message):
+    request = model_management_pb2.ReloadConfigRequest()
+    config = request.config.model_config_list.config.add(name="tiny", base_path=base_path or str(saved_model[0].parent))
+    if label:
+        config.version_labels["stable"] = label
+    status = client.model.HandleReloadConfigRequest(request, timeout=60).status
+    assert status.error_code == 3 and message in status.error_message
+    empty = client.model.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=60).status
+    assert empty.error_code == 3
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)
+
+
+def test_a_request_that_is_too_large_is_refused(start_server, connect, models, slices):
+    client = connect(start_server(models, message_mb=1).grpc_port)
+    refused(
+        lambda: client.predict(np.zeros((600, 16, 16, 2), np.float32)),
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "larger than",
+    )
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)

@@ -1,0 +1,261 @@
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import grpc
+import numpy as np
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import get_model_status_pb2
+
+from kgp.errors import KgpError
+from kgp.runtime import load_runtime
+from serving.server import READY
+
+
+def versions(client, model="tiny"):
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = model
+    states = client.model.GetModelStatus(request, timeout=60).model_version_status
+    names = get_model_status_pb2.ModelVersionStatus.State
+    return {state.version: (names.Name(state.state), state.status.error_message) for state in states}
+
+
+def health(port, service):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status
+
+
+def get(server, path, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_a_newer_version_takes_over_without_a_failed_request(
+    start_server, connect, models, wait_until, slices, request_of
+):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    answered, stop = [], threading.Event()
+
+    def ask():
+        mine = connect(server.grpc_port)
+        while not stop.is_set():
+            response = mine.prediction.Predict(request_of(slices, "classify"), timeout=60)
+            answered.append(response.model_spec.version.value)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(answered) > 5)
+    shutil.copytree(models / "1", models / ".2.part")
+    os.replace(models / ".2.part", models / "2")
+    wait_until(lambda: answered[-1] == 2 and versions(client)[1][0] == "END")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(answered) == {1, 2}  # a failed request would have ended its thread before version 2 came
+    assert versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")}
+
+
+def test_a_broken_version_does_not_end_the_old_one(start_server, connect, models, wait_until, slices):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    shutil.copytree(models / "1", models / ".2.part")
+    with open(models / ".2.part" / "saved_model.pb", "r+b") as stream:
+        stream.truncate(100)
+    os.replace(models / ".2.part", models / "2")
+    wait_until(lambda: 2 in versions(client) and versions(client)[2][0] == "END")
+    assert "saved_model.pb is not the file that manifest.json lists" in versions(client)[2][1]
+    assert versions(client)[1] == ("AVAILABLE", "")
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)
+
+
+def test_a_server_without_a_usable_version_is_alive_but_not_ready(start_server, models, wait_until):
+    os.remove(models / "1" / "manifest.json")
+    server = start_server(models, ready=False)
+    wait_until(lambda: server.models.get("tiny").states)
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+    assert health(server.grpc_port, "") == serving
+    assert [health(server.grpc_port, name) for name in READY] == [not_serving] * len(READY)
+    assert get(server, "/alive") == (200, b'{"alive": true}')
+    assert get(server, "/ready") == (503, b'{"ready": false}')
+
+
+def test_a_ready_server_says_so_and_counts(server, client, slices):
+    assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
+    assert get(server, "/ready") == (200, b'{"ready": true}')
+    client.predict(slices, "classify")
+    status, text = get(server, "/metrics")
+    assert status == 200
+    assert 'kgp_requests_total{code="OK",method="Predict",model="tiny"}' in text.decode()
+
+
+def test_several_models_are_told_apart(start_server, connect, models, slices):
+    second = shutil.copytree(models, models.parent / "second")
+    client = connect(start_server(models, second).grpc_port)
+    for name in ("tiny", "second"):
+        assert client.predict(slices, "classify", model=name)["logits"].shape == (5, 2)
+
+
+def test_a_token_is_needed_where_one_is_set(start_server, connect, models, request_of, slices):
+    server = start_server(models, token="secret")
+    client = connect(server.grpc_port)
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict(slices)
+    assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    metadata = [("authorization", "Bearer secret")]
+    assert client.prediction.Predict(request_of(slices, "classify"), timeout=60, metadata=metadata).outputs
+    assert get(server, "/v1/models/tiny")[0] == 401
+    assert get(server, "/v1/models/tiny", Authorization="Bearer secret")[0] == 200
+    assert get(server, "/ready")[0] == 200
+    assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.fixture
+def secured(start_server, models, tmp_path, monkeypatch):
+    """A server with TLS and a token, and an environment whose clients know both."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("KGP_TOKEN", "secret")
+    return start_server(models, certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem", token="secret")
+
+
+def secured_addresses(server):
+    return f"grpcs://127.0.0.1:{server.grpc_port}/tiny", f"https://127.0.0.1:{server.rest_port}/tiny"
+
+
+def test_runtimes_speak_tls_and_send_the_token(secured, slices):
+    for address in secured_addresses(secured):
+        logits, heatmaps = load_runtime(address).predict(slices)
+        assert logits.shape == (5, 2) and heatmaps.shape == (5, 16, 16, 2)
+
+
+def test_a_wrong_token_is_refused(secured, monkeypatch):
+    monkeypatch.setenv("KGP_TOKEN", "wrong")
+    for address in secured_addresses(secured):
+        with pytest.raises(KgpError, match="a valid token is needed"):
+            load_runtime(address)
+
+
+def test_a_server_of_an_unknown_authority_is_not_trusted(secured, monkeypatch, tmp_path):
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
+    monkeypatch.setattr("kgp.runtime.endpoint._FIRST_PAUSE", 0.001)
+    for address in secured_addresses(secured):
+        with pytest.raises(KgpError, match="does not answer"):
+            load_runtime(address)
+
+
+def test_clients_that_go_away_hold_nothing(start_server, connect, models, request_of, slices, wait_until):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    call = client.prediction.Predict.future(request_of(np.concatenate([slices] * 40)), timeout=60)
+    call.cancel()
+    with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
+        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{")
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)
+    shutil.copytree(models / "1", models / ".2.part")
+    os.replace(models / ".2.part", models / "2")
+    wait_until(lambda: versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")})
+
+
+def test_a_passed_deadline_is_told(client, slices):
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict(np.concatenate([slices] * 40), timeout=0.01)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_taken_port_is_told(server, start_server, models):
+    with pytest.raises(KgpError, match="REST server cannot listen on"):
+        start_server(models, rest_port=server.rest_port)
+    with pytest.raises(KgpError, match="gRPC server cannot listen on"):
+        start_server(models, grpc_port=server.grpc_port)
+
+
+def test_rest_status_and_metadata(server):
+    status, text = get(server, "/v1/models/tiny")
+    (line,) = json.loads(text)["model_version_status"]
+    assert status == 200 and (line["version"], line["state"]) == ("1", "AVAILABLE")
+    signatures = json.loads(get(server, "/v1/models/tiny/metadata")[1])["metadata"]["signature_def"]["signature_def"]
+    assert signatures["segment"]["inputs"]["images"]["dtype"] == "DT_FLOAT"
+    assert get(server, "/v1/models/other") == (404, b'{"error": "Could not find any versions of model other"}')
+    assert get(server, "/v1/models/tiny/versions/9")[0] == 404
+    assert get(server, "/v2")[0] == 404
+
+
+def post(server, path, body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", data=data)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def test_rest_predictions_are_those_of_grpc(server, client, slices):
+    wanted = client.predict(slices, "classify")
+    body = {"signature_name": "classify", "instances": slices.tolist()}
+    status, found = post(server, "/v1/models/tiny:predict", body)
+    assert status == 200
+    np.testing.assert_allclose([row["logits"] for row in found["predictions"]], wanted["logits"], atol=1e-4)
+    body = {"signature_name": "classify", "inputs": {"images": slices.tolist()}}
+    status, found = post(server, "/v1/models/tiny/versions/1:predict", body)
+    np.testing.assert_allclose(found["outputs"]["probabilities"], wanted["probabilities"], atol=1e-5)
+    status, found = post(server, "/v1/models/tiny:predict", {"signature_name": "describe", "instances": [0]})
+    assert json.loads(found["predictions"][0])["class_names"] == ["no_tumour", "tumour"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("/v1/models/tiny:predict", b"{", 400, "JSON Parse error"),
+        ("/v1/models/tiny:predict", b"[]", 400, "not an object"),
+        ("/v1/models/tiny:predict", {}, 400, "'inputs' or 'instances'"),
+        ("/v1/models/tiny:predict", {"instances": []}, 400, "at least one element"),
+        ("/v1/models/tiny:predict", {"instances": [[1], [1, 2]]}, 400, "images is no tensor of float32"),
+        ("/v1/models/tiny:predict", {"instances": [[1.0, 2.0]]}, 400, "images must have shape"),
+        ("/v1/models/tiny:predict", {"inputs": {"x": [1]}}, 400, "Missing but required: {images}"),
+        ("/v1/models/tiny:predict", {"instances": [1], "signature_name": 5}, 400, "must be a string value"),
+        ("/v1/models/tiny:predict", {"instances": [1], "signature_name": "x"}, 400, 'signature key "x" not found'),
+        ("/v1/models/other:predict", {"instances": [1]}, 404, "Latest(other)"),
+        ("/v1/models/tiny", {"instances": [1]}, 400, "Malformed request"),
+    ],
+)
+def test_bad_rest_requests(server, path, body, status, message):
+    found, answer = post(server, path, body)
+    assert found == status and message in answer["error"]
+
+
+def test_sigterm_ends_the_command_cleanly(models, wait_until):
+    command = [sys.executable, "-m", "kgp.serve", str(models), "--grpc-port", "0", "--rest-port", "-1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr))
+    reader.start()
+    try:
+        wait_until(lambda: any("version 1 is served" in line for line in list(lines)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        reader.join()
+    assert "stopped" in lines[-1]
