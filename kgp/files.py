@@ -1,12 +1,14 @@
 """Writing files so that a reader never sees half of one."""
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,18 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` (UTF-8) to `path` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(table: Sequence[dict[str, Any]], path: Path) -> None:
+    """Writes lines as CSV, atomically; a column that a line lacks stays empty."""
+    columns: dict[str, None] = {}
+    for line in table:
+        columns.update(dict.fromkeys(line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_text(path, text.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:

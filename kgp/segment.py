@@ -214,7 +214,7 @@ def _words(summary: dict[str, Any]) -> str:
 
 
 def _write_tables(folder: Path, result: "CaseResult") -> None:
-    from kgp.evaluation.run_report import write_table
+    from kgp.files import write_table
 
     write_table(result.table, folder / "slices.csv")
 
@@ -254,8 +254,7 @@ def _draw(
     import numpy as np
 
     from kgp.data.resize import fit_image, fit_mask
-    from kgp.evaluation.run_report import shown_contrast
-    from kgp.report.overlay import Picture, draw_case
+    from kgp.report.overlay import Picture, draw_case, shown_contrast
 
     line = result.table[index]
     # By parts, as padding has the lowest value: outside the slice the map is to be 0.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.files import atomic_folder, atomic_path, read_json, sha256, write_json, write_text
+from kgp.files import atomic_folder, atomic_path, read_json, sha256, write_json, write_table, write_text
 
 
 def names(folder):
@@ -113,3 +113,8 @@ def test_read_json_refuses_what_is_not_json(tmp_path, content):
 def test_sha256_is_that_of_the_bytes(tmp_path):
     (tmp_path / "b").write_bytes(b"kgp")
     assert sha256(tmp_path / "b") == hashlib.sha256(b"kgp").hexdigest()
+
+
+def test_table_leaves_missing_cells_empty(tmp_path):
+    write_table([{"a": 1}, {"a": 2, "b": "x,y"}], tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == 'a,b\n1,\n2,"x,y"\n'

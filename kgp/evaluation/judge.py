@@ -16,7 +16,7 @@ from kgp.heatmap.calibrate import Case, OffsetSearch
 from kgp.heatmap.reading import Reading
 from kgp.heatmap.threshold import MaskResult, cut_mask
 from kgp.heatmap.views import average_views
-from kgp.runtime.runtime import Runtime, probabilities
+from kgp.runtime.runtime import Runtime, probabilities, tumour_class
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
@@ -78,14 +78,6 @@ def predictions(
             )
         if start % (10 * _BATCH) == 0 and len(rows) > 10 * _BATCH:
             _log.info("judged %d of %d slices", start + len(batch), len(rows))
-
-
-def tumour_class(logits: np.ndarray, no_tumour_class: int | None) -> int:
-    """The likeliest class that means a tumour, whatever class was predicted."""
-    allowed = np.array(logits, np.float64)
-    if no_tumour_class is not None:
-        allowed[no_tumour_class] = -np.inf
-    return int(allowed.argmax())
 
 
 def masks_of(prediction: Prediction, reading: Reading, no_tumour_class: int | None) -> tuple[MaskResult, MaskResult]:

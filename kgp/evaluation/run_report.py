@@ -1,7 +1,6 @@
 """Calibrating and judging a run: calibration.json, metrics.json, predictions.csv and report.html."""
 
 import csv
-import io
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +12,15 @@ from kgp.data.cohort import Cohort, SliceRow, read_cohort
 from kgp.data.labels import choose_labels
 from kgp.data.split import read_split
 from kgp.errors import KgpError, UsageError
-from kgp.evaluation.judge import judge, masks_of, predictions, tumour_class
-from kgp.files import write_json, write_text
+from kgp.evaluation.judge import judge, masks_of, predictions
+from kgp.files import write_json, write_table
 from kgp.heatmap.calibrate import Case, calibrations
 from kgp.report.html import ShownCase, write_report
-from kgp.report.overlay import Picture, draw_case
+from kgp.report.overlay import Picture, draw_case, shown_contrast
 from kgp.run_folder import Run, package_versions, read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
 from kgp.runtime.description import Description
+from kgp.runtime.runtime import tumour_class
 
 _log = logging.getLogger(__name__)
 _POINTS = 12
@@ -187,11 +187,6 @@ def _draw(
     )
 
 
-def shown_contrast(contrasts: Sequence[str]) -> int:
-    """FLAIR where there is one, else the first contrast."""
-    return contrasts.index("FLAIR") if "FLAIR" in contrasts else 0
-
-
 def part_facts(run: Run, part: str) -> dict[str, str]:
     """What a report says of the slices where they are a part of the run's own data."""
     return {"data": Path(run.data).name, "part": f"{part} (split by {_split_kind(run)})"}
@@ -220,18 +215,6 @@ def export_facts(description: Description, place: str) -> dict[str, str]:
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
         "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
     }
-
-
-def write_table(table: Sequence[dict[str, Any]], path: Path) -> None:
-    """Writes one line a slice as CSV, atomically; a column that a slice lacks stays empty."""
-    columns: dict[str, None] = {}
-    for line in table:
-        columns.update(dict.fromkeys(line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    write_text(path, text.getvalue())
 
 
 def _split_kind(run: Run) -> str:

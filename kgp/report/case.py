@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from kgp.data.resize import fit_image, restore_map, restore_mask
-from kgp.evaluation.judge import tumour_class
 from kgp.heatmap.threshold import cut_mask, select_map
 from kgp.heatmap.views import average_views
-from kgp.runtime.runtime import Runtime, probabilities
+from kgp.runtime.runtime import Runtime, probabilities, tumour_class
 
 _BATCH = 16
 BLACK = "black_slice"

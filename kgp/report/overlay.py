@@ -176,3 +176,8 @@ def _enlarged(values: np.ndarray, interpolation: int) -> np.ndarray:
 
 def _text(panel: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
     cv2.putText(panel, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+
+
+def shown_contrast(contrasts: Sequence[str]) -> int:
+    """FLAIR where there is one, else the first contrast."""
+    return contrasts.index("FLAIR") if "FLAIR" in contrasts else 0

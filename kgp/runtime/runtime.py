@@ -47,3 +47,11 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def tumour_class(logits: np.ndarray, no_tumour_class: int | None) -> int:
+    """The likeliest class that means a tumour, whatever class was predicted."""
+    allowed = np.array(logits, np.float64)
+    if no_tumour_class is not None:
+        allowed[no_tumour_class] = -np.inf
+    return int(allowed.argmax())

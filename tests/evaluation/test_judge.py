@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from kgp.evaluation.judge import judge, predictions, tumour_class
+from kgp.evaluation.judge import judge, predictions
 from kgp.files import write_json
 from kgp.heatmap.reading import Reading
 
@@ -92,8 +92,3 @@ def test_eight_views_judge_as_one_where_the_runtime_is_equivariant(tiny_cohort, 
     readings = {"zero": dataclasses.replace(runtime.readings["zero"], views=8)}
     found = judged(runtime, tiny_cohort, readings=readings).metrics
     assert found["segmentation"]["zero"]["as_delivered"]["all"]["dice"]["median"] == 1.0
-
-
-@pytest.mark.parametrize(("no_tumour", "expected"), [(None, 0), (0, 2), (2, 0)])
-def test_likeliest_tumour_class(no_tumour, expected):
-    assert tumour_class(np.array([3.0, 1.0, 2.0]), no_tumour) == expected

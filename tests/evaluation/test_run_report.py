@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from kgp.errors import KgpError, UsageError
-from kgp.evaluation.run_report import calibrate_run, choose_cases, evaluate_run, part_of_run, report_on, write_table
+from kgp.evaluation.run_report import calibrate_run, choose_cases, evaluate_run, part_of_run, report_on
 from kgp.files import read_json, write_json
 from kgp.run_folder import read_run, refresh_manifest
 
@@ -85,8 +85,3 @@ def test_unknown_reading(tiny_cohort, bright_runtime, tmp_path):
     with pytest.raises(UsageError, match="--reading must be one of zero, multiotsu, not 'sharp'"):
         report_on(bright_runtime(), tiny_cohort, tiny_cohort.rows[:2], (0, 1), tmp_path, "t", {}, reading="sharp")
     assert not list(tmp_path.iterdir())
-
-
-def test_table_leaves_missing_cells_empty(tmp_path):
-    write_table([{"a": 1}, {"a": 2, "b": "x,y"}], tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == 'a,b\n1,\n2,"x,y"\n'

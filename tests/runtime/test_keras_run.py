@@ -1,7 +1,6 @@
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,7 +10,6 @@ from kgp.files import write_json
 from kgp.heatmap.reading import BEST, PAPER
 from kgp.run_folder import refresh_manifest
 from kgp.runtime import load_runtime
-from kgp.runtime.runtime import probabilities
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +146,3 @@ def test_diverged_network(runtime, monkeypatch):
     monkeypatch.setattr(network, "predict_on_batch", lambda _: nowhere)
     with pytest.raises(KgpError, match="its training diverged"):
         runtime.predict(np.ones((1, 16, 16, 2), np.float32))
-
-
-def test_probabilities():
-    logits = np.array([[0.0, np.log(3.0)], [1000.0, 0.0]])
-    np.testing.assert_allclose(probabilities(logits), [[0.25, 0.75], [1.0, 0.0]])
-    np.testing.assert_allclose(
-        probabilities(logits[0]), keras.ops.convert_to_numpy(keras.ops.softmax(logits[0])), atol=1e-6
-    )
