@@ -15,6 +15,7 @@ VERBS = {
     "export": "write a run as a SavedModel or a LiteRT file, compared with the run",
     "import-weights": "turn the weights the paper's authors publish into a run folder",
     "serve": "answer predictions of exported networks over TensorFlow Serving's protocols",
+    "tune": "search dropout, learning rate and other training options",
     "info": "list networks, presets and formats, or what a run is",
 }
 

@@ -4,24 +4,17 @@ Without --data the built-in phantom is used with the preset `demo`.
 """
 
 import argparse
-import dataclasses
-import logging
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgp.command import run
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
-from kgp.training import presets
-from kgp.training.config import ARCHITECTURES, RunConfig
+from kgp.training.config import RunConfig
+from kgp.training.options import add_options, configuration, source_of
 
 if TYPE_CHECKING:
-    from kgp.data.cohort import Cohort
     from kgp.run_folder import Run
-
-_log = logging.getLogger(__name__)
-_SECTIONS = ("network", "data", "augment", "optimiser")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,70 +26,13 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Options without a default take the preset's value; kgp info --json lists the presets.",
     )
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="unet", help="network (default: %(default)s)")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="folder of slices, BraTS cases, figshare .mat files, NIfTI volumes with "
-        "a CSV, or a folder made by kgp prepare (default: the built-in phantom)",
-    )
-    parser.add_argument("--kind", help="kind of source, where it cannot be seen from the folder")
-    parser.add_argument("--csv", type=Path, help="table of cases or grades, where the source needs one")
-    parser.add_argument(
-        "--preset", choices=presets.NAMES, help="set of defaults (default: best with --data, else demo)"
-    )
     parser.add_argument("--out", type=Path, help="run folder (default: runs/PRESET-ARCH, numbered when it exists)")
-    parser.add_argument(
-        "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
-    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run folder")
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with an unfinished run; takes no other option"
     )
-    for section in _SECTIONS:
-        _add_section(parser, section)
+    add_options(parser)
     return parser
-
-
-def _add_section(parser: argparse.ArgumentParser, section: str) -> None:
-    kind = {field.name: field.type for field in dataclasses.fields(RunConfig)}[section]
-    group = parser.add_argument_group(section)
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        flag = f"--{field.name.replace('_', '-')}"
-        rule = field.metadata
-        text = rule["help"].replace("%", "%%")
-        if field.name == "arch":
-            continue
-        if rule["kind"] is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
-        elif isinstance(field.default, tuple):
-            group.add_argument(flag, nargs="+", default=None, help=text)
-        else:
-            group.add_argument(
-                flag,
-                type=rule["kind"],
-                choices=rule["choices"],
-                default=None,
-                help=text,
-                metavar=None if rule["choices"] else rule["kind"].__name__.upper(),
-            )
-
-
-def configuration(arguments: argparse.Namespace) -> RunConfig:
-    """The preset with the options given on the command line.
-
-    Raises:
-        UsageError: an option has a value that is not allowed.
-    """
-    preset = arguments.preset or ("best" if arguments.data else "demo")
-    config = presets.load_preset(preset, arguments.arch)
-    given = {}
-    for section in _SECTIONS:
-        for field in dataclasses.fields(getattr(config, section)):
-            value = getattr(arguments, field.name)
-            if value is not None:
-                given[field.name] = tuple(value) if isinstance(value, list) else value
-    return config.override(**given)
 
 
 def execute(arguments: argparse.Namespace) -> None:
@@ -106,60 +42,11 @@ def execute(arguments: argparse.Namespace) -> None:
     else:
         config = configuration(arguments)
         folder = _run_folder(arguments, config)
-        source = {
-            name: str(getattr(arguments, name).resolve()) if getattr(arguments, name) else None
-            for name in ("data", "csv", "cache")
-        } | {"kind": arguments.kind}
-    trained = _train(config, folder, source, bool(arguments.resume))
+        source = source_of(arguments)
+    from kgp.training.job import train_from_source
+
+    trained = train_from_source(config, folder, source, bool(arguments.resume))
     _judge(trained)
-
-
-def _train(config: RunConfig, folder: Path, source: dict, resume: bool) -> "Run":
-    from kgp.data.labels import choose_labels
-    from kgp.data.split import read_split, split_cohort
-    from kgp.files import write_json
-    from kgp.training.loop import train
-
-    cohort = _cohort(config, source)
-    labelled = choose_labels(cohort, config.data.labels)
-    for message in labelled.dropped:
-        _log.warning(message)
-    if resume:
-        split = read_split(folder / "split.csv")
-    else:
-        split = split_cohort(
-            labelled, by=config.data.split, folds=config.data.folds, fold=config.data.fold, seed=config.optimiser.seed
-        )
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        write_json(folder / "source.json", source)
-    sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
-    _log.info(
-        "Preset %s, GP-%s, classes %s; slices of %s: %s.",
-        config.preset,
-        config.network.arch,
-        ", ".join(labelled.class_names),
-        "x".join(map(str, cohort.shape)),
-        sizes,
-    )
-    return train(config, labelled, split, folder, resume)
-
-
-def _cohort(config: RunConfig, source: dict) -> "Cohort":
-    from kgp.data.prepare import cached_cohort
-
-    if source["data"] is None:
-        _log.info("No --data given: training on the built-in phantom (drawn heads, not patients).")
-    data, csv = (Path(source[name]) if source[name] else None for name in ("data", "csv"))
-    return cached_cohort(
-        data,
-        size=config.data.size,
-        cache=Path(source["cache"]),
-        contrasts=config.data.contrasts,
-        kind=source["kind"],
-        csv=csv,
-    )
 
 
 def _judge(trained: "Run") -> None:

@@ -61,20 +61,25 @@ def write_report(
         cases: pictures, in the order shown.
     """
     parts = [
-        f"<h1>{escape(title)}</h1>",
-        '<p class="notice"><b>Research use only.</b> Not a medical device; not for diagnosis or treatment.</p>',
         _headline(metrics),
         _facts(facts),
         _classification(metrics),
         _segmentation(metrics, dices),
     ]
     if history:
-        parts += ["<h2>Training</h2>", _figure(plots.training_curves(history), "")]
+        parts += ["<h2>Training</h2>", figure(plots.training_curves(history), "")]
     parts += _cases(cases, metrics["segmentation"] is not None)
+    write_page(path, title, parts)
+
+
+def write_page(path: Path, title: str, parts: Sequence[str]) -> None:
+    """Writes pieces of HTML as one page with a heading and the notice of research use, atomically."""
     page = (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>\n"
+        f"<body><h1>{escape(title)}</h1>"
+        '<p class="notice"><b>Research use only.</b> Not a medical device; not for diagnosis or treatment.</p>'
+        f"{''.join(parts)}</body></html>\n"
     )
     write_text(path, page)
 
@@ -93,21 +98,21 @@ def _headline(metrics: dict[str, Any]) -> str:
         dice = metrics["segmentation"][name]["as_delivered"]["all"]["dice"]
         boxes.append((f"median Dice, reading {name}", dice["median"], [dice["low"], dice["high"]]))
     cells = "".join(
-        f"<div><b>{_number(value)}</b>{escape(name)}<br><small>{_interval(span)}</small></div>"
+        f"<div><b>{number(value)}</b>{escape(name)}<br><small>{_interval(span)}</small></div>"
         for name, value, span in boxes
     )
     return f'<div class="numbers">{cells}</div>'
 
 
 def _facts(facts: dict[str, str]) -> str:
-    return _table([], [[name, value] for name, value in facts.items()], "facts")
+    return table([], [[name, value] for name, value in facts.items()], "facts")
 
 
 def _classification(metrics: dict[str, Any]) -> str:
     found = metrics["classification"]
     intervals = found["intervals"]
     rows = [
-        [name, _number(found[key]), _interval(intervals.get(key))]
+        [name, number(found[key]), _interval(intervals.get(key))]
         for name, key in (
             ("accuracy", "accuracy"),
             ("accuracy on tumour slices only", "tumour_only_accuracy"),
@@ -123,7 +128,7 @@ def _classification(metrics: dict[str, Any]) -> str:
         [
             name,
             str(score["support"]),
-            *(_number(score[key]) for key in ("precision", "recall", "f1", "roc_auc", "average_precision")),
+            *(number(score[key]) for key in ("precision", "recall", "f1", "roc_auc", "average_precision")),
         ]
         for name, score in found["classes"].items()
     ]
@@ -132,13 +137,13 @@ def _classification(metrics: dict[str, Any]) -> str:
             "<h2>Classification</h2>",
             f'<p class="note">{found["slices"]} slices of {found["patients"]} patients. Intervals: 95 %, bootstrap over '
             "patients.</p>",
-            _table(["", "value", "95 % interval"], rows),
-            _table(["class", "slices", "precision", "recall", "F1", "ROC area", "average precision"], classes),
+            table(["", "value", "95 % interval"], rows),
+            table(["class", "slices", "precision", "recall", "F1", "ROC area", "average precision"], classes),
             '<div class="pair">',
-            _figure(plots.confusion_matrix(found["confusion_matrix"], metrics["class_names"]), "Confusion matrix."),
-            _figure(plots.reliability_diagram(found["reliability"]), "Reliability: confidence against right answers."),
+            figure(plots.confusion_matrix(found["confusion_matrix"], metrics["class_names"]), "Confusion matrix."),
+            figure(plots.reliability_diagram(found["reliability"]), "Reliability: confidence against right answers."),
             "</div>",
-            _figure(plots.classification_curves(found), "Curves, one class against the rest."),
+            figure(plots.classification_curves(found), "Curves, one class against the rest."),
         ]
     )
 
@@ -172,7 +177,7 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
             and found["oracle_offset"]["median_dice_of_slices_called_tumour"] is not None
         ):
             best = found["oracle_offset"]
-            oracle.append([name, f"{best['offset']:.2f}", _number(best["median_dice_of_slices_called_tumour"])])
+            oracle.append([name, f"{best['offset']:.2f}", number(best["median_dice_of_slices_called_tumour"])])
     first = next(iter(metrics["segmentation"].values()))
     unit = first["distance_unit"]
     parts = [
@@ -180,14 +185,14 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
         f'<p class="note">{first["tumour_slices"]} tumour slices. Medians with 95 % intervals by bootstrap over patients. '
         "As delivered, a slice called tumour-free has an empty mask and counts with Dice 0; its HD95 is undefined and left "
         "out.</p>",
-        _table(["reading", "Dice", "IoU", f"HD95 ({unit})"], rows),
+        table(["reading", "Dice", "IoU", f"HD95 ({unit})"], rows),
         f"<ul>{''.join(notes)}</ul>",
-        _figure(plots.dice_distribution(dices), "Dice of every tumour slice, as delivered."),
+        figure(plots.dice_distribution(dices), "Dice of every tumour slice, as delivered."),
     ]
     baseline = metrics.get("intensity_baseline")
     if baseline:
         parts.append(
-            f"<p>For comparison, {escape(baseline['what'])}: median Dice {_number(baseline['median_dice'])}"
+            f"<p>For comparison, {escape(baseline['what'])}: median Dice {number(baseline['median_dice'])}"
             f"{_bracketed([baseline['low'], baseline['high']])}.</p>"
         )
     if oracle:
@@ -195,7 +200,7 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
             "<h3>Oracle offset (not a result)</h3>",
             '<p class="note">The offset chosen on these very masks, over the slices called tumour: an upper bound '
             "that no honest use can reach.</p>",
-            _table(["reading", "offset", "median Dice"], oracle),
+            table(["reading", "offset", "median Dice"], oracle),
         ]
     return "".join(parts)
 
@@ -244,17 +249,20 @@ def _cases(cases: Sequence[ShownCase], masks: bool) -> list[str]:
     return parts
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "figures") -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "figures") -> str:
+    """Text cells as a table; `kind` is "figures" or "facts"."""
     top = f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>" if head else ""
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<table class="{kind}">{top}{body}</table>'
 
 
-def _figure(svg: str, caption: str) -> str:
+def figure(svg: str, caption: str) -> str:
+    """A drawing with its caption."""
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _number(value: float | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits after the point, or a dash."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
@@ -271,4 +279,4 @@ def _bracketed(span: Sequence[float | None], digits: int = 3) -> str:
 
 def _median(values: dict[str, Any], digits: int = 3) -> str:
     """Median and interval; a single patient has no interval."""
-    return _number(values["median"], digits) + _bracketed([values["low"], values["high"]], digits)
+    return number(values["median"], digits) + _bracketed([values["low"], values["high"]], digits)

@@ -48,7 +48,7 @@ def classification_curves(metrics: dict[str, Any]) -> str:
     for axes in (roc, recall):
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]) -> str:
@@ -71,7 +71,7 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     axes.set_yticks(range(len(class_names)), class_names)
     axes.set(xlabel="predicted", ylabel="true")
     axes.spines[:].set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
@@ -86,7 +86,7 @@ def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
         s=[10 + 70 * one["slices"] / largest for one in bins],
     )
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
-    return _svg(figure)
+    return svg(figure)
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> str:
@@ -102,7 +102,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
     score.set(xlabel="epoch", title="Validation", ylim=(0, 1.02))
     for axes in (loss, score):
         axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def dice_distribution(values: Mapping[str, Sequence[float]]) -> str:
@@ -113,10 +113,10 @@ def dice_distribution(values: Mapping[str, Sequence[float]]) -> str:
     axes.set(xlabel="tumour slices, % (worst to best)", ylabel="Dice", ylim=(0, 1))
     axes.axvline(50, color="0.8", linewidth=0.8, zorder=0)
     axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
-def _svg(figure: Any) -> str:
+def svg(figure: Any) -> str:
     """The figure as an <svg> element; the figure is closed."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})

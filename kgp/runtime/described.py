@@ -3,13 +3,14 @@
 import numpy as np
 
 from kgp.errors import KgpError
+from kgp.heatmap.evidence import Evidence
 from kgp.runtime.description import Description
 
 BATCH = 16
 
 
 class DescribedRuntime:
-    """See `kgp.runtime.runtime.Runtime`; what is left to a back end is `_predict`.
+    """See `kgp.runtime.runtime.Runtime`; what is left to a back end is `evidence` and `_predict`.
 
     Args:
         name: what it is, for messages and reports.
@@ -42,6 +43,10 @@ class DescribedRuntime:
                 f"The network of {self.name} answers with values that are not finite; its training diverged."
             )
         return logits, heatmaps
+
+    def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
+        """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
+        raise NotImplementedError
 
     def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same for one batch, float32, already checked."""

@@ -1,0 +1,134 @@
+"""kgp tune: search dropout, learning rate and other training options with KerasTuner.
+
+Each trial is an ordinary run folder, trained in a process of its own; the test part is not looked at. The same command goes
+on with a search that was killed. `--best SEARCH --out RUN` makes the best trial a run of its own and judges it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from kgp.command import run
+from kgp.errors import KgpError, UsageError
+from kgp.training.options import add_options, configuration, source_of
+
+_METHODS = ("random", "bayesian", "hyperband")
+_OBJECTIVES = ("val_macro_f1", "val_accuracy", "val_loss", "val_dice")
+_TRIALS = 20
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; the options of `kgp train` give the values that are not searched."""
+    parser = argparse.ArgumentParser(
+        prog="kgp tune",
+        usage="kgp tune --arch NAME --data DATA --out SEARCH [--trials N] [--max-epochs E] [option ...]\n"
+        "       kgp tune --best SEARCH --out RUN",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the search (with --best: of the run)")
+    parser.add_argument("--trials", type=int, help=f"number of trials (default: {_TRIALS}; hyperband: from the epochs)")
+    parser.add_argument(
+        "--max-epochs", type=int, dest="epochs", metavar="E", help="epochs of a trial (default: the preset's)"
+    )
+    parser.add_argument(
+        "--search",
+        nargs="+",
+        default=["dropout", "learning_rate"],
+        metavar="NAME[=VALUES]",
+        help="what to search: dropout=0:0.7 (a range), width=8,16 (a choice), or a name alone for its usual values; "
+        "dropout, learning_rate, weight_decay, pooling (with lse_r, topfraction_q), head_order, width, augmentation (a "
+        "factor), class_weights (default: dropout learning_rate)",
+    )
+    parser.add_argument("--method", choices=_METHODS, default="bayesian", help="(default: %(default)s)")
+    parser.add_argument(
+        "--objective",
+        choices=_OBJECTIVES,
+        default="val_macro_f1",
+        help="figure of the validation part; val_dice needs masks and the report says that they were used "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="trials at the same time on this host (default: %(default)s)"
+    )
+    parser.add_argument("--best", type=Path, metavar="SEARCH", help="make the best trial of a search a run in --out")
+    add_options(parser, without=("epochs",))
+    return parser
+
+
+def execute(arguments: argparse.Namespace, words: list[str]) -> None:
+    """Runs the command."""
+    if arguments.best:
+        _take_best(arguments.best, arguments.out)
+        return
+    from tuning.report import write_report
+    from tuning.search import Search, best_trial, run_search, trial_rows
+    from tuning.space import chosen_space
+    from tuning.workers import is_chief, is_part_of_search, run_workers, wait_for_chief
+
+    if arguments.workers < 1 or (arguments.trials is not None and arguments.trials < 1):
+        raise UsageError("--trials and --workers must be at least 1.")
+    if arguments.method == "hyperband" and arguments.trials is not None:
+        raise UsageError("--trials does not go with --method hyperband, which decides from --max-epochs.")
+    search = Search(
+        folder=arguments.out.resolve(),
+        config=configuration(arguments),
+        source=source_of(arguments),
+        space=chosen_space(arguments.search),
+        method=arguments.method,
+        objective=arguments.objective,
+        trials=arguments.trials or _TRIALS,
+    )
+    if is_part_of_search():
+        if not is_chief():
+            wait_for_chief()
+        run_search(search)
+        return
+    try:
+        if arguments.workers > 1:
+            run_workers(words, arguments.workers)
+        else:
+            run_search(search)
+    finally:
+        if trial_rows(search.folder):
+            report = write_report(search)
+    best = best_trial(trial_rows(search.folder), search.objective)
+    if best is None:
+        raise KgpError(f"No trial is complete; {report} says why.")
+    print(f"Best: trial {best.name}, {search.objective} {best.score:.4f}: {best.values}")
+    print(f"Report: {report}; kgp tune --best {arguments.out} --out RUN makes it a run.")
+
+
+def _take_best(folder: Path, out: Path) -> None:
+    """Copies the run of the best trial, calibrates its readings and judges it on the test part.
+
+    Raises:
+        KgpError: there is no search or no complete trial, or `out` exists.
+    """
+    import shutil
+
+    from kgp.evaluation.run_report import calibrate_run, evaluate_run
+    from kgp.files import atomic_folder, read_json
+    from kgp.report.findings import headline
+    from tuning.search import SEARCH, best_trial, trial_rows
+
+    if not (folder / SEARCH).is_file():
+        raise KgpError(f"{folder} holds no search: it has no {SEARCH}.")
+    best = best_trial(trial_rows(folder), read_json(folder / SEARCH)["objective"])
+    if best is None:
+        raise KgpError(f"{folder} has no complete trial.")
+    with atomic_folder(out) as temporary:
+        shutil.copytree(best.folder / "run", temporary, dirs_exist_ok=True)
+        calibrate_run(temporary)
+    print(headline(evaluate_run(out)))
+    print(f"Trial {best.name} of {folder} is now the run {out} (report: {out / 'report.html'})")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of `kgp tune` and `python -m kgp.tune`."""
+    words = sys.argv[1:] if argv is None else argv
+    return run("tune", build_parser, lambda arguments: execute(arguments, words), argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Search for the training options that suit one's data, with KerasTuner."""

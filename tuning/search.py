@@ -1,0 +1,241 @@
+"""A search: KerasTuner proposes values, each trial trains in its own process, and a killed search goes on where it was."""
+
+import contextlib
+import dataclasses
+import io
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+import kgp
+from kgp.data.labels import choose_labels
+from kgp.errors import KgpError, UsageError
+from kgp.files import read_json, write_json
+from kgp.training.config import RunConfig
+from kgp.training.job import source_cohort
+from tuning.hypermodel import RunHyperModel
+from tuning.oracles import build_oracle
+from tuning.space import Space
+from tuning.trial import OBJECTIVES, run_trial
+
+_log = logging.getLogger(__name__)
+SEARCH = "search.json"
+_EXTENDABLE = "trials"  # a finished search may be given more of them
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What a search is; one folder belongs to one of them.
+
+    Attributes:
+        folder: where trials and results go.
+        config: the configuration whose other values stay; its epochs are the most that a trial trains.
+        source: as `kgp.training.options.source_of` gives it.
+        space: the parameters searched.
+        method: one of `tuning.oracles.METHODS`.
+        objective: one of `tuning.trial.OBJECTIVES`.
+        trials: how many; Hyperband decides by itself.
+    """
+
+    folder: Path
+    config: RunConfig
+    source: dict[str, Any]
+    space: Space
+    method: str
+    objective: str
+    trials: int
+
+    def identity(self, data: str) -> dict[str, Any]:
+        """What must be equal for a search to go on, or for a worker to take part; plain JSON values."""
+        space = {
+            name: {
+                "kind": type(kind).__name__,
+                **{k: list(v) if isinstance(v, tuple) else v for k, v in vars(kind).items()},
+            }
+            for name, kind in self.space.items()
+        }
+        config = RunConfig.to_dict(self.config)
+        config["data"] = {key: list(v) if isinstance(v, tuple) else v for key, v in config["data"].items()}
+        return {
+            "version": kgp.__version__,
+            "data": data,
+            "config": config,
+            "space": space,
+            "method": self.method,
+            "objective": self.objective,
+            "trials": self.trials,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialRow:
+    """One trial as its files tell it.
+
+    Attributes:
+        name: such as "03".
+        status: KerasTuner's: RUNNING, COMPLETED, FAILED, ...
+        values: the parameters' values.
+        score: the objective, or None.
+        seconds: of training, or None.
+        message: why it failed, or "".
+        folder: the trial's folder; the run lies in `run` below it.
+    """
+
+    name: str
+    status: str
+    values: dict[str, Any]
+    score: float | None
+    seconds: float | None
+    message: str
+    folder: Path
+
+
+class _Tuner(BaseTuner):
+    """Runs the trials that the oracle proposes."""
+
+    def __init__(self, search: Search, hypermodel: RunHyperModel, oracle: keras_tuner.Oracle) -> None:
+        self._search = search
+        super().__init__(oracle, hypermodel, directory=str(search.folder.parent), project_name=search.folder.name)
+
+    def run_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> dict[str, float]:
+        """Trains one set of values.
+
+        Raises:
+            FailedTrialError: the training failed; the search goes on with other values.
+        """
+        epochs = trial.hyperparameters.values.get("tuner/epochs", self._search.config.optimiser.epochs)
+        try:
+            config = self.hypermodel.config_of(trial.hyperparameters).override(epochs=epochs)
+            result = run_trial(
+                Path(self.get_trial_dir(trial.trial_id)), config, self._search.source, self._search.objective
+            )
+        except KgpError as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from None
+        return {self._search.objective: result[self._search.objective]}
+
+    def _try_run_and_update_trial(self, *arguments: Any, **more: Any) -> None:
+        """Keeps KerasTuner from printing a traceback for a trial that failed; its message is in the trial's file."""
+        with contextlib.redirect_stderr(io.StringIO()):
+            super()._try_run_and_update_trial(*arguments, **more)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Records the trial and says how the search stands."""
+        super().on_trial_end(trial)
+        _log.info(progress_line(self._search, trial.trial_id))
+
+    def save(self) -> None:
+        """Writes the oracle's state, and a file of its own whose presence makes KerasTuner take the search up again."""
+        if not self._is_worker():
+            self.oracle.save()
+        write_json(Path(self._get_tuner_fname()), self.get_state())
+
+
+def run_search(search: Search) -> None:
+    """Runs the trials that are missing; also what the chief and the workers of a distributed search do.
+
+    Raises:
+        UsageError: the folder holds another search, or the objective needs masks and there are none.
+        KgpError: three trials in a row failed, or the data cannot be used.
+    """
+    cohort = source_cohort(search.config, search.source)
+    labelled = choose_labels(cohort, search.config.data.labels)
+    if search.objective == "val_dice" and not any(row.mask for row in labelled.rows):
+        raise UsageError("--objective val_dice needs masks, and the data have none.")
+    _claim(search, str(cohort.folder.name))
+    optimiser = search.config.optimiser
+    oracle = build_oracle(
+        search.method, search.objective, OBJECTIVES[search.objective], search.trials, optimiser.epochs, optimiser.seed
+    )
+    hypermodel = RunHyperModel(search.config, search.space, cohort.shape, len(labelled.class_names))
+    tuner = _Tuner(search, hypermodel, oracle)
+    try:
+        tuner.search(verbose=0)
+    except RuntimeError as error:
+        if "consecutive failures" not in str(error):
+            raise
+        failed = [row for row in trial_rows(search.folder) if row.message]
+        raise KgpError(f"Three trials in a row failed; the last: {failed[-1].message}") from None
+
+
+def _claim(search: Search, data: str) -> None:
+    """Writes search.json, or compares with the one that is there."""
+    identity, path = search.identity(data), search.folder / SEARCH
+    if not path.is_file():
+        if search.folder.exists() and any(search.folder.iterdir()):
+            raise UsageError(f"{search.folder} is not empty and holds no search; name another --out.")
+        write_json(path, identity)
+        return
+    known = read_json(path)
+    for key, value in identity.items():
+        if known.get(key) != value and key != _EXTENDABLE:
+            raise UsageError(
+                f"{search.folder} holds another search: its {key} is {_difference(known.get(key), value)}; name another --out."
+            )
+    if known[_EXTENDABLE] < search.trials and "KERASTUNER_ORACLE_IP" not in os.environ:
+        write_json(path, identity)
+
+
+def _difference(known: Any, given: Any) -> str:
+    """The first place where two JSON values differ, in words."""
+    if isinstance(known, dict) and isinstance(given, dict):
+        for key in [*known, *given]:
+            if known.get(key) != given.get(key):
+                inner = _difference(known.get(key), given.get(key))
+                return f"{inner} ({key})" if not isinstance(known.get(key), dict) else inner
+    return f"{known!r}, not {given!r}"
+
+
+def trial_rows(folder: Path) -> list[TrialRow]:
+    """All trials of a search by name, from their files."""
+    rows = []
+    for path in sorted(folder.glob("trial_*/trial.json")):
+        state = read_json(path)
+        result = read_json(path.with_name("result.json")) if path.with_name("result.json").is_file() else {}
+        message = (state.get("message") or "").strip().splitlines()
+        rows.append(
+            TrialRow(
+                name=str(state["trial_id"]),
+                status=str(state["status"]),
+                values=dict(state["hyperparameters"]["values"]),
+                score=state["score"],
+                seconds=result.get("seconds"),
+                message=message[-1].partition("FailedTrialError: ")[2] or message[-1] if message else "",
+                folder=path.parent,
+            )
+        )
+    return rows
+
+
+def best_trial(rows: list[TrialRow], objective: str) -> TrialRow | None:
+    """The trial with the best objective, or None where none is complete."""
+    done = [row for row in rows if row.status == TrialStatus.COMPLETED and row.score is not None]
+    sign = 1.0 if OBJECTIVES[objective] == "min" else -1.0
+    return min(done, key=lambda row: sign * (row.score or 0.0), default=None)
+
+
+def progress_line(search: Search, name: str) -> str:
+    """What is said after a trial: its result, the best so far, and the time left."""
+    rows = trial_rows(search.folder)
+    row, best = next(row for row in rows if row.name == name), best_trial(rows, search.objective)
+    ended = [row for row in rows if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)]
+    outcome = f"{search.objective} {row.score:.4f}" if row.score is not None else f"failed: {row.message}"
+    values = ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in row.values.items()
+        if not key.startswith("tuner/")
+    )
+    total = f" of {search.trials}" if search.method != "hyperband" else ""
+    line = f"{len(ended)}{total} trials; trial {row.name} ({values}): {outcome}"
+    if best is not None:
+        line += f"; best {best.score:.4f} (trial {best.name})"
+    known = [row.seconds for row in ended if row.seconds is not None]
+    if known and search.method != "hyperband":
+        workers = 1 + sum(other.status == TrialStatus.RUNNING for other in rows)
+        left = int(sum(known) / len(known) * (search.trials - len(ended)) / workers)
+        line += f"; {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
+    return line

@@ -1,0 +1,144 @@
+"""One trial: a training in a process of its own, so that memory is given back and a crash ends nothing else.
+
+    python -m tuning.trial FOLDER
+
+reads FOLDER/job.json, trains into FOLDER/run (an ordinary run folder; a killed training goes on from its checkpoint) and writes
+FOLDER/result.json. The test part of the data is not looked at.
+"""
+
+import json
+import logging
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from kgp.errors import KgpError, UsageError
+from kgp.files import read_json, write_json
+from kgp.training.config import RunConfig
+
+OBJECTIVES = {"val_macro_f1": "max", "val_accuracy": "max", "val_loss": "min", "val_dice": "max"}
+_WITH_MASKS = "val_dice"
+_LOG = "log.txt"
+_LAST_LINES = 3
+
+
+def run_trial(folder: Path, config: RunConfig, source: dict[str, Any], objective: str) -> dict[str, Any]:
+    """Trains in a new process and waits for it.
+
+    Args:
+        folder: the trial's folder; a result that lies there for the same configuration is taken as it is.
+        config: the configuration.
+        source: as `kgp.training.options.source_of` gives it.
+        objective: one of OBJECTIVES.
+
+    Returns:
+        The figures of the weights that were kept, and "seconds".
+
+    Raises:
+        KgpError: the training failed; the end of its log says why.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    job = json.loads(json.dumps({"config": config.to_dict(), "source": source, "objective": objective}))
+    known = read_json(folder / "job.json") if (folder / "job.json").is_file() else None
+    if known != job:
+        (folder / "result.json").unlink(missing_ok=True)
+        write_json(folder / "job.json", job)
+    if not (folder / "result.json").is_file():
+        _wait_for_process(folder, resume=known == job)
+    return dict(read_json(folder / "result.json"))
+
+
+def _wait_for_process(folder: Path, resume: bool) -> None:
+    command = [sys.executable, "-m", "tuning.trial", str(folder), *(["--resume"] if resume else [])]
+    with open(folder / _LOG, "ab") as log:
+        # The pipe is never written to: its end tells the process that nobody waits for it any more.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        try:
+            status = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+    if status:
+        lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        reason = f"killed by signal {-status}, perhaps for lack of memory" if status < 0 else f"exit status {status}"
+        raise KgpError(f"{folder.name} failed ({reason}): {' '.join(lines[-_LAST_LINES:]).strip()}")
+
+
+def train_trial(folder: Path, resume: bool) -> None:
+    """What the process does.
+
+    Raises:
+        KgpError: the training failed or left numbers that are not finite.
+        UsageError: the objective needs masks that the validation part does not have.
+    """
+    from kgp.training.job import train_from_source
+    from kgp.training.loop import is_finished
+
+    job = read_json(folder / "job.json")
+    config, run = RunConfig.from_dict(job["config"]), folder / "run"
+    start = time.monotonic()
+    if not (resume and (run / "config.json").is_file() and is_finished(run)):
+        resume = resume and (run / "checkpoint.npz").is_file()
+        train_from_source(config, run, job["source"], resume)
+    figures = _kept_figures(run)
+    if job["objective"] == _WITH_MASKS:
+        figures[_WITH_MASKS] = _validation_dice(run)
+    if not math.isfinite(figures[job["objective"]]):
+        raise KgpError(f"{job['objective']} is {figures[job['objective']]}: the training diverged.")
+    write_json(folder / "result.json", {**figures, "seconds": round(time.monotonic() - start, 1)})
+
+
+def _kept_figures(run: Path) -> dict[str, float]:
+    """Validation figures of the epoch whose weights the run keeps."""
+    import csv
+
+    from kgp.run_folder import read_run
+
+    kept = read_run(run).manifest["epoch_kept"]
+    with open(run / "history.csv", newline="", encoding="utf-8") as stream:
+        row = next(row for row in csv.DictReader(stream) if int(float(row["epoch"])) == kept)
+    return {name: float(row[name]) for name in OBJECTIVES if name in row}
+
+
+def _validation_dice(run: Path) -> float:
+    """Median Dice over the tumour slices of the validation part, as delivered by the run's default reading."""
+    from kgp.evaluation.judge import judge
+    from kgp.evaluation.run_report import part_of_run
+    from kgp.run_folder import read_run
+    from kgp.runtime import load_runtime
+
+    runtime = load_runtime(run)
+    name = runtime.default_reading
+    cohort, rows, targets = part_of_run(read_run(run), "validation")
+    found = judge(runtime, cohort, rows, targets, {name: runtime.readings[name]}, name).metrics["segmentation"]
+    if found is None:
+        raise UsageError(f"--objective {_WITH_MASKS} needs masks in the validation part, and the data have none there.")
+    return float(found[name]["as_delivered"]["all"]["dice"]["median"])
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def main() -> int:
+    """Entry point of the process."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        train_trial(Path(sys.argv[1]), "--resume" in sys.argv[2:])
+    except KgpError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
