@@ -12,13 +12,12 @@ from kgp.command import run
 from kgp.errors import KgpError, UsageError
 from kgp.training.options import add_options, configuration, source_of
 
-_METHODS = ("random", "bayesian", "hyperband")
-_OBJECTIVES = ("val_macro_f1", "val_accuracy", "val_loss", "val_dice")
-_TRIALS = 20
-
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser; the options of `kgp train` give the values that are not searched."""
+    from tuning.choices import METHODS, OBJECTIVES, TRIALS
+    from tuning.space import DEFAULT, SPACE
+
     parser = argparse.ArgumentParser(
         prog="kgp tune",
         usage="kgp tune --arch NAME --data DATA --out SEARCH [--trials N] [--max-epochs E] [option ...]\n"
@@ -27,23 +26,22 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the search (with --best: of the run)")
-    parser.add_argument("--trials", type=int, help=f"number of trials (default: {_TRIALS}; hyperband: from the epochs)")
+    parser.add_argument("--trials", type=int, help=f"number of trials (default: {TRIALS}; hyperband: from the epochs)")
     parser.add_argument(
         "--max-epochs", type=int, dest="epochs", metavar="E", help="epochs of a trial (default: the preset's)"
     )
     parser.add_argument(
         "--search",
         nargs="+",
-        default=["dropout", "learning_rate"],
+        default=list(DEFAULT),
         metavar="NAME[=VALUES]",
-        help="what to search: dropout=0:0.7 (a range), width=8,16 (a choice), or a name alone for its usual values; "
-        "dropout, learning_rate, weight_decay, pooling (with lse_r, topfraction_q), head_order, width, augmentation (a "
-        "factor), class_weights (default: dropout learning_rate)",
+        help="what to search: dropout=0:0.7 (a range), width=8,16 (a choice), or a name alone for its usual values; names: "
+        f"{', '.join(SPACE)} (default: {' '.join(DEFAULT)})",
     )
-    parser.add_argument("--method", choices=_METHODS, default="bayesian", help="(default: %(default)s)")
+    parser.add_argument("--method", choices=METHODS, default="bayesian", help="(default: %(default)s)")
     parser.add_argument(
         "--objective",
-        choices=_OBJECTIVES,
+        choices=[*OBJECTIVES],
         default="val_macro_f1",
         help="figure of the validation part; val_dice needs masks and the report says that they were used "
         "(default: %(default)s)",
@@ -61,6 +59,7 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
     if arguments.best:
         _take_best(arguments.best, arguments.out)
         return
+    from tuning.choices import TRIALS
     from tuning.report import write_report
     from tuning.search import Search, best_trial, run_search, trial_rows
     from tuning.space import chosen_space
@@ -77,7 +76,7 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
         space=chosen_space(arguments.search),
         method=arguments.method,
         objective=arguments.objective,
-        trials=arguments.trials or _TRIALS,
+        trials=arguments.trials or TRIALS,
     )
     if is_part_of_search():
         if not is_chief():

@@ -63,6 +63,16 @@ def write_tiny_cohort(folder, patients, size=16, masks=True):
 
 
 @pytest.fixture(scope="session")
+def write_cohort():
+    """Writes a cohort such as `tiny_cohort` into a folder."""
+
+    def write(folder, patients=10, **options):
+        return write_tiny_cohort(folder, patients, **options)
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def tiny_run(tiny_cohort, tmp_path_factory):
     """A finished run folder: an untrained GP-UNet of 2 filters on the tiny cohort, whose head calls every slice a tumour."""
     import keras

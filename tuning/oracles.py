@@ -8,8 +8,6 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kgp.files import write_json
 
-METHODS = ("random", "bayesian", "hyperband")
-
 
 class _Careful(keras_tuner.Oracle):
     """Writes its files atomically and takes up trials that were running when it was killed."""
@@ -64,7 +62,7 @@ def build_oracle(
     """The oracle that proposes values.
 
     Args:
-        method: one of METHODS.
+        method: one of `tuning.choices.METHODS`.
         objective, direction: name of the figure, and "min" or "max".
         trials: how many; Hyperband decides by itself from the epochs.
         epochs: most epochs of a trial.

@@ -13,9 +13,9 @@ from scipy import stats
 from kgp.files import read_json
 from kgp.report.html import figure, table, write_page
 from tuning import plots
+from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.search import SEARCH, Search, TrialRow, best_trial, trial_rows
 from tuning.space import Range, Space
-from tuning.trial import OBJECTIVES
 
 _log = logging.getLogger(__name__)
 _FEWEST = 5  # trials, for a relation between a parameter and the score to mean anything
@@ -84,7 +84,7 @@ def _facts(search: Search, rows: list[TrialRow]) -> str:
         "versions": f"kgp {known['version']}",
     }
     masks = (
-        "Masks of the validation part were used to choose." if search.objective == "val_dice" else "No mask was used."
+        "Masks of the validation part were used to choose." if search.objective == WITH_MASKS else "No mask was used."
     )
     note = (
         f'<p class="note">{masks} The test part was not looked at; kgp tune --best judges the chosen trial on it.</p>'
@@ -120,7 +120,7 @@ def _importance(search: Search, done: list[TrialRow]) -> str:
 
 
 def _curves(search: Search, done: list[TrialRow]) -> str:
-    name = search.objective if search.objective != "val_dice" else "val_macro_f1"
+    name = search.objective if search.objective != WITH_MASKS else "val_macro_f1"
     curves = {}
     for row in done[:_CURVES]:
         with open(row.folder / "run" / "history.csv", newline="", encoding="utf-8") as stream:

@@ -18,10 +18,11 @@ from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, write_json
 from kgp.training.config import RunConfig
 from kgp.training.job import source_cohort
+from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.hypermodel import RunHyperModel
 from tuning.oracles import build_oracle
 from tuning.space import Space
-from tuning.trial import OBJECTIVES, run_trial
+from tuning.trial import run_trial
 
 _log = logging.getLogger(__name__)
 SEARCH = "search.json"
@@ -37,8 +38,8 @@ class Search:
         config: the configuration whose other values stay; its epochs are the most that a trial trains.
         source: as `kgp.training.options.source_of` gives it.
         space: the parameters searched.
-        method: one of `tuning.oracles.METHODS`.
-        objective: one of `tuning.trial.OBJECTIVES`.
+        method: one of `tuning.choices.METHODS`.
+        objective: one of `tuning.choices.OBJECTIVES`.
         trials: how many; Hyperband decides by itself.
     """
 
@@ -144,8 +145,8 @@ def run_search(search: Search) -> None:
     """
     cohort = source_cohort(search.config, search.source)
     labelled = choose_labels(cohort, search.config.data.labels)
-    if search.objective == "val_dice" and not any(row.mask for row in labelled.rows):
-        raise UsageError("--objective val_dice needs masks, and the data have none.")
+    if search.objective == WITH_MASKS and not any(row.mask for row in labelled.rows):
+        raise UsageError(f"--objective {WITH_MASKS} needs masks, and the data have none.")
     _claim(search, str(cohort.folder.name))
     optimiser = search.config.optimiser
     oracle = build_oracle(

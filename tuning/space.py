@@ -5,12 +5,13 @@ A range or a list of values here is a default; `--search NAME=VALUES` narrows or
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import keras_tuner
+from typing import TYPE_CHECKING, Any
 
 from kgp.errors import UsageError
 from kgp.training.config import AugmentConfig, RunConfig
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,7 @@ def chosen_space(words: Sequence[str]) -> dict[str, Range | Choice]:
     return chosen
 
 
-def declare(space: Space, base: RunConfig, hyperparameters: keras_tuner.HyperParameters) -> dict[str, Any]:
+def declare(space: Space, base: RunConfig, hyperparameters: "keras_tuner.HyperParameters") -> dict[str, Any]:
     """Registers the parameters with KerasTuner and returns their values; the defaults are those of `base`."""
     values = {}
     for name, kind in space.items():
@@ -139,7 +140,7 @@ def _like(example: Any, text: str) -> Any:
     return type(example)(text)
 
 
-def _register(hyperparameters: keras_tuner.HyperParameters, name: str, kind: Range | Choice, default: Any) -> Any:
+def _register(hyperparameters: "keras_tuner.HyperParameters", name: str, kind: Range | Choice, default: Any) -> Any:
     if isinstance(kind, Choice):
         fallback = default if default in kind.values else kind.values[0]
         return hyperparameters.Choice(name, list(kind.values), default=fallback)

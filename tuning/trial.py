@@ -20,9 +20,8 @@ from typing import Any
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, write_json
 from kgp.training.config import RunConfig
+from tuning.choices import OBJECTIVES, WITH_MASKS
 
-OBJECTIVES = {"val_macro_f1": "max", "val_accuracy": "max", "val_loss": "min", "val_dice": "max"}
-_WITH_MASKS = "val_dice"
 _LOG = "log.txt"
 _LAST_LINES = 3
 
@@ -34,7 +33,7 @@ def run_trial(folder: Path, config: RunConfig, source: dict[str, Any], objective
         folder: the trial's folder; a result that lies there for the same configuration is taken as it is.
         config: the configuration.
         source: as `kgp.training.options.source_of` gives it.
-        objective: one of OBJECTIVES.
+        objective: one of `tuning.choices.OBJECTIVES`.
 
     Returns:
         The figures of the weights that were kept, and "seconds".
@@ -86,10 +85,11 @@ def train_trial(folder: Path, resume: bool) -> None:
         resume = resume and (run / "checkpoint.npz").is_file()
         train_from_source(config, run, job["source"], resume)
     figures = _kept_figures(run)
-    if job["objective"] == _WITH_MASKS:
-        figures[_WITH_MASKS] = _validation_dice(run)
-    if not math.isfinite(figures[job["objective"]]):
-        raise KgpError(f"{job['objective']} is {figures[job['objective']]}: the training diverged.")
+    if job["objective"] == WITH_MASKS:
+        figures[WITH_MASKS] = _validation_dice(run)
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise KgpError(f"{name} is {value}: the training diverged.")
     write_json(folder / "result.json", {**figures, "seconds": round(time.monotonic() - start, 1)})
 
 
@@ -117,7 +117,7 @@ def _validation_dice(run: Path) -> float:
     cohort, rows, targets = part_of_run(read_run(run), "validation")
     found = judge(runtime, cohort, rows, targets, {name: runtime.readings[name]}, name).metrics["segmentation"]
     if found is None:
-        raise UsageError(f"--objective {_WITH_MASKS} needs masks in the validation part, and the data have none there.")
+        raise UsageError(f"--objective {WITH_MASKS} needs masks in the validation part, and the data have none there.")
     return float(found[name]["as_delivered"]["all"]["dice"]["median"])
 
 

@@ -1,0 +1,156 @@
+"""A real search of tiny trainings; each trial is a process."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kgp.errors import KgpError, UsageError
+from kgp.files import read_json
+from kgp.run_folder import read_run
+from kgp.training.presets import load_preset
+from tuning.report import importance, write_report
+from tuning.search import Search, best_trial, run_search, trial_rows
+from tuning.space import Choice, Range, chosen_space
+
+OPTIONS = {"width": 2, "depth": 2, "epochs": 1, "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def make_search(tiny_cohort, tmp_path_factory):
+    def make(**changes):
+        search = Search(
+            folder=tmp_path_factory.mktemp("search") / "search",
+            config=load_preset("demo", "unet").override(**OPTIONS),
+            source={"data": str(tiny_cohort.folder), "csv": None, "cache": str(tiny_cohort.folder), "kind": None},
+            space=chosen_space(["dropout", "learning_rate"]),
+            method="random",
+            objective="val_macro_f1",
+            trials=2,
+        )
+        return dataclasses.replace(search, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def search(make_search):
+    """A search of two trials that has ended."""
+    search = make_search()
+    run_search(search)
+    return search
+
+
+def test_trials_are_runs_and_the_first_has_the_presets_values(search):
+    rows = trial_rows(search.folder)
+    assert [(row.name, row.status) for row in rows] == [("0", "COMPLETED"), ("1", "COMPLETED")]
+    assert rows[0].values == {"dropout": search.config.network.dropout, "learning_rate": 0.004}
+    for row in rows:
+        run = read_run(row.folder / "run")
+        assert run.config.network.dropout == row.values["dropout"]
+        assert run.manifest["validation_macro_f1"] == row.score == read_json(row.folder / "result.json")["val_macro_f1"]
+        assert not (row.folder / "run" / "metrics.json").exists()  # the test part was not looked at
+
+
+def test_the_report_has_every_trial(search):
+    page = write_report(search).read_text(encoding="utf-8")
+    assert "Research use only" in page and "No mask was used" in page and page.count("<svg") == 2
+    for row in trial_rows(search.folder):
+        assert f"<td>{row.name}</td><td>{row.score:.4f}</td>" in page
+
+
+def test_a_search_goes_on_with_what_is_missing(search):
+    before = {row.name: os.stat(row.folder / "result.json").st_mtime_ns for row in trial_rows(search.folder)}
+    run_search(search)
+    run_search(dataclasses.replace(search, trials=3))
+    after = {row.name: os.stat(row.folder / "result.json").st_mtime_ns for row in trial_rows(search.folder)}
+    assert set(after) == {"0", "1", "2"} and {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "val_loss"}, "another search: its objective is 'val_macro_f1', not 'val_loss'"),
+        ({"space": {"dropout": Range(0.0, 0.5)}}, "another search: its space"),
+        ({"config": load_preset("demo", "unet").override(**{**OPTIONS, "width": 4})}, r"2, not 4 \(width\)"),
+    ],
+)
+def test_another_search_is_refused(search, change, message):
+    with pytest.raises(UsageError, match=message):
+        run_search(dataclasses.replace(search, **change))
+
+
+def test_a_folder_with_other_things_is_refused(make_search, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is not empty and holds no search"):
+        run_search(make_search(folder=tmp_path))
+
+
+def test_a_trial_that_fails_is_recorded_and_skipped(make_search):
+    search = make_search(space={"learning_rate": Range(1e30, 1e38, log=True)}, trials=1)
+    run_search(search)
+    (row,) = trial_rows(search.folder)
+    assert row.status == "FAILED" and row.score is None and "diverged" in row.message
+    assert "trial_0 failed" in write_report(search).read_text(encoding="utf-8")
+    assert best_trial([row], "val_macro_f1") is None
+
+
+def test_three_failures_in_a_row_end_the_search(make_search, monkeypatch):
+    def broken(*_):
+        raise KgpError("no memory")
+
+    monkeypatch.setattr("tuning.search.run_trial", broken)
+    search = make_search(trials=5)
+    with pytest.raises(KgpError, match="Three trials in a row failed; the last: no memory"):
+        run_search(search)
+    assert len(trial_rows(search.folder)) == 3
+
+
+def test_masks_are_needed_for_their_objective(make_search, tiny_cohort, tmp_path, write_cohort):
+    bare = write_cohort(tmp_path / "bare", masks=False)
+    source = {"data": str(bare.folder), "csv": None, "cache": str(tmp_path), "kind": None}
+    with pytest.raises(UsageError, match="needs masks, and the data have none"):
+        run_search(make_search(source=source, objective="val_dice"))
+
+
+def test_a_killed_search_goes_on(make_search, tiny_cohort):
+    folder = make_search().folder
+    words = [
+        "--data",
+        str(tiny_cohort.folder),
+        "--preset",
+        "demo",
+        "--out",
+        str(folder),
+        "--trials",
+        "2",
+        "--method",
+        "random",
+    ]
+    words += [word for name, value in OPTIONS.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    words[words.index("--epochs")] = "--max-epochs"
+    command = [sys.executable, "-m", "kgp.tune", *words]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 300
+    while not (folder / "trial_0" / "result.json").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = os.stat(folder / "trial_0" / "result.json").st_mtime_ns
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Best: trial" in done.stdout
+    assert [row.status for row in trial_rows(folder)] == ["COMPLETED", "COMPLETED"]
+    assert os.stat(folder / "trial_0" / "result.json").st_mtime_ns == first
+
+
+def test_importance_by_hand():
+    space = {"a": Range(0.0, 1.0), "b": Choice(("x", "y")), "c": Range(0.0, 1.0), "d": Range(0.0, 1.0)}
+    values = [{"a": i / 10, "b": "xy"[i % 2], "c": 0.5} for i in range(6)]
+    found = importance(space, values, [1.0 - i / 10 for i in range(6)])
+    # Ranks 6..1; those of x are 6, 4, 2 and those of y 5, 3, 1: between 2 * 3 * 0.5 ** 2 = 1.5 of 17.5.
+    assert found == {"a": pytest.approx(1.0), "b": pytest.approx((1.5 / 17.5) ** 0.5)}

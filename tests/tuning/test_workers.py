@@ -1,0 +1,37 @@
+import pytest
+
+from kgp.errors import KgpError
+from tuning.search import trial_rows
+from tuning.workers import run_workers, wait_for_chief
+
+
+def test_two_workers_share_a_search(tiny_cohort, tmp_path):
+    folder = tmp_path / "search"
+    words = [
+        "--data",
+        str(tiny_cohort.folder),
+        "--preset",
+        "demo",
+        "--out",
+        str(folder),
+        "--trials",
+        "3",
+        "--method",
+        "random",
+    ]
+    words += ["--width", "2", "--depth", "2", "--max-epochs", "1", "--batch-size", "4"]
+    run_workers(words, 2)
+    assert [row.status for row in trial_rows(folder)] == ["COMPLETED"] * 2
+
+
+def test_a_worker_that_cannot_work_ends_the_search(tmp_path, capfd):
+    with pytest.raises(KgpError, match="ended with"):
+        run_workers(["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "search")], 2)
+
+
+def test_an_unreachable_chief_is_told(monkeypatch):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    monkeypatch.setattr("tuning.workers._PATIENCE", 0.0)
+    with pytest.raises(KgpError, match=r"chief of the search cannot be reached at 127\.0\.0\.1:1"):
+        wait_for_chief()
