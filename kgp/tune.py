@@ -1,7 +1,8 @@
 """kgp tune: search dropout, learning rate and other training options with KerasTuner.
 
 Each trial is an ordinary run folder, trained in a process of its own; the test part is not looked at. The same command goes
-on with a search that was killed. `--best SEARCH --out RUN` makes the best trial a run of its own and judges it.
+on with a search that was killed. `--best SEARCH --out RUN` makes the best trial a run of its own and judges it;
+`--find-lr` tries learning rates in one short training and draws the loss over them.
 """
 
 import argparse
@@ -21,7 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kgp tune",
         usage="kgp tune --arch NAME --data DATA --out SEARCH [--trials N] [--max-epochs E] [option ...]\n"
-        "       kgp tune --best SEARCH --out RUN",
+        "       kgp tune --best SEARCH --out RUN\n"
+        "       kgp tune --find-lr --arch NAME --data DATA --out DIR",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--workers", type=int, default=1, help="trials at the same time on this host (default: %(default)s)"
     )
     parser.add_argument("--best", type=Path, metavar="SEARCH", help="make the best trial of a search a run in --out")
+    parser.add_argument("--find-lr", action="store_true", help="learning-rate range test instead of a search")
     add_options(parser, without=("epochs",))
     return parser
 
@@ -58,6 +61,9 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
     """Runs the command."""
     if arguments.best:
         _take_best(arguments.best, arguments.out)
+        return
+    if arguments.find_lr:
+        _find_learning_rate(arguments)
         return
     from tuning.choices import TRIALS
     from tuning.report import write_report
@@ -96,6 +102,16 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
         raise KgpError(f"No trial is complete; {report} says why.")
     print(f"Best: trial {best.name}, {search.objective} {best.score:.4f}: {best.values}")
     print(f"Report: {report}; kgp tune --best {arguments.out} --out RUN makes it a run.")
+
+
+def _find_learning_rate(arguments: argparse.Namespace) -> None:
+    from tuning.learning_rate import find_learning_rate, write_range_test
+
+    found = find_learning_rate(configuration(arguments), source_of(arguments))
+    write_range_test(found, arguments.out)
+    print(
+        f"The loss falls fastest at a learning rate of {found.suggestion:.1e} ({arguments.out / 'learning_rates.svg'})."
+    )
 
 
 def _take_best(folder: Path, out: Path) -> None:

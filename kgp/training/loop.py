@@ -73,7 +73,7 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
     steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
     with device_scope(optimiser):
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
-        model = _compiled(network, config, parts["train"].targets, len(labelled.class_names), steps)
+        model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", config.to_dict())
     write_split(split, folder / "split.csv")
@@ -114,19 +114,7 @@ def _fit(
     steps: int,
 ) -> None:
     optimiser = config.optimiser
-    names = list(model.output)
-    dataset = training_dataset(
-        labelled.cohort,
-        parts["train"].rows,
-        parts["train"].targets,
-        classes=len(labelled.class_names),
-        batch_size=optimiser.batch_size,
-        normalisation=config.data.normalisation,
-        augment=config.augment,
-        seed=optimiser.seed,
-        first_epoch=progress.epoch,
-        epochs=optimiser.epochs,
-    ).map(lambda images, labels: (images, dict.fromkeys(names, labels)))
+    dataset = training_batches(config, labelled, parts["train"], list(model.output), progress.epoch)
     validation = evaluation_dataset(
         labelled.cohort,
         parts["validation"].rows,
@@ -154,6 +142,25 @@ def _fit(
     )
 
 
+def training_batches(
+    config: RunConfig, labelled: LabelledCohort, part: Part, outputs: list[str], first_epoch: int = 0
+) -> Any:
+    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch on."""
+    optimiser = config.optimiser
+    return training_dataset(
+        labelled.cohort,
+        part.rows,
+        part.targets,
+        classes=len(labelled.class_names),
+        batch_size=optimiser.batch_size,
+        normalisation=config.data.normalisation,
+        augment=config.augment,
+        seed=optimiser.seed,
+        first_epoch=first_epoch,
+        epochs=optimiser.epochs,
+    ).map(lambda images, labels: (images, dict.fromkeys(outputs, labels)))
+
+
 def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, float]:
     """Weighted cross-entropy, accuracy and macro-F1 of logits [N, K] against class indices [N].
 
@@ -175,9 +182,16 @@ def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndar
     }
 
 
-def _compiled(
+def compiled_model(
     network: keras.Model, config: RunConfig, targets: tuple[int, ...], classes: int, steps: int
 ) -> keras.Model:
+    """The network with its losses and optimiser, ready to fit.
+
+    Args:
+        targets: class indices of the training part, for the class weights.
+        classes: number of classes.
+        steps: batches an epoch, for the course of the learning rate.
+    """
     optimiser = config.optimiser
     weights = class_weights(targets, classes) if optimiser.class_weights else [1.0] * classes
     try:
