@@ -110,7 +110,8 @@ def _find_learning_rate(arguments: argparse.Namespace) -> None:
     found = find_learning_rate(configuration(arguments), source_of(arguments))
     write_range_test(found, arguments.out)
     print(
-        f"The loss falls fastest at a learning rate of {found.suggestion:.1e} ({arguments.out / 'learning_rates.svg'})."
+        f"Suggested learning rate: {found.suggestion:.1e}, a tenth of the rate with the lowest loss; see "
+        f"{arguments.out / 'learning_rates.svg'}"
     )
 
 
