@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from export.archive import write_archive
 from export.manifest import write_manifest
-from export.quantise import layers_to_quantise, quantised
+from export.quantise import activation_ranges, layers_to_quantise, quantised
 from export.samples import run_samples
 from export.signatures import network_signatures
 from export.verify import BOUNDS, answers_of, broken_bounds, compare, verify
@@ -117,11 +117,12 @@ def _in_fewer_bits(
     """The file in fewer bits, and the names of the layers that stay in 32; decided on training slices."""
     samples = run_samples(run, "train")
     slices = [image[None] for image in samples.images]
+    ranges = activation_ranges(model, layers, slices) if precision == "int8" else None
     bounds = BOUNDS["litert", precision].stricter()
     reference = answers_of(load_runtime(run.folder), samples.images)
 
     def convert(chosen: Sequence[str]) -> bytes:
-        return quantised(model, precision, chosen, slices)
+        return quantised(model, precision, chosen, ranges)
 
     def runtime(content: bytes) -> LiteRT:
         _write(temporary, content, run, description, {})

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,17 +17,37 @@ _log = logging.getLogger(__name__)
 _PROBED = 4
 
 
-def quantised(model: bytes, precision: str, layers: Sequence[str], slices: Sequence[np.ndarray]) -> bytes:
+def activation_ranges(model: bytes, layers: Sequence[str], slices: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The range of what goes into and comes out of the convolutions of the named layers, for "int8".
+
+    Args:
+        model: the content of a float32 .tflite file.
+        layers: names of convolutional layers; the ranges serve any choice of them.
+        slices: raw intensities [1, H, W, C] each.
+    """
+    data = [{"images": image} for image in slices]
+    with _silence():
+        ranges: dict[str, Any] = _recipe(model, "int8", layers).calibrate({"serving_default": data, "explain": data})
+    return ranges
+
+
+def quantised(model: bytes, precision: str, layers: Sequence[str], ranges: dict[str, Any] | None = None) -> bytes:
     """A float32 file with the convolutions of the named layers in fewer bits.
 
     Args:
         model: the content of a float32 .tflite file.
         precision: "float16" or "dynamic" (weights), or "int8" (weights and activations).
         layers: names of convolutional layers.
-        slices: raw intensities [1, H, W, C] each, by which "int8" finds the range of the activations.
+        ranges: of `activation_ranges`, for "int8".
     """
     if not layers:
         return model
+    with _silence():
+        return bytes(_recipe(model, precision, layers).quantize(ranges).quantized_model)
+
+
+def _recipe(model: bytes, precision: str, layers: Sequence[str]) -> Any:
+    """A quantizer that knows what is to become of each layer."""
     from ai_edge_quantizer import qtyping, quantizer
 
     operation = qtyping.TFLOperationName.CONV_2D
@@ -43,12 +64,7 @@ def quantised(model: bytes, precision: str, layers: Sequence[str], slices: Seque
             recipe.add_dynamic_config(pattern, operation, 8)
         else:
             recipe.add_static_config(pattern, operation, activation_num_bits=8, weight_num_bits=8)
-    ranges = None
-    with _silence():
-        if precision == "int8":
-            data = [{"images": image} for image in slices]
-            ranges = recipe.calibrate({"serving_default": data, "explain": data})
-        return bytes(recipe.quantize(ranges).quantized_model)
+    return recipe
 
 
 def layers_to_quantise(

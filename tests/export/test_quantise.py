@@ -30,4 +30,4 @@ def test_none_go_where_every_one_costs_too_much():
 
 
 def test_without_layers_the_file_stays_as_it_is():
-    assert quantised(b"model", "int8", (), []) == b"model"
+    assert quantised(b"model", "int8", ()) == b"model"
