@@ -21,7 +21,7 @@ def test_two_workers_share_a_search(tiny_cohort, tmp_path):
     ]
     words += ["--width", "2", "--depth", "2", "--max-epochs", "1", "--batch-size", "4"]
     run_workers(words, 2)
-    assert [row.status for row in trial_rows(folder)] == ["COMPLETED"] * 2
+    assert [row.status for row in trial_rows(folder)] == ["COMPLETED"] * 3
 
 
 def test_a_worker_that_cannot_work_ends_the_search(tmp_path, capfd):
