@@ -1,0 +1,128 @@
+"""Headers of the reference series as highdicom takes them: complete, of one geometry, and without what it would stumble over."""
+
+import logging
+from collections.abc import Sequence
+
+import pydicom
+from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
+from pydicom.dataelem import DataElement
+from pydicom.datadict import dictionary_VR
+from pydicom.valuerep import DA, TM, format_number_as_ds
+
+from serving.case_result import ConsoleResult
+from serving.source_grid import SliceGrid
+
+_log = logging.getLogger(__name__)
+# Attributes that a derived object has at least empty (type 2).
+_PATIENT_AND_STUDY = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime",
+    "ReferringPhysicianName",
+)  # fmt: skip
+_SEXES = {"", "M", "F", "O"}
+_PIXELS = 0x7FE0
+
+
+def derivation_headers(result: ConsoleResult, grid: SliceGrid) -> list[pydicom.Dataset]:
+    """Copies of the source headers, none of which shares an element with its source that is changed here.
+
+    Orientation and pixel measures are those of `grid` throughout: highdicom asks slices for equal directions to the last digit,
+    and SpacingBetweenSlices of a scanner is at times the gap. Empty values stand for those of patient and study that are
+    missing or cannot be read; the log names the attribute, never the value.
+    """
+    headers = [_copied(source) for source in result.sources]
+    for number, header in enumerate(headers):
+        for name in _PATIENT_AND_STUDY:
+            if not _readable(header, name):
+                if number == 0 and name in header:
+                    _log.warning("%s of the reference series cannot be read and is left empty.", name)
+                header.add_new(name, dictionary_VR(name), "")
+        if result.frames[0] is None:
+            _place_single(header, grid)
+        else:
+            _place_frames(header, grid)
+    return headers
+
+
+def pixel_measures(grid: SliceGrid) -> PixelMeasuresSequence:
+    """Spacing and thickness of the grid, in at most 16 characters a number."""
+    return PixelMeasuresSequence(grid.spacing, grid.thickness, grid.between_slices)
+
+
+def plane_orientation(grid: SliceGrid) -> PlaneOrientationSequence:
+    """Directions of the grid."""
+    return PlaneOrientationSequence("PATIENT", [*map(float, grid.along_row), *map(float, grid.along_column)])
+
+
+def plane_positions(grid: SliceGrid) -> list[PlanePositionSequence]:
+    """Position of each slice of the grid."""
+    return [PlanePositionSequence("PATIENT", [float(value) for value in position]) for position in grid.positions]
+
+
+def keep_named_frames(made: pydicom.Dataset, result: ConsoleResult, grid: SliceGrid) -> None:
+    """Leaves in each frame's references the frame of the enhanced source that `result` names, and no other at its position."""
+    if result.frames[0] is None:
+        return
+    wanted = {_key(position): frame for position, frame in zip(grid.positions, result.frames, strict=True)}
+    for item in made.PerFrameFunctionalGroupsSequence:
+        frame = wanted[_key(item.PlanePositionSequence[0].ImagePositionPatient)]
+        for derivation in item.DerivationImageSequence:
+            named = [one for one in derivation.SourceImageSequence if one.ReferencedFrameNumber == frame]
+            derivation.SourceImageSequence = named
+
+
+def _key(position: Sequence[float]) -> tuple[str, ...]:
+    return tuple(f"{float(value):.3f}" for value in position)
+
+
+def _copied(source: pydicom.Dataset) -> pydicom.Dataset:
+    copied = pydicom.Dataset()
+    for tag in source.keys():  # noqa: SIM118 - iterating a Dataset gives elements
+        if not tag.is_private and tag.group != _PIXELS:
+            element = source[tag]
+            copied[tag] = DataElement(element.tag, element.VR, element.value, already_converted=True)
+    return copied
+
+
+def _readable(header: pydicom.Dataset, name: str) -> bool:
+    """Whether an attribute is there and its value what its value representation allows."""
+    if name not in header:
+        return False
+    value = header[name].value or ""
+    try:
+        if name == "StudyTime":
+            TM(value)
+        elif name.endswith("Date"):
+            DA(value)
+        elif name == "PatientSex":
+            return value in _SEXES
+    except ValueError:
+        return False
+    return True
+
+
+def _place_single(header: pydicom.Dataset, grid: SliceGrid) -> None:
+    """Directions and measures of the grid in the header of one slice."""
+    cosines = [*grid.along_row, *grid.along_column]
+    header.add_new("ImageOrientationPatient", "DS", [format_number_as_ds(float(value)) for value in cosines])
+    header.add_new("PixelSpacing", "DS", [format_number_as_ds(value) for value in grid.spacing])
+    header.add_new("SliceThickness", "DS", format_number_as_ds(grid.thickness))
+    if "SpacingBetweenSlices" in header:
+        del header.SpacingBetweenSlices
+    if grid.between_slices is not None:
+        header.add_new("SpacingBetweenSlices", "DS", format_number_as_ds(grid.between_slices))
+
+
+def _place_frames(header: pydicom.Dataset, grid: SliceGrid) -> None:
+    """Functional groups that hold directions and measures of the grid, and each frame's own position."""
+    shared = pydicom.Dataset()
+    shared.PixelMeasuresSequence = pixel_measures(grid)
+    shared.PlaneOrientationSequence = plane_orientation(grid)
+    groups_of_all = header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
+    common = groups_of_all[0].get("PlanePositionSequence")
+    groups = []
+    for item in header.PerFrameFunctionalGroupsSequence:
+        group = pydicom.Dataset()
+        group.PlanePositionSequence = item.get("PlanePositionSequence") or common
+        groups.append(group)
+    header.add_new("SharedFunctionalGroupsSequence", "SQ", [shared])
+    header.add_new("PerFrameFunctionalGroupsSequence", "SQ", groups)
