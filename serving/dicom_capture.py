@@ -40,7 +40,7 @@ def captures(result: ConsoleResult, headers: Sequence[pydicom.Dataset], uids: Ui
             **equipment(result),
         )
         made.copy_patient_and_study_information(header)  # as the other objects of highdicom do by themselves
-        made.PatientOrientation = ""  # highdicom wants one; ours is not known
+        made.PatientOrientation = []  # highdicom wants one; ours is not known
         made.BodyPartExamined = BODY_PART
         made.BurnedInAnnotation = "NO"  # it asks for the identity of the patient, which is not in the picture
         made.ImageComments = f"{RESEARCH_USE}. kgp overlay of slice {index + 1} of {len(result.overlays)}"

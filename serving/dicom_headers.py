@@ -1,12 +1,12 @@
-"""Headers of the reference series as highdicom takes them: complete, of one geometry, and without what it would stumble over."""
+"""Headers of the reference series as highdicom takes them: complete, of one geometry, without what it stumbles over."""
 
 import logging
 from collections.abc import Sequence
 
 import pydicom
 from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
-from pydicom.dataelem import DataElement
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.valuerep import DA, TM, format_number_as_ds
 
 from serving.case_result import ConsoleResult

@@ -70,7 +70,9 @@ def algorithm_sequence(result: ConsoleResult) -> AlgorithmIdentificationSequence
 def algorithm_of_report(result: ConsoleResult) -> AlgorithmIdentification:
     """The algorithm of a group of measurements."""
     return AlgorithmIdentification(
-        name="kgp", version=kgp.__version__, parameters=[f"{name}={value}" for name, value in _parameters(result).items()]
+        name="kgp",
+        version=kgp.__version__,
+        parameters=[f"{name}={value}" for name, value in _parameters(result).items()],
     )
 
 
@@ -81,5 +83,7 @@ def plain(text: str, longest: int = _LONGEST_LO) -> str:
 
 def _parameters(result: ConsoleResult) -> dict[str, str]:
     """What the algorithm ran with."""
-    named = {f"model_{name}": result.model[name] for name in ("name", "version", "sha256")} | {"reading": result.reading}
+    named = {f"model_{name}": result.model[name] for name in ("name", "version", "sha256")} | {
+        "reading": result.reading
+    }
     return {name: plain(value, 256) for name, value in named.items()}

@@ -55,14 +55,15 @@ def write_dicom(
         KgpError: the result does not fit together or its sources cannot be referred to (see `serving.result_check` and
             `serving.source_grid`), `folder` exists, or a file cannot be written.
     """
-    check_result(result)
-    grid = read_grid(result.sources, result.frames)
-    uids = make_uids(result, deterministic=deterministic)
     names = []
-    with atomic_folder(folder) as temporary, _one_sentence(folder), _quiet_libraries():
-        for name, made in _objects(result, grid, uids, fractional, empty_segmentation):
-            made.save_as(temporary / name, enforce_file_format=True)
-            names.append(name)
+    with _quiet_libraries():
+        check_result(result)
+        grid = read_grid(result.sources, result.frames)
+        uids = make_uids(result, deterministic=deterministic)
+        with atomic_folder(folder) as temporary, _one_sentence(folder):
+            for name, made in _objects(result, grid, uids, fractional, empty_segmentation):
+                made.save_as(temporary / name, enforce_file_format=True)
+                names.append(name)
     return [folder / name for name in names]
 
 

@@ -12,6 +12,7 @@ from highdicom import sr
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from serving.case_result import ConsoleResult
 from serving.dicom_identity import (
@@ -40,6 +41,11 @@ _SERIES_NUMBER = 9703
 _SCHEME = "99KGP"
 _CLASS = CodedConcept("CLASS", _SCHEME, "Class called by the model")
 _MOST_DIGITS = 6
+_Group = (
+    sr.MeasurementsAndQualitativeEvaluations
+    | sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+    | sr.PlanarROIMeasurementsAndQualitativeEvaluations
+)
 
 
 def report(
@@ -58,7 +64,7 @@ def report(
         segmentation: the object that holds the mask; None where the mask is empty.
         uids: makes the UIDs.
     """
-    groups = [_call(result, uids)]
+    groups: list[_Group] = [_call(result, uids)]
     if segmentation is not None and result.mask.any():
         groups += [_region(result, grid, segmentation, uids), _centroid(result, grid, uids)]
     content = sr.MeasurementReport(
@@ -158,7 +164,7 @@ def _region(
     """The segment with its volume and longest diameter."""
     side = laterality(result.mask, grid)
     sides = {"left": codes.SCT.Left, "right": codes.SCT.Right}
-    sources = [_referenced(result, index) for index in np.flatnonzero(result.mask.any(axis=(1, 2)))]
+    sources = [_referenced(result, int(index)) for index in np.flatnonzero(result.mask.any(axis=(1, 2)))]
     group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(uids),
         referenced_segment=sr.ReferencedSegment(
@@ -188,9 +194,7 @@ def _region(
     return group
 
 
-def _centroid(
-    result: ConsoleResult, grid: SliceGrid, uids: Uids
-) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+def _centroid(result: ConsoleResult, grid: SliceGrid, uids: Uids) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     """The centre of mass of the segment as a point of the frame of reference."""
     point = np.array([[_rounded(value) for value in centroid_mm(result.mask, grid)]])
     region = sr.ImageRegion3D("POINT", point, str(result.sources[0].FrameOfReferenceUID))
@@ -218,13 +222,13 @@ def _referenced(result: ConsoleResult, index: int) -> tuple[str, str, list[int] 
     return source.SOPClassUID, source.SOPInstanceUID, None if frame is None else [frame]
 
 
-def _comment(group: sr.ContentSequence, text: str) -> None:
+def _comment(group: _Group, text: str) -> None:
     group[0].ContentSequence.append(
         sr.TextContentItem(_concept(codes.DCM.Comment), text, relationship_type=sr.RelationshipTypeValues.CONTAINS)
     )
 
 
-def _concept(code: pydicom.sr.coding.Code) -> CodedConcept:
+def _concept(code: Code) -> CodedConcept:
     return CodedConcept.from_code(code)
 
 

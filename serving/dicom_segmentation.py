@@ -37,7 +37,9 @@ def segmentation(
         One segment. Frames are the slices where it is not empty, or all slices where it is empty everywhere.
     """
     kind = "fractional segmentation" if fractional else "segmentation"
-    description = f"{RESEARCH_USE}. kgp: relative map, no probability" if fractional else f"{RESEARCH_USE}. kgp: tumour mask"
+    description = (
+        f"{RESEARCH_USE}. kgp: relative map, no probability" if fractional else f"{RESEARCH_USE}. kgp: tumour mask"
+    )
     made = Segmentation(
         source_images=headers,
         pixel_array=relative_map(result.heatmap) if fractional else result.mask,
@@ -68,7 +70,7 @@ def relative_map(heatmap: np.ndarray) -> np.ndarray:
 
 
 def finish_frames(made: pydicom.Dataset, result: ConsoleResult, grid: SliceGrid, uids: Uids, kind: str) -> None:
-    """What a multi-frame object of highdicom still needs: the frames that `result` names, and a UID of ours for its dimensions."""
+    """What a multi-frame object still needs: references to the frames that `result` names, a UID of ours for its dimensions."""
     keep_named_frames(made, result, grid)
     organisation = uids.make(kind, "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):

@@ -66,13 +66,17 @@ def _check_arrays(result: ConsoleResult) -> None:
         raise KgpError("The heatmap holds values that are not finite (NaN or infinity).")
     shape, count = result.overlays.shape, expected[0]
     if len(shape) != 4 or shape[0] != count or shape[3] != 3 or result.overlays.dtype != np.uint8 or 0 in shape:
-        raise KgpError(f"The overlays are {result.overlays.dtype} {list(shape)} where uint8 [{count}, h, w, 3] is expected.")
+        raise KgpError(
+            f"The overlays are {result.overlays.dtype} {list(shape)} where uint8 [{count}, h, w, 3] is expected."
+        )
 
 
 def _check_classes(result: ConsoleResult) -> None:
     count, names = len(result.frames), len(result.class_names)
     if result.probabilities.shape != (count, names):
-        raise KgpError(f"The probabilities have shape {list(result.probabilities.shape)} where {[count, names]} is expected.")
+        raise KgpError(
+            f"The probabilities have shape {list(result.probabilities.shape)} where {[count, names]} is expected."
+        )
     if not ((result.probabilities >= 0) & (result.probabilities <= 1)).all():
         raise KgpError("The probabilities are not all between 0 and 1.")
     if len(result.predicted) != count or not np.isin(result.predicted, np.arange(names)).all():

@@ -1,0 +1,59 @@
+"""serving.dicom_headers: foreign headers made fit, without touching them and without a word about the patient."""
+
+import copy
+
+import pytest
+
+from serving.dicom_headers import derivation_headers
+from serving.source_grid import read_grid
+
+
+def headers_of(result):
+    return derivation_headers(result, read_grid(result.sources, result.frames))
+
+
+def test_the_sources_stay_as_they_are(console_result, kind):
+    result = console_result(kind=kind)
+    before = copy.deepcopy(list(result.sources))
+    headers_of(result)
+    assert list(result.sources) == before
+
+
+def test_missing_values_of_patient_and_study_are_left_empty(console_result):
+    result = console_result()
+    for source in result.sources:
+        del source.PatientBirthDate
+        del source.AccessionNumber
+    for header in headers_of(result):
+        assert (header.PatientBirthDate, header.AccessionNumber, header.PatientID) == ("", "", "PHANTOM-7")
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+@pytest.mark.parametrize(
+    ("name", "value"), [("PatientBirthDate", "1970-31-31x"), ("StudyTime", "noon"), ("PatientSex", "SECRET")]
+)
+def test_values_that_cannot_be_read_are_left_empty_and_not_logged(name, value, console_result, caplog):
+    result = console_result()
+    for source in result.sources:
+        setattr(source, name, value)
+    caplog.clear()
+    headers = headers_of(result)
+    assert all(header[name].value in ("", None) for header in headers)
+    assert caplog.messages == [f"{name} of the reference series cannot be read and is left empty."]
+
+
+def test_private_elements_and_pixels_stay_behind(console_result):
+    result = console_result()
+    for source in result.sources:
+        source.private_block(0x0029, "PHANTOM", create=True).add_new(0x01, "LO", "secret")
+        source.PixelData = b"\0\0"
+    for header in headers_of(result):
+        assert not any(tag.is_private or tag.group == 0x7FE0 for tag in header.keys())  # noqa: SIM118
+
+
+def test_slices_get_one_orientation_and_the_true_distance(console_result):
+    result = console_result("oblique")
+    result.sources[2].ImageOrientationPatient[0] = float(result.sources[2].ImageOrientationPatient[0]) + 1e-5
+    headers = headers_of(result)
+    assert len({tuple(header.ImageOrientationPatient) for header in headers}) == 1
+    assert all(float(header.SpacingBetweenSlices) == pytest.approx(3.25) for header in headers)
