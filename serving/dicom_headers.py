@@ -1,16 +1,21 @@
 """Headers of the reference series as highdicom takes them: complete, of one geometry, without what it stumbles over."""
 
 import logging
-from collections.abc import Sequence
 
+import numpy as np
 import pydicom
-from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
+from highdicom import (
+    PixelMeasuresSequence,
+    PlaneOrientationSequence,
+    PlanePositionSequence,
+    SpecificCharacterSetValues,
+)
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.valuerep import DA, TM, format_number_as_ds
 
 from serving.case_result import ConsoleResult
-from serving.source_grid import SliceGrid
+from serving.source_grid import SliceGrid, functional_group
 
 _log = logging.getLogger(__name__)
 # Attributes that a derived object has at least empty (type 2).
@@ -20,6 +25,9 @@ _PATIENT_AND_STUDY = (
 )  # fmt: skip
 _SEXES = {"", "M", "F", "O"}
 _PIXELS = 0x7FE0
+_UTF_8 = "ISO_IR 192"
+_CHARACTER_SETS = {one.value for one in SpecificCharacterSetValues}
+_PLAIN_SETS = ([], [""], ["ISO_IR 6"], ["ISO 2022 IR 6"])
 
 
 def derivation_headers(result: ConsoleResult, grid: SliceGrid) -> list[pydicom.Dataset]:
@@ -28,9 +36,13 @@ def derivation_headers(result: ConsoleResult, grid: SliceGrid) -> list[pydicom.D
     Orientation and pixel measures are those of `grid` throughout: highdicom asks slices for equal directions to the last digit,
     and SpacingBetweenSlices of a scanner is at times the gap. Empty values stand for those of patient and study that are
     missing or cannot be read; the log names the attribute, never the value.
+
+    Raises:
+        KgpError: a frame of an enhanced object has no position.
     """
     headers = [_copied(source) for source in result.sources]
     for number, header in enumerate(headers):
+        _choose_character_set(header)
         for name in _PATIENT_AND_STUDY:
             if not _readable(header, name):
                 if number == 0 and name in header:
@@ -62,16 +74,12 @@ def keep_named_frames(made: pydicom.Dataset, result: ConsoleResult, grid: SliceG
     """Leaves in each frame's references the frame of the enhanced source that `result` names, and no other at its position."""
     if result.frames[0] is None:
         return
-    wanted = {_key(position): frame for position, frame in zip(grid.positions, result.frames, strict=True)}
     for item in made.PerFrameFunctionalGroupsSequence:
-        frame = wanted[_key(item.PlanePositionSequence[0].ImagePositionPatient)]
+        position = np.array(item.PlanePositionSequence[0].ImagePositionPatient, float)
+        frame = result.frames[int(np.linalg.norm(grid.positions - position, axis=1).argmin())]
         for derivation in item.DerivationImageSequence:
             named = [one for one in derivation.SourceImageSequence if one.ReferencedFrameNumber == frame]
             derivation.SourceImageSequence = named
-
-
-def _key(position: Sequence[float]) -> tuple[str, ...]:
-    return tuple(f"{float(value):.3f}" for value in position)
 
 
 def _copied(source: pydicom.Dataset) -> pydicom.Dataset:
@@ -81,6 +89,16 @@ def _copied(source: pydicom.Dataset) -> pydicom.Dataset:
             element = source[tag]
             copied[tag] = DataElement(element.tag, element.VR, element.value, already_converted=True)
     return copied
+
+
+def _choose_character_set(header: pydicom.Dataset) -> None:
+    """Keeps the source's character set where highdicom knows it, and otherwise takes UTF-8; the text is decoded by now."""
+    value = header.get("SpecificCharacterSet") or []
+    names = [value] if isinstance(value, str) else list(value)
+    if names in _PLAIN_SETS:
+        header.pop("SpecificCharacterSet", None)
+    elif not set(names) <= _CHARACTER_SETS:
+        header.add_new("SpecificCharacterSet", "CS", _UTF_8)
 
 
 def _readable(header: pydicom.Dataset, name: str) -> bool:
@@ -95,7 +113,7 @@ def _readable(header: pydicom.Dataset, name: str) -> bool:
             DA(value)
         elif name == "PatientSex":
             return value in _SEXES
-    except ValueError:
+    except (ValueError, TypeError):
         return False
     return True
 
@@ -117,12 +135,11 @@ def _place_frames(header: pydicom.Dataset, grid: SliceGrid) -> None:
     shared = pydicom.Dataset()
     shared.PixelMeasuresSequence = pixel_measures(grid)
     shared.PlaneOrientationSequence = plane_orientation(grid)
-    groups_of_all = header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
-    common = groups_of_all[0].get("PlanePositionSequence")
     groups = []
-    for item in header.PerFrameFunctionalGroupsSequence:
+    for frame in range(1, len(header.PerFrameFunctionalGroupsSequence) + 1):
         group = pydicom.Dataset()
-        group.PlanePositionSequence = item.get("PlanePositionSequence") or common
+        group.PlanePositionSequence = [functional_group(header, frame, "PlanePositionSequence")]
         groups.append(group)
     header.add_new("SharedFunctionalGroupsSequence", "SQ", [shared])
     header.add_new("PerFrameFunctionalGroupsSequence", "SQ", groups)
+    header.add_new("NumberOfFrames", "IS", len(groups))

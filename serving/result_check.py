@@ -1,7 +1,8 @@
 """Refuses a result that cannot be written as DICOM, in one sentence and without a word about the patient."""
 
 import numpy as np
-from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
+import pydicom
+from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from kgp.errors import KgpError
 from serving.case_result import ConsoleResult
@@ -36,8 +37,8 @@ def check_result(result: ConsoleResult) -> None:
 
 def _check_sources(result: ConsoleResult) -> None:
     for name in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
-        if not all(source.get(name) for source in result.sources):
-            raise KgpError(f"A slice of the reference series has no {name}, so results cannot refer to it.")
+        if not all(isinstance(source.get(name), str) and source.get(name) for source in result.sources):
+            raise KgpError(f"A slice of the reference series has not one {name}, so results cannot refer to it.")
     for name, plural in _ONE.items():
         count = len({str(source.get(name) or "") for source in result.sources})
         if count > 1:
@@ -45,17 +46,16 @@ def _check_sources(result: ConsoleResult) -> None:
     if len({source.SOPInstanceUID for source in result.sources}) < len(result.sources):
         raise KgpError("Two slices of the reference series have the same SOPInstanceUID.")
     allowed = _SINGLE if result.frames[0] is None else _MULTIFRAME
-    kinds = {source.get("SOPClassUID") for source in result.sources} - allowed
+    kinds = {UID(str(source.get("SOPClassUID") or "")) for source in result.sources} - allowed
     if kinds:
-        kind = kinds.pop()
-        raise KgpError(f"The sources are {getattr(kind, 'name', 'of no SOP class')}; MR images are expected.")
+        raise KgpError(f"The sources are {kinds.pop().name or 'of no SOP class'}; MR images are expected.")
     if len(set(result.frames)) < len(result.frames) and result.frames[0] is not None:
         raise KgpError("Two slices name the same frame of the reference series.")
 
 
 def _check_arrays(result: ConsoleResult) -> None:
     source = result.sources[0]
-    expected = (len(result.frames), int(source.get("Rows") or 0), int(source.get("Columns") or 0))
+    expected = (len(result.frames), _whole(source, "Rows"), _whole(source, "Columns"))
     for name, array, kind in (("mask", result.mask, np.bool_), ("heatmap", result.heatmap, np.float32)):
         if array.shape != expected or array.dtype != kind:
             raise KgpError(
@@ -69,6 +69,12 @@ def _check_arrays(result: ConsoleResult) -> None:
         raise KgpError(
             f"The overlays are {result.overlays.dtype} {list(shape)} where uint8 [{count}, h, w, 3] is expected."
         )
+
+
+def _whole(source: pydicom.Dataset, name: str) -> int:
+    """The one whole number of an attribute, or 0."""
+    value = source.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _check_classes(result: ConsoleResult) -> None:
@@ -85,3 +91,10 @@ def _check_classes(result: ConsoleResult) -> None:
         raise KgpError(f"no_tumour_class is {result.no_tumour_class} where 0 to {names - 1} is expected.")
     if len(result.points) != count:
         raise KgpError(f"There are evidence points for {len(result.points)} slices where {count} are expected.")
+    height, width = result.mask.shape[1:]
+    for row, column, contribution in (point for points in result.points for point in points):
+        if not (0 <= row <= height - 1 and 0 <= column <= width - 1 and np.isfinite(contribution)):
+            raise KgpError(
+                f"An evidence point lies at row {row}, column {column} with the contribution {contribution} where a finite "
+                f"one within {height}x{width} pixels is expected."
+            )

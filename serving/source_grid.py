@@ -116,7 +116,7 @@ def _place(source: pydicom.Dataset, frame: int | None) -> _Place:
         position = orientation = measures = source
     else:
         position, orientation, measures = (
-            _functional_group(source, frame, name)
+            functional_group(source, frame, name)
             for name in ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
         )
     place = _Place(
@@ -133,8 +133,17 @@ def _place(source: pydicom.Dataset, frame: int | None) -> _Place:
     return place
 
 
-def _functional_group(source: pydicom.Dataset, frame: int, name: str) -> pydicom.Dataset:
-    """The one item of a functional group of a frame, its own or the shared one."""
+def functional_group(source: pydicom.Dataset, frame: int, name: str) -> pydicom.Dataset:
+    """The one item of a functional group of a frame, its own or the shared one.
+
+    Args:
+        source: an enhanced multi-frame data set.
+        frame: 1-based number of the frame.
+        name: keyword of the functional group's sequence.
+
+    Raises:
+        KgpError: there is no such frame, or it has no such group.
+    """
     own = source.get("PerFrameFunctionalGroupsSequence") or []
     shared = source.get("SharedFunctionalGroupsSequence") or []
     if not 1 <= frame <= len(own):

@@ -68,9 +68,9 @@ def longest_diameter_mm(mask: np.ndarray, grid: SliceGrid) -> float:
     """
     longest = 0.0
     for one in mask[mask.any(axis=(1, 2))]:
-        regions, count = ndimage.label(one, structure=_TOUCHING)
-        for region in range(1, count + 1):
-            points = _row_ends(regions == region) * np.array(grid.spacing)
+        regions, _ = ndimage.label(one, structure=_TOUCHING)
+        for number, box in enumerate(ndimage.find_objects(regions), 1):
+            points = _row_ends(regions[box] == number) * np.array(grid.spacing)
             if len(points) > 1:
                 longest = max(longest, float(pdist(points).max()))
     return longest

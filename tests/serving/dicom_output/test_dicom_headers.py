@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from kgp.errors import KgpError
 from serving.dicom_headers import derivation_headers
 from serving.source_grid import read_grid
 
@@ -19,6 +20,25 @@ def test_the_sources_stay_as_they_are(console_result, kind):
     assert list(result.sources) == before
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("ISO_IR 100", "ISO_IR 100"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], ["ISO 2022 IR 13", "ISO 2022 IR 87"]),
+        (["", "ISO 2022 IR 87"], "ISO_IR 192"),  # highdicom does not know the empty one
+        ("latin1", "ISO_IR 192"),
+        ("ISO_IR 6", None),
+        ("", None),
+    ],
+)
+def test_character_sets(given, kept, console_result):
+    result = console_result()
+    for source in result.sources:
+        source.SpecificCharacterSet = given
+    for header in headers_of(result):
+        assert header.get("SpecificCharacterSet") == kept
+
+
 def test_missing_values_of_patient_and_study_are_left_empty(console_result):
     result = console_result()
     for source in result.sources:
@@ -30,7 +50,13 @@ def test_missing_values_of_patient_and_study_are_left_empty(console_result):
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 @pytest.mark.parametrize(
-    ("name", "value"), [("PatientBirthDate", "1970-31-31x"), ("StudyTime", "noon"), ("PatientSex", "SECRET")]
+    ("name", "value"),
+    [
+        ("PatientBirthDate", "1970-31-31x"),
+        ("StudyDate", ["20200101", "20210101"]),
+        ("StudyTime", "noon"),
+        ("PatientSex", "SECRET"),
+    ],
 )
 def test_values_that_cannot_be_read_are_left_empty_and_not_logged(name, value, console_result, caplog):
     result = console_result()
@@ -40,6 +66,14 @@ def test_values_that_cannot_be_read_are_left_empty_and_not_logged(name, value, c
     headers = headers_of(result)
     assert all(header[name].value in ("", None) for header in headers)
     assert caplog.messages == [f"{name} of the reference series cannot be read and is left empty."]
+
+
+def test_an_enhanced_object_with_a_frame_without_position(console_result):
+    result = console_result(kind="enhanced")
+    other = next(number for number in range(1, 15) if number not in result.frames)
+    del result.sources[0].PerFrameFunctionalGroupsSequence[other - 1].PlanePositionSequence
+    with pytest.raises(KgpError, match=f"Frame {other} of the reference series has no PlanePositionSequence"):
+        headers_of(result)
 
 
 def test_private_elements_and_pixels_stay_behind(console_result):

@@ -94,7 +94,7 @@ def test_the_log_says_nothing_of_the_patient(console_result, tmp_path, caplog, r
 def test_headers_that_cannot_be_carried_over(console_result, tmp_path, caplog):
     result = console_result()
     for source in result.sources:
-        source.SpecificCharacterSet = "SECRETSET"
+        source.PatientName = ["SECRET^A", "SECRET^B"]
     with pytest.raises(KgpError, match="cannot be carried over into DICOM objects") as caught:
         write_dicom(result, tmp_path / "out")
     assert "SECRET" not in str(caught.value) and "SECRET" not in caplog.text

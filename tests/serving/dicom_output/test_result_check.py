@@ -24,8 +24,8 @@ def second(name, value):
     ("change", "message"),
     [
         (lambda sources: sources.clear(), "The reference series has no slice"),
-        (lambda sources: [delattr(one, "FrameOfReferenceUID") for one in sources], "has no FrameOfReferenceUID"),
-        (each("SOPInstanceUID", ""), "has no SOPInstanceUID, so results cannot refer to it"),
+        (lambda sources: [delattr(one, "FrameOfReferenceUID") for one in sources], "has not one FrameOfReferenceUID"),
+        (each("SOPInstanceUID", ""), "has not one SOPInstanceUID, so results cannot refer to it"),
         (second("SeriesInstanceUID", "1.2.9"), "The sources belong to 2 series; the slices of one series are expected"),
         (second("StudyInstanceUID", "1.2.9"), "The sources belong to 2 studies"),
         (second("FrameOfReferenceUID", "1.2.9"), "The sources belong to 2 frames of reference"),
@@ -33,6 +33,8 @@ def second(name, value):
         (second("SOPInstanceUID", "1.2.840.99.1.2.1"), "have the same SOPInstanceUID"),
         (each("SOPClassUID", pydicom.uid.CTImageStorage), "The sources are CT Image Storage; MR images are expected"),
         (second("SOPClassUID", None), "The sources are of no SOP class; MR images are expected"),
+        (each("SeriesInstanceUID", ["1.2", "1.3"]), "has not one SeriesInstanceUID"),
+        (each("Rows", [20, 20]), r"where bool \[7, 0, 14\] is expected"),
         (each("Rows", None), r"The mask is bool \[7, 20, 14\] where bool \[7, 0, 14\] is expected"),
     ],
 )
@@ -62,6 +64,8 @@ def test_sources_that_do_not_belong_together(change, message, console_result):
         ({"predicted": np.zeros(6, int)}, "The classes called are not 7 numbers"),
         ({"no_tumour_class": 2}, "no_tumour_class is 2 where 0 to 1 is expected"),
         ({"points": [[]]}, "There are evidence points for 1 slices where 7 are expected"),
+        ({"points": [[(3, 14, 1.0)], *[[]] * 6]}, "An evidence point lies at row 3, column 14 .* within 20x14 pixels"),
+        ({"points": [[(3, 4, np.nan)], *[[]] * 6]}, "with the contribution nan where a finite one"),
         ({"model": {"name": "n", "version": "1"}}, "The model is described without sha256"),
     ],
 )
