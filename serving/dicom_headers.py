@@ -27,7 +27,7 @@ _SEXES = {"", "M", "F", "O"}
 _PIXELS = 0x7FE0
 _UTF_8 = "ISO_IR 192"
 _CHARACTER_SETS = {one.value for one in SpecificCharacterSetValues}
-_PLAIN_SETS = ([], [""], ["ISO_IR 6"], ["ISO 2022 IR 6"])
+_PLAIN_SETS: tuple[list[str], ...] = ([], [""], ["ISO_IR 6"], ["ISO 2022 IR 6"])
 
 
 def derivation_headers(result: ConsoleResult, grid: SliceGrid) -> list[pydicom.Dataset]:

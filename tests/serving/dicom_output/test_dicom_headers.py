@@ -20,6 +20,7 @@ def test_the_sources_stay_as_they_are(console_result, kind):
     assert list(result.sources) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
