@@ -16,6 +16,7 @@ VERBS = {
     "import-weights": "turn the weights the paper's authors publish into a run folder",
     "serve": "answer predictions of exported networks over TensorFlow Serving's protocols",
     "tune": "search dropout, learning rate and other training options",
+    "data-service": "read and augment training slices for trainings on other hosts",
     "info": "list networks, presets and formats, or what a run is",
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kgp.command import run
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
+from kgp.training.cluster import worker_place
 from kgp.training.config import RunConfig
 from kgp.training.options import add_options, configuration, source_of
 
@@ -46,7 +47,8 @@ def execute(arguments: argparse.Namespace) -> None:
     from kgp.training.job import train_from_source
 
     trained = train_from_source(config, folder, source, bool(arguments.resume))
-    _judge(trained)
+    if trained is not None:
+        _judge(trained)
 
 
 def _judge(trained: "Run") -> None:
@@ -80,8 +82,15 @@ def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:
     """The folder the run goes to; an existing one given by name is refused unless --overwrite is.
 
     Raises:
-        KgpError: it exists. UsageError: --overwrite names something that is not a run.
+        KgpError: it exists. UsageError: --overwrite names something that is not a run, or several workers were given none.
     """
+    worker, workers = worker_place(config.optimiser)
+    if workers > 1 and arguments.out is None:
+        raise UsageError(
+            "--strategy multiworker needs --out, the same for all workers, on a disk that all of them see."
+        )
+    if worker > 0:
+        return arguments.out  # the first worker makes it
     if arguments.out is None:
         first = Path("runs") / f"{config.preset}-{config.network.arch}"
         candidates = [first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 10_000))]

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from kgp.training.config import NORMALISATIONS
 
@@ -12,7 +11,7 @@ _HEAD_RANGE = (-4.0, 5.0)
 _ROUNDING = 1e-5  # a deviation below this share of the largest value is rounding, not structure
 
 
-def normalise(images, method: str):
+def normalise(images, method: str, ops: Any = keras.ops):
     """Normalises raw intensities.
 
     Methods:
@@ -31,6 +30,7 @@ def normalise(images, method: str):
     Args:
         images: [..., H, W, C] with H, W and C known; any unit.
         method: one of `kgp.training.config.NORMALISATIONS`.
+        ops: where the functions come from; `kgp.data.tensorflow_ops` inside tf.data.
 
     Returns:
         float32, the same shape.
@@ -44,18 +44,18 @@ def normalise(images, method: str):
     if method == "none":
         return images
     if method == "slice_maximum":
-        return _divide(images, ops.max(images, axis=(-3, -2, -1), keepdims=True))
-    contrasts = contrasts_first(images)
+        return _divide(images, ops.max(images, axis=(-3, -2, -1), keepdims=True), ops)
+    contrasts = contrasts_first(images, ops)
     if method == "channel_maximum":
-        contrasts = _divide(contrasts, ops.max(contrasts, axis=-1, keepdims=True))
+        contrasts = _divide(contrasts, ops.max(contrasts, axis=-1, keepdims=True), ops)
     elif method == "zscore":
-        contrasts = _zscore(contrasts)
+        contrasts = _zscore(contrasts, ops)
     elif method == "percentile":
-        low, high = percentiles(contrasts, 1.0, 99.0)
-        contrasts = ops.clip(_divide(contrasts - low, high - low), 0.0, 1.0)
+        low, high = percentiles(contrasts, 1.0, 99.0, ops)
+        contrasts = ops.clip(_divide(contrasts - low, high - low, ops), 0.0, 1.0)
     else:
-        low, high = percentiles(contrasts, 5.0, 99.0)
-        contrasts = _head_zscore(contrasts - low, high - low)
+        low, high = percentiles(contrasts, 5.0, 99.0, ops)
+        contrasts = _head_zscore(contrasts - low, high - low, ops)
     return ops.reshape(ops.moveaxis(contrasts, -2, -1), _shape(images))
 
 
@@ -84,25 +84,25 @@ class Normalise(keras.layers.Layer):
         return {**super().get_config(), "method": self.method}
 
 
-def _zscore(contrasts):
+def _zscore(contrasts, ops):
     # Less the minimum first, so that a constant contrast is exactly 0 and large offsets cost no precision.
     above = contrasts - ops.min(contrasts, axis=-1, keepdims=True)
     centred = above - ops.mean(above, axis=-1, keepdims=True)
-    return _divide(centred, ops.sqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True)))
+    return _divide(centred, ops.sqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True)), ops)
 
 
-def _head_zscore(above, high):
+def _head_zscore(above, high, ops):
     """Args: contrasts less their 5th percentile, and the 99th percentile less the 5th."""
     largest = ops.max(above, axis=-1, keepdims=True)
     head = ops.cast(above > ops.maximum(0.03 * largest, 0.15 * high), "float32")
     pixels = ops.maximum(ops.sum(head, axis=-1, keepdims=True), 1.0)
     centred = above - ops.sum(above * head, axis=-1, keepdims=True) / pixels
     deviation = ops.sqrt(ops.sum(ops.square(centred) * head, axis=-1, keepdims=True) / pixels)
-    inside = ops.clip(_divide(centred, deviation, _ROUNDING * largest), *_HEAD_RANGE)
+    inside = ops.clip(_divide(centred, deviation, ops, _ROUNDING * largest), *_HEAD_RANGE)
     return inside * head + _AIR * (1.0 - head)
 
 
-def percentiles(contrasts, low: float, high: float) -> tuple:
+def percentiles(contrasts, low: float, high: float, ops: Any = keras.ops) -> tuple:
     """Two percentiles of each contrast, [..., C, 1], by linear interpolation.
 
     Only the two ends are put in order, which takes a third of the time of sorting all pixels.
@@ -118,7 +118,7 @@ def percentiles(contrasts, low: float, high: float) -> tuple:
     return tuple(found)
 
 
-def contrasts_first(images):
+def contrasts_first(images, ops: Any = keras.ops):
     """[..., H, W, C] as [..., C, H * W], in which statistics of a contrast take a third of the time."""
     *leading, height, width, channels = _shape(images)
     return ops.moveaxis(ops.reshape(images, (*leading, height * width, channels)), -1, -2)
@@ -129,7 +129,7 @@ def _shape(images) -> tuple:
     return tuple(-1 if size is None else size for size in images.shape)
 
 
-def _divide(values, divisors, floor=0.0):
+def _divide(values, divisors, ops, floor=0.0):
     """`values / divisors`, and 0 where the divisor is not above `floor`."""
     usable = divisors > floor
     return ops.where(usable, values / ops.where(usable, divisors, ops.ones_like(divisors)), ops.zeros_like(values))

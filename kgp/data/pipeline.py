@@ -4,19 +4,53 @@ Nothing but paths and class indices is held in memory. The order of an epoch and
 (seed, epoch, slice) alone, so they depend neither on parallelism nor on where a training was resumed.
 """
 
+import dataclasses
 import io
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from kgp.data import tensorflow_ops
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.normalise import normalise
-from kgp.errors import KgpError
+from kgp.data.service import check_reachable
+from kgp.errors import KgpError, UsageError
 from kgp.training.config import AugmentConfig
 
 _EPOCHS_APART = 1_000_003  # random streams of two seeds do not meet within this many epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of each batch that one of several processes trains on.
+
+    Attributes:
+        worker, workers: this process and how many there are.
+        pieces: devices of this process; each gets a batch of its own.
+    """
+
+    worker: int = 0
+    workers: int = 1
+    pieces: int = 1
+
+    def of(self, batch: int) -> tuple[int, int]:
+        """How many slices of a batch are this process's, and the place of the first.
+
+        Raises:
+            UsageError: the batch cannot be shared out evenly.
+        """
+        devices = self.workers * self.pieces
+        if batch % devices:
+            raise UsageError(
+                f"A batch of {batch} slices cannot be shared by {devices} devices; choose another --batch-size."
+            )
+        own = batch // self.workers
+        return own, self.worker * own
+
+
+WHOLE = Share()
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:
@@ -37,6 +71,8 @@ def training_dataset(
     first_epoch: int = 0,
     epochs: int = 1,
     parallel_calls: int = tf.data.AUTOTUNE,
+    share: Share = WHOLE,
+    service: str = "",
 ) -> tf.data.Dataset:
     """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order of all slices.
 
@@ -53,35 +89,44 @@ def training_dataset(
         seed: of order and augmentation.
         first_epoch, epochs: a resumed training starts at a later epoch and gets what it would have got.
         parallel_calls: slices read at the same time; changes nothing in the result.
+        share: the part of each batch that this process reads, and the pieces in which it comes.
+        service: address of a tf.data service that reads and augments instead of this process; its hosts must see the
+            cohort under the same path. Several workers of a service may deliver batches in another order.
 
     Returns:
         Dataset of (images float32 [B, H, W, C], one-hot labels float32 [B, K]), `steps_per_epoch` batches an epoch.
 
     Raises:
-        KgpError: there is no slice, or a slice's file is missing or of a wrong length.
+        KgpError: there is no slice, a slice's file is missing or of a wrong length, or the service cannot be reached.
+        UsageError: a batch cannot be shared out evenly.
     """
     check_files(cohort, rows)
     count = len(rows)
     batch = min(batch_size, count)
-    used = steps_per_epoch(count, batch) * batch
+    steps = steps_per_epoch(count, batch)
+    own, first = share.of(batch)
     paths = tf.constant([str(cohort.folder / row.image) for row in rows])
     labels = tf.constant(np.asarray(targets, np.int32))
 
-    def order(epoch: tf.Tensor) -> tf.data.Dataset:
-        indices = tf.random.experimental.stateless_shuffle(
-            tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1)
-        )[:used]
-        return tf.data.Dataset.from_tensor_slices((tf.fill([used], epoch), indices))
+    def slices_of(step: tf.Tensor) -> tf.data.Dataset:
+        epoch, place = step // steps, step % steps * batch + first
+        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))
+        return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[place : place + own]))
 
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = read_slice(paths[index], cohort)
-        image = normalise(image, normalisation)
+        image = normalise(image, normalisation, tensorflow_ops)
         image = augment_slice(image, augment, slice_seed(seed, epoch, index))
         return image, tf.one_hot(labels[index], classes)
 
-    dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(order)
+    dataset = tf.data.Dataset.range(first_epoch * steps, epochs * steps).flat_map(slices_of)
     dataset = dataset.map(example, parallel_calls, deterministic=True)
-    return dataset.batch(batch, drop_remainder=True).prefetch(2)
+    dataset = dataset.batch(own // share.pieces, drop_remainder=True)
+    if service:
+        check_reachable(service)
+        policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC  # each step goes to one worker
+        dataset = dataset.apply(tf.data.experimental.service.distribute(policy, f"grpc://{service}"))
+    return dataset.prefetch(2)
 
 
 def evaluation_dataset(
@@ -101,7 +146,7 @@ def evaluation_dataset(
     check_files(cohort, rows)
 
     def example(index: tf.Tensor, path: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"image": normalise(read_slice(path, cohort), normalisation or "none"), "index": index}
+        return {"image": normalise(read_slice(path, cohort), normalisation or "none", tensorflow_ops), "index": index}
 
     dataset = tf.data.Dataset.from_tensor_slices([str(cohort.folder / row.image) for row in rows]).enumerate()
     return dataset.map(example, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)

@@ -20,7 +20,53 @@ def normalise(x, layer: str, name: str, affine: bool = True):
     if layer == "batch":
         return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
     if layer == "instance":
-        return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, center=affine, scale=affine, name=name)(x)
+        return InstanceNormalisation(affine, name=name)(x)
+    return x
+
+
+@keras.saving.register_keras_serializable(package="kgp")
+class InstanceNormalisation(keras.layers.Layer):
+    """Mean 0 and variance 1 for each channel of each picture, for any number of spatial axes.
+
+    As `keras.layers.GroupNormalization(groups=-1)`, but the mean is taken along one axis after the other: LiteRT adds up one
+    number after the other, which over all pixels of a large picture loses two more digits than along its rows.
+
+    Args:
+        affine: learn a scale and an offset for each channel.
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, affine: bool = True, epsilon: float = 1e-5, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.affine = affine
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes scale and offset."""
+        if self.affine:
+            self.gamma = self.add_weight((input_shape[-1],), "ones", name="gamma", autocast=False)
+            self.beta = self.add_weight((input_shape[-1],), "zeros", name="beta", autocast=False)
+
+    def call(self, inputs):
+        """The normalised pictures [B, *spatial, C]; statistics are computed in 32 bits."""
+        centred = ops.cast(inputs, "float32")
+        centred = centred - _spatial_mean(centred)
+        scale = ops.rsqrt(_spatial_mean(ops.square(centred)) + self.epsilon)
+        outputs = centred * (scale * self.gamma) + self.beta if self.affine else centred * scale
+        return ops.cast(outputs, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The same shape."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """The arguments."""
+        return {**super().get_config(), "affine": self.affine, "epsilon": self.epsilon}
+
+
+def _spatial_mean(x):
+    for axis in range(len(x.shape) - 2, 0, -1):
+        x = ops.mean(x, axis, keepdims=True)
     return x
 
 

@@ -1,6 +1,8 @@
 """What is told of one stack of slices: class, probabilities, maps and masks on the source's own grid."""
 
 import dataclasses
+import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +13,9 @@ from kgp.heatmap.threshold import cut_mask, select_map
 from kgp.heatmap.views import average_views
 from kgp.runtime.runtime import Runtime, probabilities, tumour_class
 
+_log = logging.getLogger(__name__)
 _BATCH = 16
+_SECONDS = 5.0  # between two lines of progress
 BLACK = "black_slice"
 
 
@@ -37,6 +41,8 @@ def segment_stack(
 ) -> CaseResult:
     """Classifies and segments slices of any size; they are fitted to the runtime's size and the results brought back.
 
+    What takes long logs how far it is.
+
     Args:
         stack: raw intensities [D, H, W, C], in the runtime's order of contrasts.
         reading_name: one of the runtime's readings.
@@ -53,7 +59,11 @@ def segment_stack(
     maps = np.zeros(stack.shape[:3], np.float32)
     table: list[dict[str, Any]] = [{"slice": index, "class": "", "reason": BLACK} for index in range(len(stack))]
     lit = [index for index in range(len(stack)) if stack[index].any()]
+    started = said = time.monotonic()
     for start in range(0, len(lit), _BATCH):
+        if start and time.monotonic() - said > _SECONDS:
+            said = time.monotonic()
+            _log.info("%d of %d slices, %.0f s left.", start, len(lit), (said - started) / start * (len(lit) - start))
         chosen = lit[start : start + _BATCH]
         images = np.stack([fit_image(stack[index], runtime.size, spacing) for index in chosen])
         logits, heatmaps = average_views(runtime.predict, images) if reading.views == 8 else runtime.predict(images)

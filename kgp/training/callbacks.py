@@ -22,7 +22,7 @@ class EpochEnd(keras.callbacks.Callback):
     """Validates, records and saves after each epoch, and stops early where asked.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or None where another worker writes it.
         network: the functional network inside the training model.
         validate: returns the validation figures (at least `val_macro_f1`) of the network as it is.
         progress: where the training stands; changed in place.
@@ -32,7 +32,7 @@ class EpochEnd(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         network: keras.Model,
         validate: Callable[[], dict[str, float]],
         progress: Progress,
@@ -72,16 +72,20 @@ class EpochEnd(keras.callbacks.Callback):
         progress.seconds = self._before + time.monotonic() - self._started
         if logs["val_macro_f1"] > progress.best:
             progress.best, progress.best_epoch = logs["val_macro_f1"], epoch + 1
-            if self.config.keep == "best":
-                save_arrays(self.folder / BEST_NAME, self.network.variables)
         row = {name: float(np.asarray(value)) for name, value in sorted(logs.items())}
         progress.history.append({"epoch": epoch + 1, **row})
-        write_history(self.folder / "history.csv", progress.history)
-        save_checkpoint(self.folder, self.model, progress)
-        self._report(row)
+        if self.folder is not None:
+            self._save(self.folder)
+            self._report(row)
         if self.config.patience and progress.epoch - progress.best_epoch >= self.config.patience:
             _log.info("No better validation macro-F1 for %d epochs: stopping.", self.config.patience)
             self.model.stop_training = True
+
+    def _save(self, folder: Path) -> None:
+        if self.config.keep == "best" and self.progress.best_epoch == self.progress.epoch:
+            save_arrays(folder / BEST_NAME, self.network.variables)
+        write_history(folder / "history.csv", self.progress.history)
+        save_checkpoint(folder, self.model, self.progress)
 
     def _report(self, row: dict[str, float]) -> None:
         if sys.stderr.isatty():

@@ -1,6 +1,7 @@
 """The state of a training after an epoch, in one file, so that a killed training goes on as if nothing had happened."""
 
 import dataclasses
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -50,6 +51,14 @@ def load_checkpoint(folder: Path, model: keras.Model) -> Progress:
     model.optimizer.build(model.trainable_variables)
     stored = load_arrays(path, [*model.variables, *model.optimizer.variables])
     return Progress(**json.loads(stored["progress"].tobytes().decode()))
+
+
+def digest(variables: list) -> str:
+    """The SHA-256, in hexadecimal, of the values of variables in order."""
+    found = hashlib.sha256()
+    for variable in variables:
+        found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).tobytes())
+    return found.hexdigest()
 
 
 def save_arrays(path: Path, variables: list, **extra: np.ndarray) -> None:

@@ -122,7 +122,18 @@ class OptimiserConfig:
     )
     patience: int = option(0, "stop after this many epochs without a better validation macro-F1; 0 never stops", low=0)
     mixed_precision: bool = option(False, "compute in 16-bit floats where the device can")
-    mirrored: int = option(0, "number of local devices to train on (MirroredStrategy); 0 for one", low=0)
+    strategy: str = option(
+        "single",
+        "devices to train on: one; all GPUs of this host (mirrored); or those of several hosts (multiworker), which "
+        "TF_CONFIG of each process names. Batches are shared out among them",
+        choices=("single", "mirrored", "multiworker"),
+    )
+    devices: int = option(
+        0, "most devices used on this host by mirrored; without a GPU its CPU stands for so many; 0 for all", low=0
+    )
+    data_service: str = option(
+        "", "address HOST:PORT of a kgp data-service whose hosts read and augment the training slices", kind=str
+    )
     seed: int = option(0, "seed of split, weights, order and augmentation", low=0)
 
 

@@ -1,53 +1,65 @@
-"""Precision and local devices of a training."""
+"""Precision and devices of a training."""
 
-import contextlib
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kgp.errors import UsageError
+from kgp.training.cluster import worker_place
 from kgp.training.config import OptimiserConfig
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def set_precision(mixed: bool) -> None:
     """Mixed precision: float16 where a GPU computes, bfloat16 on a CPU. Without it, float32."""
     policy = "float32"
     if mixed:
-        policy = "mixed_float16" if _gpus() else "mixed_bfloat16"
+        policy = "mixed_float16" if _has_gpu() else "mixed_bfloat16"
     keras.config.set_dtype_policy(policy)
 
 
-def device_scope(optimiser: OptimiserConfig) -> contextlib.AbstractContextManager:
-    """The scope of a MirroredStrategy over `mirrored` local devices, or nothing.
+def build_strategy(optimiser: OptimiserConfig) -> "tf.distribute.Strategy | None":
+    """The strategy of tf.distribute to train with, or None for a single device.
 
     Raises:
-        UsageError: there are too few devices, the batch cannot be shared out, or accumulation is asked for as well.
+        UsageError: Keras runs on another back end, there are too few devices, or TF_CONFIG is not usable.
     """
-    count = optimiser.mirrored
-    if count < 2:
-        return contextlib.nullcontext()
-    if optimiser.accumulation > 1:
-        raise UsageError(
-            "--mirrored cannot be joined with --accumulation: Keras's accumulation fails under "
-            "MirroredStrategy; raise --batch-size instead."
-        )
-    if optimiser.batch_size % count:
-        raise UsageError(f"--batch-size {optimiser.batch_size} cannot be shared by {count} devices.")
+    if optimiser.strategy == "single":
+        return None
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError(f"--strategy {optimiser.strategy} needs KERAS_BACKEND=tensorflow.")
     import tensorflow as tf
 
-    if not tf.config.list_physical_devices("GPU"):
+    if optimiser.strategy == "multiworker":
+        worker_place(optimiser)
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.MirroredStrategy(_local_devices(optimiser.devices))
+
+
+def _local_devices(count: int) -> list[str]:
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU") and count > 1:
         _split_cpu(count)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) < count:
-        raise UsageError(f"--mirrored asks for {count} devices where TensorFlow sees {len(devices)}.")
-    return tf.distribute.MirroredStrategy([device.name for device in devices[:count]]).scope()
+        raise UsageError(f"--devices asks for {count} devices where TensorFlow sees {len(devices)}.")
+    return [device.name for device in devices[: count or len(devices)]]
 
 
-def _gpus() -> bool:
-    if keras.backend.backend() != "tensorflow":
-        return True
-    import tensorflow as tf
+def _has_gpu() -> bool:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    return bool(tf.config.list_physical_devices("GPU"))
+        return bool(tf.config.list_physical_devices("GPU"))
+    if keras.backend.backend() == "jax":
+        import jax
+
+        devices: list[Any] = jax.devices()
+        return devices[0].platform == "gpu"
+    return False
 
 
 def _split_cpu(count: int) -> None:
@@ -58,5 +70,5 @@ def _split_cpu(count: int) -> None:
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError:
-        # TensorFlow has started already; it may have been split before, and device_scope counts what there is.
+        # TensorFlow has started already; it may have been split before, and _local_devices counts what there is.
         return

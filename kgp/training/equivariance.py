@@ -3,6 +3,10 @@
 import keras
 from keras import ops
 
+from kgp.errors import UsageError
+
+DIFFERENCE = "heatmap_difference"
+
 
 @keras.saving.register_keras_serializable(package="kgp")
 class QuarterTurn(keras.layers.Layer):
@@ -27,50 +31,63 @@ class QuarterTurn(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kgp")
 class HeatmapDifference(keras.layers.Layer):
-    """Adds `weight` times the mean squared difference of two heatmaps to the loss and passes the logits on."""
+    """`weight` times the mean squared difference of two heatmaps, for each slice."""
 
     def __init__(self, weight: float, **kwargs) -> None:
         super().__init__(**kwargs)
         self.weight = weight
 
     def call(self, inputs):
-        """Args: logits [B, K] and two heatmaps [B, N, N, K]. Returns: the logits."""
-        logits, first, second = inputs
-        self.add_loss(self.weight * ops.mean(ops.square(first - second)))
-        return logits
+        """Args: two heatmaps [B, N, N, K]. Returns: [B]."""
+        first, second = inputs
+        return self.weight * ops.mean(ops.square(first - second), axis=(1, 2, 3))
 
     def compute_output_shape(self, input_shape: list) -> tuple:
-        """The shape of the logits."""
-        return input_shape[0]
+        """One number a slice."""
+        return input_shape[0][:1]
 
     def get_config(self) -> dict:
         """The arguments."""
         return {**super().get_config(), "weight": self.weight}
 
 
-def training_model(network: keras.Model, equivariance: float) -> keras.Model:
+@keras.saving.register_keras_serializable(package="kgp")
+class OutputAsLoss(keras.losses.Loss):
+    """The loss is what the model puts out; the labels are not looked at."""
+
+    def call(self, y_true, y_pred):
+        """Args: anything, and one loss a slice [B]. Returns: the latter."""
+        return y_pred
+
+
+def training_model(network: keras.Model, equivariance: float, kind: type[keras.Model] = keras.Model) -> keras.Model:
     """The model that is fitted; its only trained weights are those of `network`.
 
     Args:
         network: a GP network with the outputs `logits` and `heatmap`.
         equivariance: weight of the term. With 0 the model is image -> {"logits"}. Otherwise the batch is seen a second
-            time turned by 90 degrees: outputs {"logits", "logits_turned"}, both to be classified, and the loss gains
-            equivariance * mean((heatmap of the turned batch, turned back - heatmap)^2).
+            time turned by 90 degrees: outputs {"logits", "logits_turned"}, both to be classified, and "heatmap_difference",
+            a loss: equivariance * mean((heatmap of the turned batch, turned back - heatmap)^2) of each slice.
+        kind: class of the model.
 
     Raises:
-        ValueError: equivariance is asked for pictures that are not square.
+        UsageError: equivariance is asked for pictures that are not square.
     """
     image = network.input
     outputs = network.output
     if not equivariance:
-        return keras.Model(image, {"logits": outputs["logits"]}, name="training")
+        return kind(image, {"logits": outputs["logits"]}, name="training")
     if image.shape[1] != image.shape[2]:
-        raise ValueError(
+        raise UsageError(
             f"--equivariance needs square slices, not {image.shape[1]}x{image.shape[2]}; give --size or set it to 0."
         )
     turned = network(QuarterTurn(1, name="turn")(image))
     back = QuarterTurn(-1, dtype="float32", name="turn_back")(turned["heatmap"])
-    logits = HeatmapDifference(equivariance, dtype="float32", name="heatmap_difference")(
-        [outputs["logits"], outputs["heatmap"], back]
-    )
-    return keras.Model(image, {"logits": logits, "logits_turned": turned["logits"]}, name="training")
+    difference = HeatmapDifference(equivariance, dtype="float32", name=DIFFERENCE)([outputs["heatmap"], back])
+    answers = {"logits": outputs["logits"], "logits_turned": turned["logits"], DIFFERENCE: difference}
+    return kind(image, answers, name="training")
+
+
+def training_losses(model: keras.Model, cross_entropy: keras.losses.Loss) -> dict[str, keras.losses.Loss]:
+    """The loss of each output of a training model, whose sum is fitted."""
+    return {name: OutputAsLoss() if name == DIFFERENCE else cross_entropy for name in model.output}

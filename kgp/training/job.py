@@ -11,13 +11,14 @@ from kgp.data.prepare import cached_cohort
 from kgp.data.split import read_split, split_cohort
 from kgp.files import write_json
 from kgp.run_folder import Run
+from kgp.training.cluster import worker_place
 from kgp.training.config import RunConfig
 from kgp.training.loop import train
 
 _log = logging.getLogger(__name__)
 
 
-def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False) -> Run:
+def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False) -> Run | None:
     """Prepares the data unless that was done before, splits them, and trains.
 
     Args:
@@ -25,6 +26,9 @@ def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], r
         folder: the run folder; what is there is removed unless `resume` is set.
         source: as `kgp.training.options.source_of` gives it; data None is the built-in phantom.
         resume: go on with the unfinished training in `folder`.
+
+    Returns:
+        The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
 
     Raises:
         KgpError: see `kgp.data.prepare.cached_cohort` and `kgp.training.loop.train`.
@@ -39,10 +43,11 @@ def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], r
         split = split_cohort(
             labelled, by=config.data.split, folds=config.data.folds, fold=config.data.fold, seed=config.optimiser.seed
         )
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        write_json(folder / "source.json", source)
+        if worker_place(config.optimiser)[0] == 0:
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+            write_json(folder / "source.json", source)
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
     _log.info(
         "Preset %s, GP-%s, classes %s; slices of %s: %s.",

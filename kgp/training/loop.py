@@ -1,26 +1,32 @@
 """Training a network on a prepared cohort, from configuration to a finished run folder."""
 
+import contextlib
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from kgp.data.labels import LabelledCohort
-from kgp.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
+from kgp.data.pipeline import WHOLE, Share, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
-from kgp.errors import KgpError, UsageError
+from kgp.errors import KgpError
 from kgp.files import write_json
 from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
 from kgp.training import checkpoint
 from kgp.training.callbacks import EpochEnd
+from kgp.training.cluster import worker_place
 from kgp.training.config import OptimiserConfig, RunConfig
-from kgp.training.devices import device_scope, set_precision
-from kgp.training.equivariance import training_model
+from kgp.training.devices import build_strategy, set_precision
+from kgp.training.distributed import agreed, distributed_model, lost_workers_told
+from kgp.training.equivariance import training_losses, training_model
 from kgp.training.losses import WeightedCrossEntropy, class_weights
 from kgp.training.optimisers import build_optimiser
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _log = logging.getLogger(__name__)
 
@@ -50,11 +56,14 @@ def parts_of(labelled: LabelledCohort, split: Split) -> dict[str, Part]:
     return parts
 
 
-def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Path, resume: bool = False) -> Run:
+def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Path, resume: bool = False) -> Run | None:
     """Fits the network and writes the run folder.
 
     The same configuration, data and machine give the same weights, also when the training was killed and resumed in
     between. An interruption (Ctrl-C) writes the weights of the last whole epoch as a usable run and is raised again.
+
+    With the strategy multiworker every worker calls this; the first writes the run folder, which all must see, and the
+    others return None.
 
     Args:
         config: the complete configuration; `data.size` has been applied to the cohort already.
@@ -64,43 +73,41 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
         resume: go on from the checkpoint in `folder`.
 
     Raises:
-        KgpError: the size does not fit the network, a class has no training slice, or the checkpoint does not fit.
+        KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, or another
+            worker is lost.
     """
     optimiser = config.optimiser
     parts = parts_of(labelled, split)
     keras.utils.set_random_seed(optimiser.seed)
     set_precision(optimiser.mixed_precision)
-    steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
-    with device_scope(optimiser):
+    strategy = build_strategy(optimiser)
+    with strategy.scope() if strategy else contextlib.nullcontext():
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
-        model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", config.to_dict())
-    write_split(split, folder / "split.csv")
+    steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
+    model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps, strategy)
+    worker, workers = worker_place(optimiser)
+    if worker == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", config.to_dict())
+        write_split(split, folder / "split.csv")
     progress = checkpoint.load_checkpoint(folder, model) if resume else checkpoint.Progress()
     interrupted = False
     try:
         if progress.epoch < optimiser.epochs and not _patience_over(progress, optimiser):
-            _fit(model, network, config, labelled, parts, folder, progress, steps)
+            with lost_workers_told(folder) if strategy else contextlib.nullcontext():
+                _fit(model, network, config, labelled, parts, folder, progress, steps, strategy)
     except KeyboardInterrupt:
-        if progress.epoch == 0:
+        if progress.epoch == 0 or worker > 0:
             raise
         interrupted = True
         checkpoint.load_checkpoint(folder, model)
     finally:
         set_precision(mixed=False)
-    run = _finish(network, config, labelled, folder, progress)
-    if interrupted:
+    if workers > 1:
         _log.info(
-            "Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
-            progress.epoch,
-            optimiser.epochs,
-            folder,
+            "Worker %d of %d: the weights' SHA-256 is %s.", worker + 1, workers, checkpoint.digest(model.variables)
         )
-        raise KeyboardInterrupt
-    (folder / checkpoint.NAME).unlink(missing_ok=True)
-    (folder / checkpoint.BEST_NAME).unlink(missing_ok=True)
-    return run
+    return _finish(network, config, labelled, folder, progress, interrupted) if worker == 0 else None
 
 
 def _fit(
@@ -112,9 +119,16 @@ def _fit(
     folder: Path,
     progress: checkpoint.Progress,
     steps: int,
+    strategy: "tf.distribute.Strategy | None",
 ) -> None:
     optimiser = config.optimiser
-    dataset = training_batches(config, labelled, parts["train"], list(model.output), progress.epoch)
+    worker, workers = worker_place(optimiser)
+    share = Share(worker, workers, strategy.num_replicas_in_sync // workers if strategy else 1)
+
+    def read(context: Any = None) -> Any:
+        return training_batches(config, labelled, parts["train"], list(model.output), progress.epoch, share)
+
+    dataset = strategy.distribute_datasets_from_function(read) if strategy else read()
     validation = evaluation_dataset(
         labelled.cohort,
         parts["validation"].rows,
@@ -126,8 +140,12 @@ def _fit(
     weights = np.asarray(model.loss["logits"].class_weights)
 
     def validate() -> dict[str, float]:
-        return validation_figures(classifier.predict(validation, verbose=0), targets, weights)
+        figures = validation_figures(classifier.predict(validation, verbose=0), targets, weights)
+        return agreed(figures, strategy) if strategy else figures
 
+    callbacks = [EpochEnd(folder if worker == 0 else None, network, validate, progress, optimiser, steps)]
+    if worker == 0:
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     model.fit(
         dataset,
         epochs=optimiser.epochs,
@@ -135,17 +153,22 @@ def _fit(
         steps_per_epoch=steps,
         shuffle=False,  # the pipeline has shuffled already
         verbose=0,
-        callbacks=[
-            EpochEnd(folder, network, validate, progress, optimiser, steps),
-            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-        ],
+        callbacks=callbacks,
     )
 
 
 def training_batches(
-    config: RunConfig, labelled: LabelledCohort, part: Part, outputs: list[str], first_epoch: int = 0
+    config: RunConfig,
+    labelled: LabelledCohort,
+    part: Part,
+    outputs: list[str],
+    first_epoch: int = 0,
+    share: Share = WHOLE,
 ) -> Any:
-    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch on."""
+    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch on.
+
+    `share` is what this process reads of each; see `kgp.data.pipeline.training_dataset`.
+    """
     optimiser = config.optimiser
     return training_dataset(
         labelled.cohort,
@@ -158,6 +181,8 @@ def training_batches(
         seed=optimiser.seed,
         first_epoch=first_epoch,
         epochs=optimiser.epochs,
+        share=share,
+        service=optimiser.data_service,
     ).map(lambda images, labels: (images, dict.fromkeys(outputs, labels)))
 
 
@@ -183,7 +208,12 @@ def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndar
 
 
 def compiled_model(
-    network: keras.Model, config: RunConfig, targets: tuple[int, ...], classes: int, steps: int
+    network: keras.Model,
+    config: RunConfig,
+    targets: tuple[int, ...],
+    classes: int,
+    steps: int,
+    strategy: "tf.distribute.Strategy | None" = None,
 ) -> keras.Model:
     """The network with its losses and optimiser, ready to fit.
 
@@ -191,25 +221,30 @@ def compiled_model(
         targets: class indices of the training part, for the class weights.
         classes: number of classes.
         steps: batches an epoch, for the course of the learning rate.
+        strategy: in whose scope the network was built.
     """
     optimiser = config.optimiser
     weights = class_weights(targets, classes) if optimiser.class_weights else [1.0] * classes
-    try:
-        model = training_model(network, optimiser.equivariance)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    if strategy:
+        return distributed_model(network, optimiser, weights, steps * optimiser.epochs, strategy)
+    model = training_model(network, optimiser.equivariance)
     model.compile(
         optimizer=build_optimiser(optimiser, steps * optimiser.epochs),
-        loss={name: WeightedCrossEntropy(weights) for name in model.output},
+        loss=training_losses(model, WeightedCrossEntropy(weights)),
         jit_compile=False,  # measured on two cores: XLA is a quarter slower than oneDNN here, and compiles longer
     )
     return model
 
 
 def _finish(
-    network: keras.Model, config: RunConfig, labelled: LabelledCohort, folder: Path, progress: checkpoint.Progress
+    network: keras.Model,
+    config: RunConfig,
+    labelled: LabelledCohort,
+    folder: Path,
+    progress: checkpoint.Progress,
+    interrupted: bool,
 ) -> Run:
-    """Chooses the weights to keep and writes weights and manifest."""
+    """Chooses the weights to keep and writes weights and manifest; a finished training needs its checkpoint no more."""
     kept = progress.epoch
     if config.optimiser.keep == "best" and (folder / checkpoint.BEST_NAME).is_file():
         checkpoint.load_arrays(folder / checkpoint.BEST_NAME, network.variables)
@@ -220,7 +255,7 @@ def _finish(
         "validation_macro_f1": progress.history[kept - 1]["val_macro_f1"],
         "training_seconds": round(progress.seconds, 1),
     }
-    return write_run(
+    run = write_run(
         folder,
         config,
         network,
@@ -231,6 +266,17 @@ def _finish(
         data=str(labelled.cohort.folder.resolve()),
         extra=extra,
     )
+    if interrupted:
+        _log.info(
+            "Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
+            progress.epoch,
+            config.optimiser.epochs,
+            folder,
+        )
+        raise KeyboardInterrupt
+    (folder / checkpoint.NAME).unlink(missing_ok=True)
+    (folder / checkpoint.BEST_NAME).unlink(missing_ok=True)
+    return run
 
 
 def is_finished(folder: Path) -> bool:

@@ -30,7 +30,11 @@ class WeightedCrossEntropy(keras.losses.Loss):
         log_probabilities = ops.log_softmax(logits, axis=-1)
         weights = ops.sum(y_true * ops.convert_to_tensor(self.class_weights, dtype="float32"), axis=-1)
         cross_entropy = -ops.sum(y_true * log_probabilities, axis=-1)
-        return weights * cross_entropy / ops.mean(weights)
+        return weights * cross_entropy / self.mean_weight(weights)
+
+    def mean_weight(self, weights):
+        """Args: weights [B] of the slices. Returns: their mean."""
+        return ops.mean(weights)
 
     def get_config(self) -> dict:
         """The arguments."""

@@ -1,6 +1,7 @@
 """The optimisers of the presets."""
 
 import keras
+from keras import ops
 
 from kgp.training.config import OptimiserConfig
 
@@ -29,20 +30,39 @@ class AdamL2(keras.optimizers.Adam):
         return {**super().get_config(), "l2": self.l2}
 
 
-def build_optimiser(config: OptimiserConfig, steps: int) -> keras.optimizers.Optimizer:
+class EveryNth(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule over batches for an optimiser that counts updates of `every` batches each."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, every: int) -> None:
+        self.schedule = schedule
+        self.every = every
+
+    def __call__(self, step):
+        """The learning rate of the update number `step`, which is that of its last batch."""
+        return self.schedule(ops.cast(step, "float32") * self.every + self.every - 1)
+
+    def get_config(self) -> dict:
+        """The arguments."""
+        return {"schedule": self.schedule, "every": self.every}
+
+
+def build_optimiser(config: OptimiserConfig, steps: int, accumulated: bool = False) -> keras.optimizers.Optimizer:
     """The optimiser of a configuration.
 
     Args:
         config: see `OptimiserConfig`.
         steps: batches in the whole training; the cosine schedule reaches zero there.
+        accumulated: gradients come as means over `accumulation` batches already, one for each update.
     """
     rate = config.learning_rate
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, decay_steps=max(steps, 1))
+        if accumulated:
+            rate = EveryNth(rate, config.accumulation)
     common = {
         "learning_rate": rate,
         "clipvalue": config.clip_value or None,
-        "gradient_accumulation_steps": config.accumulation if config.accumulation > 1 else None,
+        "gradient_accumulation_steps": None if accumulated or config.accumulation == 1 else config.accumulation,
     }
     if config.optimiser == "adamw":
         return keras.optimizers.AdamW(weight_decay=config.weight_decay, **common)

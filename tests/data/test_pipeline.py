@@ -1,6 +1,10 @@
 """kgp.data.pipeline: order, bytes and files of what training and judging read."""
 
+import contextlib
 import dataclasses
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,8 +12,8 @@ import pytest
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow, read_image
 from kgp.data.normalise import normalise
-from kgp.data.pipeline import evaluation_dataset, slice_seed, steps_per_epoch, training_dataset
-from kgp.errors import KgpError
+from kgp.data.pipeline import Share, evaluation_dataset, slice_seed, steps_per_epoch, training_dataset
+from kgp.errors import KgpError, UsageError
 from kgp.training.config import AugmentConfig
 
 COUNT = 11
@@ -153,3 +157,45 @@ def test_bad_files_are_named_before_anything_is_read(tmp_path, read):
         read(cohort)
     with pytest.raises(KgpError, match="There is no slice to read from"):
         read(dataclasses.replace(cohort, rows=()))
+
+
+def test_shares_of_a_batch_make_the_whole(cohort):
+    whole = np.reshape(order(training(cohort, batch_size=8, epochs=2)), (2, 8))
+    shares = [order(training(cohort, batch_size=8, epochs=2, share=Share(worker, 2, 2))) for worker in (0, 1)]
+    for worker, share in enumerate(shares):
+        np.testing.assert_array_equal(np.reshape(share, (2, 4)), whole[:, 4 * worker : 4 * worker + 4])
+    pieces = training(cohort, batch_size=8, share=Share(0, 2, 2)).as_numpy_iterator()
+    assert [images.shape[0] for images, _ in pieces] == [2, 2]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(cohort):
+    with pytest.raises(UsageError, match="A batch of 8 slices cannot be shared by 3 devices"):
+        training(cohort, batch_size=8, share=Share(0, 3))
+
+
+def test_a_data_service_gives_the_same_batches(cohort):
+    with running_service() as address:
+        served = training(cohort, batch_size=3, augment=CHANGES, epochs=2, service=address)
+        assert content(served) == content(training(cohort, batch_size=3, augment=CHANGES, epochs=2))
+
+
+@contextlib.contextmanager
+def running_service():
+    """A data service with one worker, as the user starts it."""
+    command = [sys.executable, "-m", "kgp.data_service", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        line = next(line for line in process.stderr if line.startswith("Ready"))
+        yield line.split()[4]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_an_absent_data_service_is_told(cohort):
+    with pytest.raises(
+        KgpError, match=r"data service cannot be reached at 127\.0\.0\.1:1: .* start it with kgp data-service"
+    ):
+        training(cohort, service="127.0.0.1:1")
+    with pytest.raises(UsageError, match="is HOST:PORT, not 'somewhere'"):
+        training(cohort, service="somewhere")

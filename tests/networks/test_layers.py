@@ -1,8 +1,17 @@
+import keras
 import numpy as np
 import pytest
 from scipy import signal
 
-from kgp.networks.layers import GlobalPooling, PixelShuffle, PixelUnshuffle, ReflectPad, Resize, ScalarPReLU
+from kgp.networks.layers import (
+    GlobalPooling,
+    InstanceNormalisation,
+    PixelShuffle,
+    PixelUnshuffle,
+    ReflectPad,
+    Resize,
+    ScalarPReLU,
+)
 
 
 @pytest.mark.parametrize(("old", "new"), [((4, 5), (8, 10)), ((5, 6), (11, 9)), ((8, 7), (4, 3)), ((1, 6), (2, 6))])
@@ -70,3 +79,17 @@ def test_unknown_arguments():
         GlobalPooling("median")
     with pytest.raises(ValueError, match="share in"):
         GlobalPooling("topfraction", 2.0)
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 5, 4), (2, 4, 3, 5, 2)])
+def test_instance_normalisation_is_group_normalisation_of_single_channels(shape):
+    x = np.random.default_rng(0).normal(5.0, 2.0, shape).astype(np.float32)
+    layer, reference = InstanceNormalisation(), keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+    layer.build(shape), reference.build(shape)
+    weights = [np.linspace(1, 2, shape[-1]), np.linspace(-1, 1, shape[-1])]
+    layer.set_weights(weights), reference.set_weights(weights)
+    np.testing.assert_allclose(layer(x), reference(x), atol=2e-6)
+    plain = keras.ops.convert_to_numpy(InstanceNormalisation(affine=False)(x))
+    axes = tuple(range(1, len(shape) - 1))
+    np.testing.assert_allclose(plain.mean(axes), 0, atol=1e-6)
+    np.testing.assert_allclose(plain.var(axes), 1, atol=1e-4)

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from kgp.training.equivariance import QuarterTurn, training_model
+from kgp.errors import UsageError
+from kgp.training.equivariance import QuarterTurn, training_losses, training_model
 
 
 def network(size=(8, 8)):
@@ -18,7 +19,7 @@ def test_quarter_turn_is_numpys():
     np.testing.assert_array_equal(QuarterTurn(-1)(QuarterTurn(1)(images)), images)
 
 
-def test_added_loss_is_the_mean_squared_difference_by_hand():
+def test_difference_is_the_mean_squared_difference_by_hand():
     keras.utils.set_random_seed(0)
     net = network()
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
@@ -26,17 +27,18 @@ def test_added_loss_is_the_mean_squared_difference_by_hand():
     out = model(images, training=True)
     heatmap = np.asarray(net(images)["heatmap"])
     turned = np.asarray(net(np.rot90(images, axes=(1, 2)).copy())["heatmap"])
-    expected = 0.3 * np.mean((heatmap - np.rot90(turned, -1, axes=(1, 2))) ** 2)
-    assert set(out) == {"logits", "logits_turned"}
-    assert float(model.losses[0]) == pytest.approx(expected, rel=1e-5)
+    expected = 0.3 * np.mean((heatmap - np.rot90(turned, -1, axes=(1, 2))) ** 2, axis=(1, 2, 3))
+    assert set(out) == {"logits", "logits_turned", "heatmap_difference"}
+    np.testing.assert_allclose(out["heatmap_difference"], expected, rtol=1e-5)
+    loss = training_losses(model, keras.losses.CategoricalCrossentropy())["heatmap_difference"]
+    assert float(loss(np.zeros(2), out["heatmap_difference"])) == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def test_without_the_term_only_the_logits_are_trained():
     model = training_model(network(), 0.0)
     assert list(model.output) == ["logits"]
-    assert not model.losses
 
 
 def test_rectangular_slices_are_refused():
-    with pytest.raises(ValueError, match="square slices, not 8x6"):
+    with pytest.raises(UsageError, match="square slices, not 8x6"):
         training_model(network((8, 6)), 0.3)

@@ -7,7 +7,7 @@ import pytest
 
 from kgp.data.labels import choose_labels
 from kgp.data.split import split_cohort
-from kgp.errors import KgpError, UsageError
+from kgp.errors import KgpError
 from kgp.run_folder import build_run_network, read_run
 from kgp.training import callbacks, checkpoint, loop
 from kgp.training.presets import load_preset
@@ -146,12 +146,6 @@ def test_split_of_other_data(tiny_cohort):
     labelled, split = prepared(tiny_cohort)
     with pytest.raises(KgpError, match="slice 'elsewhere'"):
         loop.parts_of(labelled, dataclasses.replace(split, parts={**split.parts, "test": ("elsewhere",)}))
-
-
-def test_accumulation_on_several_devices_is_refused(tiny_cohort, tmp_path):
-    labelled, split = prepared(tiny_cohort)
-    with pytest.raises(UsageError, match="--mirrored cannot be joined with --accumulation"):
-        loop.train(small(mirrored=2, accumulation=2), labelled, split, tmp_path / "run")
 
 
 def test_validation_figures_by_hand():

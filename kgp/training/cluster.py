@@ -1,0 +1,30 @@
+"""Which of several processes of one training this is, from TensorFlow's variable TF_CONFIG."""
+
+import json
+import os
+
+from kgp.errors import UsageError
+from kgp.training.config import OptimiserConfig
+
+_VARIABLE = "TF_CONFIG"
+_EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+
+
+def worker_place(optimiser: OptimiserConfig) -> tuple[int, int]:
+    """This process's index and the number of workers, (0, 1) unless the strategy is multiworker.
+
+    Raises:
+        UsageError: TF_CONFIG is missing or does not name a worker of the cluster.
+    """
+    if optimiser.strategy != "multiworker":
+        return 0, 1
+    text = os.environ.get(_VARIABLE, "")
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        place = int(task["index"]), len(workers)
+        if task["type"] == "worker" and 0 <= place[0] < place[1]:
+            return place
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UsageError(f"--strategy multiworker needs the variable {_VARIABLE} such as '{_EXAMPLE}', not {text!r}.")
