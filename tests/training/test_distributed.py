@@ -130,16 +130,6 @@ def wait_for(path, process):
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize(
-    "config", ["", "{", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}']
-)
-def test_a_worker_without_its_place_is_told(tiny_cohort, tmp_path, config):
-    words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run", "--strategy", "multiworker"]
-    process = start(words, TF_CONFIG=config)
-    _, told = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 2 and "needs the variable TF_CONFIG such as" in told
-
-
 def test_a_run_trained_with_jax_is_a_run_of_tensorflow(tiny_cohort, tmp_path):
     words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run"]
     finished(start(words, KERAS_BACKEND="jax"))
