@@ -3,8 +3,8 @@
     python benchmarks/tuning.py --trials 20 --epochs 2
 
 The same random search twice: one trial after the other, while the resident memory of the searching process is read once a
-second without the trials (each trains in a process of its own), and with two workers. CPU seconds are those of all processes together, so
-that a search that does not gain tells why. Nothing else should run meanwhile.
+second without the trials (each trains in a process of its own), and with two workers. CPU seconds are those of all
+processes together, so that a search that does not gain tells why. Nothing else should run meanwhile.
 """
 
 import argparse
