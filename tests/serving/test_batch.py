@@ -1,0 +1,178 @@
+"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker up for as long as a test needs."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+import kgp
+from kgp import segment
+from kgp.files import read_json
+from serving.batch import Progress
+from serving.batch_worker import BatchJob
+
+MARK = "KGP_TEST_MARK"
+
+
+@pytest.fixture(scope="module")
+def model(litert_files):
+    """The tiny run as a LiteRT file, which needs no TensorFlow in the workers."""
+    return litert_files("float32")[0]
+
+
+def start(archive, model, out, workers=1):
+    """The command in a process of its own, whose environment, and that of all it starts, is marked."""
+    words = ["--input", archive, "--model", model, "--out", out, "--workers", workers]
+    environment = os.environ | {"PYTHONPATH": str(Path(kgp.__file__).resolve().parent.parent), MARK: str(out)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "kgp.batch", *map(str, words)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def finished(process):
+    """Exit status, standard output and standard error."""
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def table(path):
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write_picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.random.default_rng(1).uniform(0, 99, (16, 16, 2)).astype(np.float32))
+
+
+def write_pipe(path):
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+
+
+def open_for_reading(path):
+    """Waits until a worker has opened a pipe for reading; the worker goes on waiting for its content."""
+
+    def opened():
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
+    return opened
+
+
+def marked_processes(out, title):
+    """Processes started by a command for `out` whose command line holds a word."""
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes():
+                if title in (folder / "cmdline").read_bytes().decode(errors="replace"):
+                    yield int(folder.name)
+        except OSError:
+            continue
+
+
+def test_an_archive(tmp_path, model, write_study):
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    for name in ("p1", "site/p2"):
+        write_study(archive / name)
+    write_study(archive / "p3", contrasts=("t1",))
+    write_picture(archive / "p4" / "a.npy")
+    status, said, told = finished(start(archive, model, out, workers=2))
+    assert status == 1, told
+    assert "Failed: p3: " in told and "no file for the contrast FLAIR" in told and "Traceback" not in told
+    assert "4 of 4 studies, 1 failed" in told
+    assert "3 studies done, 1 failed" in said
+    assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p4", "site/p2"]
+    assert [line["study"] for line in table(out / "failed.csv")] == ["p3"]
+
+    single = tmp_path / "single"
+    assert segment.main([str(model), str(archive / "p1"), "--out", str(single)]) == 0
+    assert read_json(out / "studies" / "p1" / "summary.json") == read_json(single / "summary.json")
+    for name in ("mask.nii.gz", "heatmap.nii.gz"):
+        ours, theirs = (nibabel.load(folder / name) for folder in (out / "studies" / "p1", single))
+        np.testing.assert_array_equal(ours.get_fdata(), theirs.get_fdata())
+
+    before = {path: os.stat(path).st_mtime_ns for path in (out / "studies").rglob("summary.json")}
+    shutil.rmtree(archive / "p3")
+    write_study(archive / "p3")
+    status, said, told = finished(start(archive, model, out))
+    assert (status, said.split(";")[0]) == (0, "4 studies done, 0 failed"), told
+    assert "3 studies were done before" in told
+    after = {path: os.stat(path).st_mtime_ns for path in (out / "studies").rglob("summary.json")}
+    assert len(after) == 4 and {path: after[path] for path in before} == before
+    assert not (out / "failed.csv").exists()
+
+
+def test_the_ledger_of_another_model(tmp_path, model, tiny_run):
+    write_picture(tmp_path / "archive" / "p1" / "a.npy")
+    assert finished(start(tmp_path / "archive", tiny_run, tmp_path / "out"))[0] == 0
+    status, _, told = finished(start(tmp_path / "archive", model, tmp_path / "out"))
+    assert status == 1 and told.startswith(f"kgp batch: {tmp_path / 'out'} holds results of another model ({tiny_run})")
+    assert told.count("\n") == 1
+
+
+def test_killed_and_started_again(tmp_path, model, wait_until):
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    write_picture(archive / "p1" / "a.npy")
+    write_pipe(archive / "p2" / "a.npy")
+    write_picture(archive / "p3" / "a.npy")
+    process = start(archive, model, out)
+    wait_until(open_for_reading(archive / "p2" / "a.npy"), seconds=120)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_until(lambda: not list(marked_processes(out, "")))
+    first = os.stat(out / "studies" / "p1" / "summary.json").st_mtime_ns
+    (archive / "p2" / "a.npy").unlink()
+    write_picture(archive / "p2" / "a.npy")
+    status, _, told = finished(start(archive, model, out))
+    assert status == 0, told
+    assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p2", "p3"]
+    assert sorted(path.name for path in (out / "studies").iterdir()) == ["p1", "p2", "p3"]
+    assert os.stat(out / "studies" / "p1" / "summary.json").st_mtime_ns == first
+
+
+def test_a_worker_that_dies_is_replaced_and_ctrl_c_keeps_what_is_there(tmp_path, model, wait_until):
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    for study in ("p1", "p2"):
+        write_pipe(archive / study / "a.npy")
+    process = start(archive, model, out)
+    wait_until(open_for_reading(archive / "p1" / "a.npy"), seconds=120)
+    (worker,) = marked_processes(out, "ray::MapWorker")
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: worker not in marked_processes(out, ""))
+    wait_until(open_for_reading(archive / "p1" / "a.npy"), seconds=120)
+    write_picture(tmp_path / "a.npy")
+    (archive / "p1" / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes())
+    wait_until(open_for_reading(archive / "p2" / "a.npy"), seconds=120)
+    process.send_signal(signal.SIGINT)
+    status, _, told = finished(process)
+    assert status == 130 and "Traceback" not in told, told
+    assert "1 studies are done; the same command does the others" in told
+    assert [line["study"] for line in table(out / "studies.csv")] == ["p1"]
+    wait_until(lambda: not list(marked_processes(out, "")))
+
+
+def test_progress(tmp_path):
+    for name in "abcde":
+        (tmp_path / name).mkdir()
+    progress = Progress(BatchJob(tmp_path, "run", tmp_path), frozenset("a"))
+    progress._count.join()
+    assert progress.line(0.0) == "1 of 5 studies, 0 failed"
+    progress.add("b", "")
+    progress.add("c", "it is empty.")
+    # One study in the two seconds since the first answer, and two are left.
+    assert progress.line(progress._first + 2.0) == "3 of 5 studies, 1 failed, 0.50 studies/s, 0:00:04 left"
+    progress.add_silent()
+    assert set(progress.failed) == {"c", "d", "e"} and "no answer came" in progress.failed["e"]
