@@ -108,7 +108,7 @@ class Progress:
         text += f", {rate:.2f} studies/s"
         if self._count.is_alive():
             return f"{text}, still counting the others"
-        left = int((len(self._found) - len(self._known) - answered) / rate)
+        left = int(max(0, len(self._found) - len(self._known) - answered) / rate)
         return f"{text}, {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
 
     def add_silent(self) -> None:

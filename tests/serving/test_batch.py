@@ -1,4 +1,4 @@
-"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker up for as long as a test needs."""
+"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker up as long as needed."""
 
 import csv
 import os
@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nibabel
@@ -54,31 +53,38 @@ def write_picture(path):
     np.save(path, np.random.default_rng(1).uniform(0, 99, (16, 16, 2)).astype(np.float32))
 
 
-def write_pipe(path):
-    path.parent.mkdir(parents=True)
-    os.mkfifo(path)
+class Pipe:
+    """A picture that a worker can open but not read to its end before it is fed."""
 
+    def __init__(self, path):
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+        self._path = path
+        self._ends = []
 
-def open_for_reading(path):
-    """Waits until a worker has opened a pipe for reading; the worker goes on waiting for its content."""
-
-    def opened():
+    def is_opened(self):
+        """Whether a worker has it open."""
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+            self._ends.append(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             return False
         return True
 
-    return opened
+    def feed(self, content):
+        """Writes all there is to read."""
+        os.write(self._ends[-1], content)
+        for end in self._ends:
+            os.close(end)
+        self._ends = []
 
 
 def marked_processes(out, title):
     """Processes started by a command for `out` whose command line holds a word."""
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes():
-                if title in (folder / "cmdline").read_bytes().decode(errors="replace"):
-                    yield int(folder.name)
+            ours = folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes()
+            if ours and title in (folder / "cmdline").read_bytes().decode(errors="replace"):
+                yield int(folder.name)
         except OSError:
             continue
 
@@ -126,10 +132,10 @@ def test_the_ledger_of_another_model(tmp_path, model, tiny_run):
 def test_killed_and_started_again(tmp_path, model, wait_until):
     archive, out = tmp_path / "archive", tmp_path / "out"
     write_picture(archive / "p1" / "a.npy")
-    write_pipe(archive / "p2" / "a.npy")
+    pipe = Pipe(archive / "p2" / "a.npy")
     write_picture(archive / "p3" / "a.npy")
     process = start(archive, model, out)
-    wait_until(open_for_reading(archive / "p2" / "a.npy"), seconds=120)
+    wait_until(pipe.is_opened, seconds=120)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     wait_until(lambda: not list(marked_processes(out, "")))
@@ -145,17 +151,16 @@ def test_killed_and_started_again(tmp_path, model, wait_until):
 
 def test_a_worker_that_dies_is_replaced_and_ctrl_c_keeps_what_is_there(tmp_path, model, wait_until):
     archive, out = tmp_path / "archive", tmp_path / "out"
-    for study in ("p1", "p2"):
-        write_pipe(archive / study / "a.npy")
+    first, second = (Pipe(archive / study / "a.npy") for study in ("p1", "p2"))
     process = start(archive, model, out)
-    wait_until(open_for_reading(archive / "p1" / "a.npy"), seconds=120)
+    wait_until(first.is_opened, seconds=120)
     (worker,) = marked_processes(out, "ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: worker not in marked_processes(out, ""))
-    wait_until(open_for_reading(archive / "p1" / "a.npy"), seconds=120)
+    wait_until(first.is_opened, seconds=120)
     write_picture(tmp_path / "a.npy")
-    (archive / "p1" / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes())
-    wait_until(open_for_reading(archive / "p2" / "a.npy"), seconds=120)
+    first.feed((tmp_path / "a.npy").read_bytes())
+    wait_until(second.is_opened, seconds=120)
     process.send_signal(signal.SIGINT)
     status, _, told = finished(process)
     assert status == 130 and "Traceback" not in told, told
