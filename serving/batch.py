@@ -16,11 +16,7 @@ from serving.ledger import Ledger
 from serving.ray_engine import Share, ray_engine
 
 _log = logging.getLogger(__name__)
-_RETRIES = 2
-_DIED = (
-    "no answer came: its worker died three times with it, perhaps for lack of memory, or kgp has a defect; "
-    "kgp segment says more of this one study."
-)
+_SILENT = "no answer came, which is a defect of kgp; kgp segment of this one study shows it."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +112,7 @@ class Progress:
         self._count.join()
         for study in self._found:
             if study not in self._known and study not in self._answered:
-                self.failed[study] = _DIED
+                self.failed[study] = _SILENT
         _log.info("%s", self.line(time.monotonic()))
 
 
@@ -142,7 +138,7 @@ def _answers(job: BatchJob, identity: str, known: frozenset[str], share: Share) 
 
     context = DataContext.get_current()
     context.target_max_block_size = 1  # one study a block, so that each is a task of its own
-    context.max_errored_blocks = -1  # a study that kills its worker again and again does not end the others
+    context.max_errored_blocks = -1  # a defect that shows in one study does not end the others
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     studies = ray.data.read_datasource(StudySource(job.archive, known), override_num_blocks=1, num_cpus=0)
@@ -150,20 +146,19 @@ def _answers(job: BatchJob, identity: str, known: frozenset[str], share: Share) 
         StudyWorker,
         fn_constructor_args=(job, identity),
         compute=ActorPoolStrategy(size=job.workers, max_tasks_in_flight_per_actor=1),
-        max_restarts=-1,
-        max_task_retries=_RETRIES,
         **share.options(),
     )
     try:
         for row in answers.iter_rows():
             yield os.fsdecode(row["study"]), row["reason"]
     except ray.exceptions.RayError as error:
-        raise KgpError(f"The workers cannot go on: {' '.join(str(error).split())}") from None
+        raise KgpError(f"The workers cannot go on: {str(error).strip().splitlines()[-1].strip()}") from None
 
 
 def _write_tables(job: BatchJob, lines: list[dict[str, Any]], failed: dict[str, str]) -> None:
     """studies.csv of all results there are, and failed.csv of this start, which is missing where nothing failed."""
-    write_table([{**line, "study": printable(line["study"])} for line in lines], job.out / "studies.csv")
+    if lines:
+        write_table([{**line, "study": printable(line["study"])} for line in lines], job.out / "studies.csv")
     if failed:
         table = [{"study": printable(study), "reason": reason} for study, reason in sorted(failed.items())]
         write_table(table, job.out / "failed.csv")

@@ -12,6 +12,8 @@ from kgp.runtime import load_runtime
 from serving.archive_studies import printable, study_folder
 from serving.ledger import Ledger
 
+_TRIES = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class BatchJob:
@@ -66,22 +68,27 @@ class StudyWorker:
 
     def segment(self, study: str) -> str:
         """Writes a study's result and its line of the ledger; returns why it cannot, or ""."""
-        start = time.monotonic()
-        folder = study_folder(self._job.archive, study)
         try:
-            summary = write_case_folder(
-                self._runtime, folder, self._ledger.result(study), self._runtime.default_reading, overwrite=True
-            )
-            check_pictures(summary)
-            strongest = summary["strongest_slice"] or {"class": "", "probability": ""}
-            line = {
-                "study": study,
-                "class": strongest["class"],
-                "probability": strongest["probability"],
-                "mask_volume_mm3": summary.get("mask_volume_mm3", ""),
-                "seconds": round(time.monotonic() - start, 3),
-            }
-            self._ledger.record(study, line)
+            if self._ledger.begin(study) > _TRIES:
+                return f"its worker died {_TRIES} times while it was at work on it, perhaps for lack of memory."
+            self._ledger.record(study, self._write(study))
         except (KgpError, OSError) as error:
             return " ".join(str(error).split())
+        self._ledger.end(study)
         return ""
+
+    def _write(self, study: str) -> dict[str, Any]:
+        """Writes a study's result; returns its line of studies.csv."""
+        start = time.monotonic()
+        reading = self._runtime.default_reading
+        folder, result = study_folder(self._job.archive, study), self._ledger.result(study)
+        summary = write_case_folder(self._runtime, folder, result, reading, overwrite=True)
+        check_pictures(summary)
+        strongest = summary["strongest_slice"] or {"class": "", "probability": ""}
+        return {
+            "study": study,
+            "class": strongest["class"],
+            "probability": strongest["probability"],
+            "mask_volume_mm3": summary.get("mask_volume_mm3", ""),
+            "seconds": round(time.monotonic() - start, 3),
+        }

@@ -70,6 +70,17 @@ class Ledger:
         """The folder of a study's result."""
         return self._results / study
 
+    def begin(self, study: str) -> int:
+        """Notes that work on a study begins; returns how often it has begun without an end in this start of the batch."""
+        self._tries(study).parent.mkdir(parents=True, exist_ok=True)
+        with open(self._tries(study), "ab") as stream:
+            stream.write(b".")
+            return stream.tell()
+
+    def end(self, study: str) -> None:
+        """Notes that work on a study has ended, well or not."""
+        self._tries(study).unlink(missing_ok=True)
+
     def record(self, study: str, line: dict[str, Any]) -> None:
         """Notes that the study's result is there.
 
@@ -91,6 +102,10 @@ class Ledger:
             except (KgpError, TypeError, ValueError):
                 _log.warning("%s is damaged, so its study is segmented again.", path)
         return dict(sorted(lines.items()))
+
+    def _tries(self, study: str) -> Path:
+        path = self._lines / study
+        return path.with_name(f".{path.name}.tries")
 
     def _check(self, identity: str, model: str, archive: Path) -> None:
         if not self._head.is_file():

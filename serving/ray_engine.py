@@ -14,6 +14,8 @@ from kgp.errors import KgpError
 _OBJECT_STORE = 128 << 20  # only names and short answers go through it
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
     # The search for studies waits for the workers; by default only a full object store makes it wait, and names fill none.
     "RAY_DATA_DOWNSTREAM_CAPACITY_OBJECT_STORE_BUDGET_UTIL_THRESHOLD": "0",
 }
@@ -74,10 +76,11 @@ def ray_engine(address: str | None, workers: int) -> Iterator[Share]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     common: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     try:
-        if address is None:
-            ray.init("local", include_dashboard=False, object_store_memory=_OBJECT_STORE, **common)
-        else:
-            ray.init(address, **common)
+        with _silent():
+            if address is None:
+                ray.init("local", include_dashboard=False, object_store_memory=_OBJECT_STORE, **common)
+            else:
+                ray.init(address, **common)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise KgpError(f"There is no Ray cluster to be reached at {address}: {' '.join(str(error).split())}") from None
     try:
@@ -86,6 +89,19 @@ def ray_engine(address: str | None, workers: int) -> Iterator[Share]:
         yield share_of(cpus, sum(gpus), workers)
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps what Ray's libraries write past Python's logging off the screen."""
+    screen, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
+        os.close(nowhere)
 
 
 def share_of(cpus: Sequence[int], gpus: int, workers: int) -> Share:

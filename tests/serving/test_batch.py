@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from kgp import segment
 from kgp.files import read_json
 from serving.batch import Progress
 from serving.batch_worker import BatchJob
+from serving.ledger import Ledger
 
 MARK = "KGP_TEST_MARK"
 
@@ -89,84 +89,87 @@ def marked_processes(out, title):
             continue
 
 
-def test_an_archive(tmp_path, model, write_study):
+def results(out):
+    """When each result was written, by the study's name."""
+    folder = out / "studies"
+    whole = (path for path in folder.rglob("summary.json") if path.parent.name[0] != ".")
+    return {path.parent.relative_to(folder).as_posix(): os.stat(path).st_mtime_ns for path in whole}
+
+
+def gone(process):
+    return not Path("/proc", str(process)).exists()
+
+
+def test_killed_and_started_again(tmp_path, model, write_study, wait_until):
     archive, out = tmp_path / "archive", tmp_path / "out"
-    for name in ("p1", "site/p2"):
-        write_study(archive / name)
+    for study in ("p1", "site/p2"):
+        write_study(archive / study)
     write_study(archive / "p3", contrasts=("t1",))
-    write_picture(archive / "p4" / "a.npy")
-    status, said, told = finished(start(archive, model, out, workers=2))
-    assert status == 1, told
-    assert "Failed: p3: " in told and "no file for the contrast FLAIR" in told and "Traceback" not in told
-    assert "4 of 4 studies, 1 failed" in told
-    assert "3 studies done, 1 failed" in said
-    assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p4", "site/p2"]
-    assert [line["study"] for line in table(out / "failed.csv")] == ["p3"]
-
-    single = tmp_path / "single"
-    assert segment.main([str(model), str(archive / "p1"), "--out", str(single)]) == 0
-    assert read_json(out / "studies" / "p1" / "summary.json") == read_json(single / "summary.json")
-    for name in ("mask.nii.gz", "heatmap.nii.gz"):
-        ours, theirs = (nibabel.load(folder / name) for folder in (out / "studies" / "p1", single))
-        np.testing.assert_array_equal(ours.get_fdata(), theirs.get_fdata())
-
-    before = {path: os.stat(path).st_mtime_ns for path in (out / "studies").rglob("summary.json")}
-    shutil.rmtree(archive / "p3")
-    write_study(archive / "p3")
-    status, said, told = finished(start(archive, model, out))
-    assert (status, said.split(";")[0]) == (0, "4 studies done, 0 failed"), told
-    assert "3 studies were done before" in told
-    after = {path: os.stat(path).st_mtime_ns for path in (out / "studies").rglob("summary.json")}
-    assert len(after) == 4 and {path: after[path] for path in before} == before
-    assert not (out / "failed.csv").exists()
-
-
-def test_the_ledger_of_another_model(tmp_path, model, tiny_run):
-    write_picture(tmp_path / "archive" / "p1" / "a.npy")
-    assert finished(start(tmp_path / "archive", tiny_run, tmp_path / "out"))[0] == 0
-    status, _, told = finished(start(tmp_path / "archive", model, tmp_path / "out"))
-    assert status == 1 and told.startswith(f"kgp batch: {tmp_path / 'out'} holds results of another model ({tiny_run})")
-    assert told.count("\n") == 1
-
-
-def test_killed_and_started_again(tmp_path, model, wait_until):
-    archive, out = tmp_path / "archive", tmp_path / "out"
-    write_picture(archive / "p1" / "a.npy")
-    pipe = Pipe(archive / "p2" / "a.npy")
-    write_picture(archive / "p3" / "a.npy")
+    pipe = Pipe(archive / "p4" / "a.npy")
     process = start(archive, model, out)
     wait_until(pipe.is_opened, seconds=120)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     wait_until(lambda: not list(marked_processes(out, "")))
-    first = os.stat(out / "studies" / "p1" / "summary.json").st_mtime_ns
-    (archive / "p2" / "a.npy").unlink()
-    write_picture(archive / "p2" / "a.npy")
-    status, _, told = finished(start(archive, model, out))
-    assert status == 0, told
-    assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p2", "p3"]
-    assert sorted(path.name for path in (out / "studies").iterdir()) == ["p1", "p2", "p3"]
-    assert os.stat(out / "studies" / "p1" / "summary.json").st_mtime_ns == first
+    before = results(out)
+    assert list(before) == ["p1"]
+
+    (archive / "p4" / "a.npy").unlink()
+    write_picture(archive / "p4" / "a.npy")
+    status, said, told = finished(start(archive, model, out, workers=2))
+    assert status == 1 and "3 studies done, 1 failed" in said, told
+    assert "1 studies were done before" in told and "4 of 4 studies, 1 failed" in told
+    assert "Failed: p3: " in told and "no file for the contrast FLAIR" in told and "Traceback" not in told
+    assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p4", "site/p2"]
+    assert [line["study"] for line in table(out / "failed.csv")] == ["p3"]
+    after = results(out)
+    assert sorted(after) == ["p1", "p4", "site/p2"] and after["p1"] == before["p1"]
+    assert sorted(path.name for path in (out / "studies").iterdir()) == ["p1", "p4", "site"]  # and nothing half-written
+
+    single = tmp_path / "single"
+    assert segment.main([str(model), str(archive / "site" / "p2"), "--out", str(single)]) == 0
+    ours = out / "studies" / "site" / "p2"
+    assert read_json(ours / "summary.json") == read_json(single / "summary.json")
+    for name in ("mask.nii.gz", "heatmap.nii.gz"):
+        one, other = (nibabel.load(folder / name).get_fdata() for folder in (ours, single))
+        np.testing.assert_array_equal(one, other)
 
 
-def test_a_worker_that_dies_is_replaced_and_ctrl_c_keeps_what_is_there(tmp_path, model, wait_until):
+def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, model, wait_until):
     archive, out = tmp_path / "archive", tmp_path / "out"
     first, second = (Pipe(archive / study / "a.npy") for study in ("p1", "p2"))
     process = start(archive, model, out)
     wait_until(first.is_opened, seconds=120)
     (worker,) = marked_processes(out, "ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: worker not in marked_processes(out, ""))
+    wait_until(lambda: gone(worker))
     wait_until(first.is_opened, seconds=120)
     write_picture(tmp_path / "a.npy")
     first.feed((tmp_path / "a.npy").read_bytes())
     wait_until(second.is_opened, seconds=120)
     process.send_signal(signal.SIGINT)
-    status, _, told = finished(process)
-    assert status == 130 and "Traceback" not in told, told
-    assert "1 studies are done; the same command does the others" in told
+    status, said, told = finished(process)
+    assert (status, said) == (130, "")
+    assert told == "1 studies are done; the same command does the others\nkgp batch: interrupted.\n"
     assert [line["study"] for line in table(out / "studies.csv")] == ["p1"]
     wait_until(lambda: not list(marked_processes(out, "")))
+
+
+def test_the_ledger_of_another_model(tmp_path, model):
+    write_picture(tmp_path / "archive" / "p1" / "a.npy")
+    out = tmp_path / "out"
+    with Ledger(out).claimed("another", "runs/other", tmp_path / "archive"):
+        pass
+    status, said, told = finished(start(tmp_path / "archive", model, out))
+    assert (status, said) == (1, "")
+    assert told == (f"kgp batch: {out} holds results of another model (runs/other) than {model}; name another --out.\n")
+
+
+def test_no_model(tmp_path):
+    archive, gone = tmp_path / "archive", tmp_path / "gone.tflite"
+    write_picture(archive / "p1" / "a.npy")
+    assert finished(start(archive, gone, tmp_path / "out")) == (1, "", f"kgp batch: {gone} is missing.\n")
+    assert not (tmp_path / "out").exists()
 
 
 def test_progress(tmp_path):
