@@ -1,6 +1,5 @@
 """The studies of an archive: folders, found one after the other while others are already being segmented."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,11 +27,6 @@ def find_studies(archive: Path) -> Iterator[str]:
 def study_folder(archive: Path, study: str) -> Path:
     """The folder of a study that `find_studies` named."""
     return archive if study == archive.name and not _looked_into(archive) else archive / study
-
-
-def printable(name: str) -> str:
-    """A name or a sentence with one, without what no text file can hold (a file name in no known encoding)."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _studies_below(folder: Path) -> Iterator[Path]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kgp.errors import KgpError
-from kgp.files import write_table
-from serving.archive_studies import find_studies, printable
+from kgp.files import printable, write_table
+from serving.archive_studies import find_studies
 from serving.batch_worker import BatchJob, StudyWorker, model_identity
 from serving.ledger import Ledger
 from serving.ray_engine import Share, ray_engine
@@ -152,7 +152,8 @@ def _answers(job: BatchJob, identity: str, known: frozenset[str], share: Share) 
         for row in answers.iter_rows():
             yield os.fsdecode(row["study"]), row["reason"]
     except ray.exceptions.RayError as error:
-        raise KgpError(f"The workers cannot go on: {str(error).strip().splitlines()[-1].strip()}") from None
+        last = str(error).strip().splitlines()[-1].strip().removeprefix("kgp.errors.KgpError: ")
+        raise KgpError(f"The workers cannot go on: {last}") from None
 
 
 def _write_tables(job: BatchJob, lines: list[dict[str, Any]], failed: dict[str, str]) -> None:

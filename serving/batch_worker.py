@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kgp.errors import KgpError
+from kgp.files import printable
 from kgp.report.case_folder import check_pictures, write_case_folder
 from kgp.runtime import load_runtime
-from serving.archive_studies import printable, study_folder
+from serving.archive_studies import study_folder
 from serving.ledger import Ledger
 
 _TRIES = 3

@@ -64,7 +64,7 @@ def ray_engine(address: str | None, workers: int) -> Iterator[Share]:
         workers: workers that share the cores.
 
     Raises:
-        KgpError: there is no cluster at the address.
+        KgpError: there is no cluster at the address, or Ray cannot be started.
     """
     os.environ.update(_QUIET)
     if address is None:
@@ -82,7 +82,8 @@ def ray_engine(address: str | None, workers: int) -> Iterator[Share]:
             else:
                 ray.init(address, **common)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise KgpError(f"There is no Ray cluster to be reached at {address}: {' '.join(str(error).split())}") from None
+        what = f"The Ray cluster at {address} cannot be joined" if address else "Ray cannot be started on this host"
+        raise KgpError(f"{what}: {str(error).strip().partition(chr(10))[0]}") from None
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus, gpus = ([int(node.get(kind, 0)) for node in nodes] for kind in ("CPU", "GPU"))
