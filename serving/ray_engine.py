@@ -6,12 +6,14 @@ import logging
 import math
 import os
 import secrets
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 
 _OBJECT_STORE = 128 << 20  # only names and short answers go through it
+_PATIENCE = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -64,10 +66,12 @@ def ray_engine(address: str | None, workers: int) -> Iterator[Share]:
         workers: workers that share the cores.
 
     Raises:
-        KgpError: there is no cluster at the address, or Ray cannot be started.
+        UsageError: the address is none. KgpError: there is no cluster at it, or Ray cannot be started.
     """
     os.environ.update(_QUIET)
-    if address is None:
+    if address is not None:
+        _check_address(address)
+    else:
         os.environ.update(_LOOPBACK, RAY_AUTH_TOKEN=secrets.token_hex(32))
     import ray
     import ray.data  # its packages are an extra of Ray's own
@@ -90,6 +94,17 @@ def ray_engine(address: str | None, workers: int) -> Iterator[Share]:
         yield share_of(cpus, sum(gpus), workers)
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Finds out in seconds what Ray itself takes minutes for."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError(f"--address must be HOST:PORT, not {address!r}.")
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise KgpError(f"Nothing answers at --address {address}: {error}.") from None
 
 
 @contextlib.contextmanager

@@ -27,14 +27,26 @@ def model(litert_files):
     return litert_files("float32")[0]
 
 
-def start(archive, model, out, workers=1):
-    """The command in a process of its own, whose environment, and that of all it starts, is marked."""
-    words = ["--input", archive, "--model", model, "--out", out, "--workers", workers]
-    environment = os.environ | {"PYTHONPATH": str(Path(kgp.__file__).resolve().parent.parent), MARK: str(out)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "kgp.batch", *map(str, words)],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@pytest.fixture
+def start():
+    """Starts the command in a process of its own, whose environment, and that of all it starts, is marked."""
+    started = []
+
+    def start(archive, model, out, workers=1):
+        words = ["--input", archive, "--model", model, "--out", out, "--workers", workers]
+        environment = os.environ | {"PYTHONPATH": str(Path(kgp.__file__).resolve().parent.parent), MARK: str(out)}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "kgp.batch", *map(str, words)],
+                env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+        )  # fmt: skip
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def finished(process):
@@ -100,7 +112,7 @@ def gone(process):
     return not Path("/proc", str(process)).exists()
 
 
-def test_killed_and_started_again(tmp_path, model, write_study, wait_until):
+def test_killed_and_started_again(tmp_path, start, model, write_study, wait_until):
     archive, out = tmp_path / "archive", tmp_path / "out"
     for study in ("p1", "site/p2"):
         write_study(archive / study)
@@ -135,7 +147,7 @@ def test_killed_and_started_again(tmp_path, model, write_study, wait_until):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, model, wait_until):
+def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, start, model, wait_until):
     archive, out = tmp_path / "archive", tmp_path / "out"
     first, second = (Pipe(archive / study / "a.npy") for study in ("p1", "p2"))
     process = start(archive, model, out)
@@ -155,7 +167,7 @@ def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, model, wait_unti
     wait_until(lambda: not list(marked_processes(out, "")))
 
 
-def test_the_ledger_of_another_model(tmp_path, model):
+def test_the_ledger_of_another_model(tmp_path, start, model):
     write_picture(tmp_path / "archive" / "p1" / "a.npy")
     out = tmp_path / "out"
     with Ledger(out).claimed("another", "runs/other", tmp_path / "archive"):
@@ -165,7 +177,7 @@ def test_the_ledger_of_another_model(tmp_path, model):
     assert told == (f"kgp batch: {out} holds results of another model (runs/other) than {model}; name another --out.\n")
 
 
-def test_no_model(tmp_path):
+def test_no_model(tmp_path, start):
     archive, gone = tmp_path / "archive", tmp_path / "gone.tflite"
     write_picture(archive / "p1" / "a.npy")
     assert finished(start(archive, gone, tmp_path / "out")) == (1, "", f"kgp batch: {gone} is missing.\n")

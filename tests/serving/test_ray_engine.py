@@ -1,6 +1,9 @@
+import socket
+
 import pytest
 
-from serving.ray_engine import Share, share_of
+from kgp.errors import KgpError, UsageError
+from serving.ray_engine import Share, ray_engine, share_of
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,17 @@ def test_a_share_limits_the_threads():
     assert (options["num_cpus"], options["num_gpus"]) == (3, 0.5)
     variables = options["runtime_env"]["env_vars"]
     assert variables["TF_NUM_INTRAOP_THREADS"] == variables["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("address", ["auto", "localhost", ":6379", "host:x"])
+def test_an_address_that_is_none(address):
+    with pytest.raises(UsageError, match="--address must be HOST:PORT, not"), ray_engine(address, 1):
+        pass
+
+
+def test_nobody_at_the_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(KgpError, match=f"Nothing answers at --address {address}: .*refused"), ray_engine(address, 1):
+        pass
