@@ -122,7 +122,7 @@ def test_killed_and_started_again(tmp_path, start, model, write_study, wait_unti
     wait_until(pipe.is_opened, seconds=120)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    wait_until(lambda: not list(marked_processes(out, "")))
+    wait_until(lambda: not list(marked_processes(out, "ray::MapWorker")))
     before = results(out)
     assert list(before) == ["p1"]
 
