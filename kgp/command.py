@@ -16,6 +16,7 @@ _EXTRA_OF = {
     "ai_edge_quantizer": "serve", "tensorflow_serving": "serve", "ai_edge_litert": "console",
     "grpc": "serve", "grpc_health": "serve", "prometheus_client": "serve",
     "pydicom": "console", "highdicom": "console", "torch": "torch", "safetensors": "torch",
+    "ray": "scale", "pyarrow": "scale", "filelock": "scale",
 }  # fmt: skip
 
 

@@ -100,6 +100,11 @@ def read_json(path: Path) -> Any:
         raise KgpError(f"{path} is not a JSON file: {error}.") from None
 
 
+def printable(text: str) -> str:
+    """A text without what no file or screen can hold: the bytes of a file name in an unknown encoding."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, as lower-case hexadecimal."""
     with open(path, "rb") as stream:

@@ -33,7 +33,7 @@ INPUTS = {
 }
 PACKAGES = (
     "tensorflow", "keras", "jax", "torch", "numpy", "scipy", "scikit-image", "scikit-learn", "opencv-python-headless",
-    "nibabel", "h5py", "pydicom", "highdicom", "safetensors", "ai-edge-litert", "tensorflow-serving-api",
+    "nibabel", "h5py", "pydicom", "highdicom", "safetensors", "ai-edge-litert", "tensorflow-serving-api", "ray",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ The heatmap is the reading's map for the likeliest class that means a tumour, al
 import argparse
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,9 @@ from kgp.command import network_place, run
 from kgp.errors import KgpError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from kgp.data.volume import Volume
-    from kgp.report.case import CaseResult
     from kgp.runtime import Runtime
 
 _log = logging.getLogger(__name__)
-_SHOWN = 12
-_USE = "Research use only; not a medical device."
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the command; 1 when a case of several failed."""
+    from kgp.data.sources.case import holds_cases
     from kgp.runtime import load_runtime
 
     if not arguments.input.exists():
@@ -69,7 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
     if arguments.views:
         runtime.readings[reading] = dataclasses.replace(runtime.readings[reading], views=arguments.views)
-    if not _is_case_folder(arguments.input):
+    if not holds_cases(arguments.input):
         _segment(runtime, arguments.input, arguments.out, reading, arguments)
         return 0
     failed = []
@@ -83,198 +79,32 @@ def execute(arguments: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
-def _is_case_folder(path: Path) -> bool:
-    """Whether a folder holds folders and no file that could be a case itself."""
-    if not path.is_dir():
-        return False
-    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    return any(entry.is_dir() for entry in entries) and not any(
-        entry.is_file() and entry.suffix.lower() in (".nii", ".gz", ".png", ".tif", ".tiff", ".npy", ".dcm")
-        for entry in entries
-    )
-
-
 def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments: argparse.Namespace) -> None:
-    """Segments one case and writes its folder."""
-    from kgp.data.sources.pictures import ENDINGS
-    from kgp.files import atomic_folder, write_json
-    from kgp.report.case import segment_stack
+    """Segments one case, writes its folder and says what was found."""
+    from kgp.report.case_folder import check_pictures, summary_words, write_case_folder
 
-    pictures = sorted(path for path in (case.iterdir() if case.is_dir() else [case]) if path.suffix.lower() in ENDINGS)
-    if out.exists() and not arguments.overwrite:
-        raise KgpError(f"{out} exists already; name another --out or pass --overwrite.")
-    if out.exists() and not (out / "summary.json").is_file():
-        raise KgpError(f"--overwrite: {out} is not a result of kgp segment, so it is not removed.")
-    if pictures:
-        failures = _segment_pictures(runtime, pictures, out, reading, arguments.overwrite)
-        if failures:
-            raise KgpError(f"{len(failures)} of {len(pictures)} pictures failed: {' '.join(failures)}")
-        return
-    from kgp.data.volume import axial_slices, to_volume, write_nifti
-
-    volume = _read(runtime, case, arguments)
-    stack, spacing = axial_slices(volume)
-    result = segment_stack(runtime, stack, reading, spacing)
-    with atomic_folder(out, overwrite=arguments.overwrite) as folder:
-        write_nifti(to_volume(result.masks, volume), volume, folder / "mask.nii.gz")
-        write_nifti(to_volume(result.maps, volume), volume, folder / "heatmap.nii.gz")
-        voxel = volume.spacing[0] * volume.spacing[1] * volume.spacing[2]
-        summary = _summary(runtime, case, reading, result) | {
-            "affine": volume.affine.tolist(),
-            "spacing_mm": list(volume.spacing),
-            "mask_volume_mm3": round(float(result.masks.sum()) * voxel, 1),
-        }
-        _write_tables(folder, result)
-        _write_overlay(runtime, stack, result, reading, folder, spacing)
-        write_json(folder / "summary.json", summary)
-    print(f"{case.name}: {_words(summary)} -> {out}")
+    summary = write_case_folder(
+        runtime,
+        case,
+        out,
+        reading,
+        files=_named_files(runtime, arguments.contrasts),
+        resample_to=arguments.resample_to,
+        overwrite=arguments.overwrite,
+    )
+    print(f"{summary['input']}: {summary_words(summary)} -> {out}")
+    check_pictures(summary)
 
 
-def _read(runtime: "Runtime", case: Path, arguments: argparse.Namespace) -> "Volume":
-    """The case's volume, from the files that --contrasts names or from those that their names tell."""
-    from kgp.data.sources.case import read_case
-    from kgp.data.volume import read_volume
-
-    if not arguments.contrasts:
-        return read_case(runtime.contrasts, case, arguments.resample_to)
-    named = dict(word.partition("=")[::2] for word in arguments.contrasts)
-    if set(named) != set(runtime.contrasts) or not all(named.values()):
+def _named_files(runtime: "Runtime", words: Sequence[str]) -> dict[str, str]:
+    """File of each contrast as --contrasts names them; empty where it does not."""
+    named = dict(word.partition("=")[::2] for word in words)
+    if named and (set(named) != set(runtime.contrasts) or not all(named.values())):
         raise UsageError(
             f"--contrasts must name a file for each of {', '.join(runtime.contrasts)} as CONTRAST=FILE, "
-            f"not {' '.join(arguments.contrasts)}."
+            f"not {' '.join(words)}."
         )
-    return read_volume({contrast: case / named[contrast] for contrast in runtime.contrasts}, arguments.resample_to)
-
-
-def _segment_pictures(runtime: "Runtime", pictures: list[Path], out: Path, reading: str, overwrite: bool) -> list[str]:
-    """Segments single slices, each on its own; returns what failed."""
-    import numpy as np
-
-    from kgp.data.sources.pictures import read_picture
-    from kgp.files import atomic_folder, write_json
-    from kgp.report.case import CaseResult, segment_stack
-    from kgp.report.overlay import overlay_sheet, write_png
-
-    failures: list[str] = []
-    lines: list[dict[str, Any]] = []
-    drawn: list[np.ndarray] = []
-    with atomic_folder(out, overwrite=overwrite) as folder:
-        for path in pictures:
-            try:
-                if (folder / f"{path.stem}_mask.png").exists():
-                    raise KgpError(f"{path} has the name of another picture but for its ending.")
-                stack = read_picture(path).astype(np.float32)[None]
-                result = segment_stack(runtime, stack, reading)
-            except KgpError as error:
-                failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
-                continue
-            write_png(folder / f"{path.stem}_mask.png", (255 * result.masks[0]).astype(np.uint8))
-            np.save(folder / f"{path.stem}_heatmap.npy", result.maps[0])
-            lines.append({"file": path.name, **result.table[0]})
-            if len(drawn) < _SHOWN and result.table[0]["class"]:
-                drawn.append(_draw(runtime, stack, result, reading, 0, path.stem, None))
-        if not lines:
-            raise KgpError(f"none of the {len(pictures)} pictures could be segmented: {failures[0]}")
-        if drawn:
-            overlay_sheet(drawn, folder / "overlay.png")
-        total = CaseResult(np.zeros((0, 0, 0), bool), np.zeros((0, 0, 0), np.float32), lines)
-        _write_tables(folder, total)
-        summary = _summary(runtime, pictures[0].parent, reading, total) | {"failed": failures}
-        write_json(folder / "summary.json", summary)
-    print(f"{pictures[0].parent.name}: {_words(summary)} -> {out}")
-    return failures
-
-
-def _summary(runtime: "Runtime", case: Path, reading: str, result: "CaseResult") -> dict[str, Any]:
-    import kgp
-
-    classes = [line["class"] for line in result.table if line["class"]]
-    return {
-        "use": _USE,
-        "kgp": kgp.__version__,
-        "run": runtime.name,
-        "input": case.name,
-        "contrasts": list(runtime.contrasts),
-        "reading": runtime.readings[reading].to_dict(),
-        "reading_name": reading,
-        "slices": len(result.table),
-        "slices_by_class": {name: classes.count(name) for name in runtime.class_names},
-        "slices_with_mask": sum(line.get("mask_pixels", 0) > 0 for line in result.table),
-        "empty_mask_reasons": {
-            reason: sum(line["reason"] == reason for line in result.table)
-            for reason in sorted({line["reason"] for line in result.table} - {""})
-        },
-    }
-
-
-def _words(summary: dict[str, Any]) -> str:
-    counts = ", ".join(f"{name} {count}" for name, count in summary["slices_by_class"].items())
-    size = f", {summary['mask_volume_mm3'] / 1000:.1f} ml" if "mask_volume_mm3" in summary else ""
-    return f"{summary['slices']} slices ({counts}); {summary['slices_with_mask']} with a mask{size}"
-
-
-def _write_tables(folder: Path, result: "CaseResult") -> None:
-    from kgp.files import write_table
-
-    write_table(result.table, folder / "slices.csv")
-
-
-def _write_overlay(
-    runtime: "Runtime",
-    stack: "np.ndarray",
-    result: "CaseResult",
-    reading: str,
-    folder: Path,
-    spacing: tuple[float, float],
-) -> None:
-    """A sheet of slices spread over those with a mask, or over all where none has one."""
-    import numpy as np
-
-    from kgp.report.overlay import overlay_sheet
-
-    shown = [index for index, line in enumerate(result.table) if line.get("mask_pixels")]
-    shown = shown or [index for index, line in enumerate(result.table) if line["class"]]
-    if shown:
-        chosen = np.unique(np.linspace(0, len(shown) - 1, _SHOWN // 2).round().astype(int))
-        overlay_sheet(
-            [_draw(runtime, stack, result, reading, shown[i], f"slice {shown[i]}", spacing) for i in chosen],
-            folder / "overlay.png",
-        )
-
-
-def _draw(
-    runtime: "Runtime",
-    stack: "np.ndarray",
-    result: "CaseResult",
-    reading: str,
-    index: int,
-    name: str,
-    spacing: tuple[float, float] | None,
-) -> "np.ndarray":
-    import numpy as np
-
-    from kgp.data.resize import fit_image, fit_mask
-    from kgp.report.overlay import Picture, draw_case, shown_contrast
-
-    line = result.table[index]
-    # By parts, as padding has the lowest value: outside the slice the map is to be 0.
-    positive, negative = (
-        fit_image(np.maximum(part, 0.0)[..., None], runtime.size, spacing)[..., 0]
-        for part in (result.maps[index], -result.maps[index])
-    )
-    image = fit_image(stack[index], runtime.size, spacing)
-    return draw_case(
-        Picture(
-            image=image,
-            channel=shown_contrast(runtime.contrasts),
-            map=positive - negative,
-            mask=fit_mask(result.masks[index], runtime.size, spacing),
-            points=runtime.evidence(image, runtime.class_names.index(line["heatmap_of"])).top(8),
-            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})"
-            + (f", {line['reason']}" if line["reason"] else "")
-            + f"; map of {line['heatmap_of']}; research use only",
-        )
-    )
+    return named
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -54,7 +54,7 @@ def test_help_is_answered_without_tensorflow(verb):
         "import sys\n"
         "from kgp.__main__ import main\n"
         f"status = main({arguments!r})\n"
-        "heavy = {'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'jax', 'sklearn', 'matplotlib', 'ray'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else status)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from kgp.errors import KgpError
-from kgp.files import atomic_path
+from kgp.files import atomic_path, printable
 from kgp.heatmap.evidence import EvidencePoint
 
 PANEL = 288
@@ -18,7 +18,7 @@ _MASK = (255, 170, 30)
 _TRUTH = (60, 220, 120)
 _POINT = (255, 255, 255)
 _NEAR = 0.05  # evidence points closer than this share of the picture's height are drawn as one
-_SMALLEST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 9]
+_SMALL_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 6]  # 9 takes ten times as long for an eighth less
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ def write_png(path: Path, rgb: np.ndarray) -> None:
 def encode_png(rgb: np.ndarray) -> bytes:
     """The bytes of a PNG."""
     ordered = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) if rgb.ndim == 3 else rgb
-    return cv2.imencode(".png", ordered, _SMALLEST_PNG)[1].tobytes()
+    return cv2.imencode(".png", ordered, _SMALL_PNG)[1].tobytes()
 
 
 def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
@@ -175,7 +175,8 @@ def _enlarged(values: np.ndarray, interpolation: int) -> np.ndarray:
 
 
 def _text(panel: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
-    cv2.putText(panel, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+    # OpenCV ends the process over a name that is no UTF-8.
+    cv2.putText(panel, printable(text), place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
 
 
 def shown_contrast(contrasts: Sequence[str]) -> int:

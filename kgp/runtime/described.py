@@ -1,5 +1,9 @@
 """What all runtimes share: the facts about the network, checks of the input, and work in batches."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+
 import numpy as np
 
 from kgp.errors import KgpError
@@ -16,11 +20,14 @@ class DescribedRuntime:
         name: what it is, for messages and reports.
         description: what the network is.
         any_size: whether it takes slices of other sizes than it was made for.
+        files: SHA-256 of each file of an export.
     """
 
     batch = BATCH
 
-    def __init__(self, name: str, description: Description, any_size: bool = False) -> None:
+    def __init__(
+        self, name: str, description: Description, any_size: bool = False, files: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.description = description
         self.class_names = description.class_names
@@ -31,6 +38,16 @@ class DescribedRuntime:
         self.default_reading = description.default_reading
         self.masks_used = description.masks_used
         self._any_size = any_size
+        self._files = dict(files or {})
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over what decides the answers: weights, normalisation and readings, and the files of an export.
+
+        A run and its exports have different ones, as their numbers differ a little.
+        """
+        content = json.dumps([self.description.to_dict(), self._files], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [B, K] and raw heatmaps [B, H, W, K] of raw intensities [B, H, W, C]."""

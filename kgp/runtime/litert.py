@@ -16,7 +16,7 @@ class LiteRT(DescribedRuntime):
 
     Args:
         path: a .tflite file that `kgp export` wrote, with its manifest beside it.
-        threads: threads of the interpreter; 0 for all cores.
+        threads: threads of the interpreter; 0 for what OMP_NUM_THREADS says, else all cores.
 
     Raises:
         KgpError: the file or its manifest is missing or damaged, or ai-edge-litert is not installed.
@@ -28,11 +28,11 @@ class LiteRT(DescribedRuntime):
         description, self.manifest = read_artifact(litert_manifest(path), path.parent)
         if self.manifest["files"].get(path.name) is None:
             raise KgpError(f"{litert_manifest(path)} is the manifest of another file than {path.name}.")
-        super().__init__(str(path), description)
+        super().__init__(str(path), description, files=self.manifest["files"])
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
+            self._interpreter = Interpreter(str(path), num_threads=threads or _usual_threads())
             self._runners = {
                 name: self._interpreter.get_signature_runner(name) for name in self._interpreter.get_signature_list()
             }
@@ -48,3 +48,7 @@ class LiteRT(DescribedRuntime):
     def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         outputs = self._runners["serving_default"](images=images)
         return outputs["logits"], outputs["heatmap"]
+
+
+def _usual_threads() -> int:
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)

@@ -23,7 +23,7 @@ class SavedModel(DescribedRuntime):
 
     def __init__(self, folder: Path) -> None:
         description, self.manifest = read_artifact(folder / MANIFEST, folder)
-        super().__init__(str(folder), description)
+        super().__init__(str(folder), description, files=self.manifest["files"])
         try:
             self._loaded = tf.saved_model.load(str(folder))  # holds the variables, so it must stay alive
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:

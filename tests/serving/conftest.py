@@ -4,6 +4,7 @@ import shutil
 import time
 
 import grpc
+import nibabel
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -121,3 +122,20 @@ def wait_until():
 def slices():
     """Five raw slices."""
     return np.random.default_rng(4).uniform(0, 255, (5, 16, 16, 2)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def write_study():
+    """Writes a study as NIfTI, 18 x 18 x 3 voxels of 1 x 1 x 2 mm: noise, and 240 in 4 x 5 pixels of slice 1."""
+
+    def write(folder, contrasts=("t1", "flair"), black=False):
+        folder.mkdir(parents=True)
+        generator = np.random.default_rng(0)
+        for contrast in contrasts:
+            data = generator.uniform(50, 100, (18, 18, 3)).astype(np.float32)
+            data[3:7, 9:14, 1] = 240.0
+            image = nibabel.Nifti1Image(data * (not black), np.diag([-1.0, -1.0, 2.0, 1.0]))
+            nibabel.save(image, folder / f"p_{contrast}.nii.gz")
+        return folder
+
+    return write

@@ -4,8 +4,21 @@ from pathlib import Path
 
 from kgp.data.sources.dicom import read_dicom_series
 from kgp.data.sources.nifti import find_contrasts
+from kgp.data.sources.pictures import ENDINGS as PICTURES
 from kgp.data.volume import Volume, read_volume
 from kgp.errors import KgpError
+
+_ENDINGS = (".nii", ".gz", ".dcm", *PICTURES)
+
+
+def holds_cases(path: Path) -> bool:
+    """Whether a folder holds folders and no file that could be a case itself."""
+    if not path.is_dir():
+        return False
+    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    return any(entry.is_dir() for entry in entries) and not any(
+        entry.is_file() and entry.suffix.lower() in _ENDINGS for entry in entries
+    )
 
 
 def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = None) -> Volume:

@@ -1,0 +1,62 @@
+import csv
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from kgp.errors import KgpError
+from kgp.files import read_json
+from kgp.report.case_folder import check_pictures, write_case_folder
+
+
+def write_pictures(folder, **highest):
+    """Pictures whose FLAIR is dark but for one pixel."""
+    folder.mkdir()
+    for name, value in highest.items():
+        image = np.full((16, 16, 2), min(value, 90.0), np.float32)
+        image[5, 6, 1] = value
+        np.save(folder / f"{name}.npy", image)
+    return folder
+
+
+def probability(flair):
+    """Of "tumour", by the bright runtime's rule."""
+    return 1 / (1 + np.exp(1.5 - flair / 100))
+
+
+@pytest.mark.parametrize(
+    ("highest", "name", "called", "likely"),
+    [
+        ({"a": 100.0, "b": 250.0, "c": 200.0}, "b.npy", "tumour", probability(250)),
+        ({"a": 100.0, "b": 120.0}, "b.npy", "no_tumour", 1 - probability(120)),
+    ],
+)
+def test_the_strongest_slice(bright_runtime, tmp_path, highest, name, called, likely):
+    folder = write_pictures(tmp_path / "p1", **highest)
+    summary = write_case_folder(bright_runtime(), folder, tmp_path / "out", "zero")
+    assert summary == read_json(tmp_path / "out" / "summary.json")
+    expected = {"slice": name, "class": called, "probability": pytest.approx(likely, abs=1e-6)}
+    assert summary["strongest_slice"] == expected
+
+
+def test_black_pictures_have_no_strongest_slice(bright_runtime, tmp_path):
+    summary = write_case_folder(bright_runtime(), write_pictures(tmp_path / "p1", a=0.0), tmp_path / "out", "zero")
+    assert summary["strongest_slice"] is None
+
+
+def test_failed_pictures_are_told(bright_runtime, tmp_path):
+    folder = write_pictures(tmp_path / "p1", a=250.0)
+    (folder / "b.png").write_bytes(b"\x89PNG")
+    with pytest.raises(KgpError, match=r"1 of 2 pictures failed: .*b\.png is cut short"):
+        check_pictures(write_case_folder(bright_runtime(), folder, tmp_path / "out", "zero"))
+    assert (tmp_path / "out" / "a_mask.png").is_file()
+
+
+def test_a_picture_whose_name_is_in_another_encoding(bright_runtime, tmp_path):
+    folder = write_pictures(tmp_path / "p1", a=250.0)
+    os.rename(folder / "a.npy", os.fsencode(folder) + b"/M\xfcller.npy")
+    write_case_folder(bright_runtime(), folder, tmp_path / "out", "zero")
+    with open(tmp_path / "out" / "slices.csv", newline="", encoding="utf-8") as stream:
+        assert [line["file"] for line in csv.DictReader(stream)] == ["M?ller.npy"]
+    assert cv2.imread(str(tmp_path / "out" / "overlay.png")) is not None

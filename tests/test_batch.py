@@ -1,0 +1,34 @@
+import sys
+
+import pytest
+
+from kgp import batch
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "archive" / "p1").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--out", "out"], 2, "required: --input"),
+        (["--input", "archive", "--out", "out", "--workers", "0"], 2, "--workers must be at least 1, not 0"),
+        (["--input", "gone", "--out", "out"], 1, "gone is not a folder"),
+        (["--input", "archive", "--out", "archive/out"], 2, "archive/out lies in archive"),
+    ],
+)
+def test_bad_arguments(archive, words, status, message, capsys):
+    assert batch.main(["--model", "run", *words]) == status
+    assert message in capsys.readouterr().err
+    assert [path.name for path in archive.iterdir()] == ["archive"]
+
+
+def test_without_ray(archive, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert batch.main(["--input", "archive", "--model", "run", "--out", "out"]) == 1
+    assert capsys.readouterr().err == ("kgp batch: this needs the package ray; pip install 'kgp[scale]' brings it.\n")
+    assert not (archive / "out").exists()
