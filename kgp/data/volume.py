@@ -147,6 +147,8 @@ def coverage(
     shape: tuple[int, ...], affine: np.ndarray, target_shape: tuple[int, ...], target_affine: np.ndarray
 ) -> float:
     """Share in 0 .. 1 of the voxel centres of a target grid that lie inside the voxels of another grid."""
+    if tuple(shape) == tuple(target_shape) and _same_affine(affine, target_affine):
+        return 1.0
     matrix = np.linalg.inv(affine) @ target_affine
     inside = np.ones(target_shape, bool)
     axes = np.ogrid[tuple(slice(size) for size in target_shape)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kgp.data.sources.dicom_pixels import rescaled
 from kgp.data.sources.dicom_place import read_place, stack
 from kgp.data.volume import Volume
 from kgp.errors import KgpError
@@ -73,5 +74,4 @@ def _pixels(dataset: Any) -> np.ndarray:
         raise KgpError(f"{dataset.filename}: the pixels cannot be read: {reason}.") from None
     if pixels.ndim != 2:
         raise KgpError(f"{dataset.filename} holds {pixels.ndim}-dimensional pixels where one grey slice is expected.")
-    slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)
-    return pixels.astype(np.float32) * slope + intercept
+    return rescaled(dataset, pixels[None], str(dataset.filename))[0]
