@@ -15,7 +15,6 @@ from kgp.command import network_place, run
 from kgp.errors import KgpError, UsageError
 
 if TYPE_CHECKING:
-
     from kgp.data.volume import Volume
     from kgp.runtime import Runtime
 
