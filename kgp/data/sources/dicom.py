@@ -1,12 +1,10 @@
 """One DICOM series as a volume; read only. Slices are ordered by position, never by file name or instance number."""
 
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kgp.data.sources.dicom_pixels import rescaled
 from kgp.data.sources.dicom_place import read_place, stack
 from kgp.data.volume import Volume
 from kgp.errors import KgpError
@@ -48,13 +46,15 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
 
 def _open(pydicom: Any, path: Path) -> Any:
     """The image in a file, or None where the file is something else."""
+    from kgp.data.sources.dicom_damage import DAMAGE
+
     try:
         dataset = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError:
         if path.suffix.lower() == ".dcm":
             raise KgpError(f"{path} is cut short or not a DICOM file.") from None
         return None
-    except (struct.error, EOFError, ValueError, KeyError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise KgpError(f"{path} is cut short or damaged: {error}.") from None
     if "PixelData" in dataset and "SeriesInstanceUID" in dataset:
         return dataset
@@ -67,6 +67,8 @@ def _open(pydicom: Any, path: Path) -> Any:
 
 def _pixels(dataset: Any) -> np.ndarray:
     """Rescaled intensities float32 [rows, columns]."""
+    from kgp.data.sources.dicom_pixels import rescaled
+
     try:
         pixels = dataset.pixel_array
     except (ValueError, RuntimeError, AttributeError, NotImplementedError) as error:

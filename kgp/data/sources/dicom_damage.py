@@ -7,12 +7,14 @@ import warnings
 import zlib
 from collections.abc import Iterator
 
+from pydicom.errors import BytesLengthException
+
 _LIBRARIES = ("highdicom", "pydicom")
 # What pydicom and the decoders behind it raise for files that were cut short, changed or nested too deeply (RecursionError is
 # a RuntimeError); found with mutated files.
 DAMAGE = (
     ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, AssertionError, MemoryError, EOFError,
-    struct.error, zlib.error,
+    struct.error, zlib.error, BytesLengthException,
 )  # fmt: skip
 
 

@@ -123,4 +123,4 @@ def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
 
 
 def _is_hidden(member: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
+    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in member.split("/"))

@@ -123,9 +123,11 @@ def _header(file: StudyFile, dataset: Any) -> MrHeader | OtherObject:
         raise KgpError(f"{file.name} does not say which kind of object it is; it is damaged.")
     series = _text(dataset, "SeriesInstanceUID")
     modality = _text(dataset, "Modality")
-    if kind not in _MR or modality not in ("MR", ""):
-        what = UID(kind).name if UID(kind).name != kind else "unknown object"
-        return OtherObject(what if kind not in _MR else f"{printable(modality)} image", series)
+    if kind not in _MR:
+        return OtherObject(UID(kind).name if UID(kind).name != kind else "unknown object", series)
+    if modality not in ("MR", ""):
+        # An image must not be missing without a word because its header was damaged.
+        raise KgpError(f"{file.name} is stored as an MR image and says that its modality is another.")
     missing = [name for name in _NEEDED if not _text(dataset, name)]
     if missing:
         raise KgpError(f"{file.name} is an MR image without {', '.join(missing)}.")

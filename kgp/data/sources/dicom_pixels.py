@@ -1,22 +1,40 @@
 """Pixels of DICOM images as rescaled intensities."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pydicom
+from pydicom.pixels import get_decoder
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from kgp.data.sources.dicom_damage import DAMAGE
+from kgp.data.sources.dicom_header import MrHeader
 from kgp.data.sources.dicom_place import frame_group
 from kgp.errors import KgpError
 
-if TYPE_CHECKING:
-    from kgp.data.sources.dicom_header import MrHeader
-
 _GREY = ("1", "MONOCHROME2")
 _DEPTHS = ("8", "16")
+_DECODED = (
+    HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL, JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless,
+    JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless, RLELossless,
+)  # fmt: skip
 
 
-def read_pixels(header: "MrHeader") -> tuple[np.ndarray, Any]:
+def read_pixels(header: MrHeader) -> tuple[np.ndarray, Any]:
     """Reads one image whose place is known.
 
     Returns:
@@ -26,8 +44,6 @@ def read_pixels(header: "MrHeader") -> tuple[np.ndarray, Any]:
     Raises:
         KgpError: the pixels are not one grey value each, are cut short, or cannot be decoded.
     """
-    import pydicom
-
     name = header.file.name
     if header.kind[:2] != _GREY or header.kind[2] not in _DEPTHS:
         raise KgpError(f"{name} holds pixels of the kind {' '.join(header.kind[:3])}, not grey values of 8 or 16 bits.")
@@ -36,7 +52,7 @@ def read_pixels(header: "MrHeader") -> tuple[np.ndarray, Any]:
             dataset = pydicom.dcmread(stream)
         if "PixelData" not in dataset or str(dataset.SOPInstanceUID) != header.uid:
             raise KgpError(f"{name} is an MR image without pixels; it may be cut short.")
-        _check_length(dataset, name)
+        _check_packing(dataset, name)
         pixels = dataset.pixel_array.reshape(len(header.places), *header.places[0].shape)
         intensities = rescaled(dataset, pixels, name)
         del dataset.PixelData
@@ -76,9 +92,15 @@ def _number(dataset: Any, attribute: str, default: float) -> float:
     return default if value is None or value == "" else float(value)
 
 
-def _check_length(dataset: Any, name: str) -> None:
-    """Pixels that are not compressed must fill the matrix exactly; one byte of padding may follow."""
-    if dataset.file_meta.TransferSyntaxUID.is_compressed and not dataset.file_meta.TransferSyntaxUID.is_deflated:
+def _check_packing(dataset: Any, name: str) -> None:
+    """Compressed pixels need a decoder; others must fill the matrix exactly, where one byte of padding may follow."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated:
+        if syntax not in _DECODED or not get_decoder(syntax).is_available:
+            raise KgpError(
+                f"{name} is compressed as {syntax.name}, for which there is no decoder here; pip install 'kgp[console]' brings "
+                "the usual ones."
+            )
         return
     frames = int(dataset.get("NumberOfFrames") or 1)
     expected = frames * int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
