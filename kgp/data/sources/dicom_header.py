@@ -1,6 +1,7 @@
 """The headers of a study's files: which are MR images, and what tells them apart. Pixels are not touched here."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ _READ = [
     "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 _NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_UID = re.compile(r"[0-9.]{1,64}")
 _NO_AGENT = ("", "NONE", "NO", "N", "0")
 
 
@@ -131,6 +133,9 @@ def _header(file: StudyFile, dataset: Any) -> MrHeader | OtherObject:
     missing = [name for name in _NEEDED if not _text(dataset, name)]
     if missing:
         raise KgpError(f"{file.name} is an MR image without {', '.join(missing)}.")
+    for name in (*_NEEDED, "FrameOfReferenceUID"):
+        if not _UID.fullmatch(_text(dataset, name) or "0"):
+            raise KgpError(f"{file.name} has a {name} that is no UID; it is damaged.")
     return _mr_header(file, dataset, kind in MULTIFRAME)
 
 

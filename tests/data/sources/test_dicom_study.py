@@ -192,6 +192,8 @@ def lossless_jpeg(pixels):
         ({"FrameOfReferenceUID": None}, "do not lie in one frame of reference"),
         ({"SeriesInstanceUID": "1.9"}, "The study has 2 series for FLAIR where one for each of T1, FLAIR is expected"),
         ({"SOPInstanceUID": "1.2.840.99.1.4.1"}, "are the same image"),
+        ({"SeriesInstanceUID": "1.2.x"}, "IM7 has a SeriesInstanceUID that is no UID; it is damaged"),
+        ({"SOPInstanceUID": "1." + 64 * "9"}, "IM7 has a SOPInstanceUID that is no UID"),
         ({"SOPInstanceUID": None}, "IM7 is an MR image without SOPInstanceUID"),
         ({"Modality": "CT"}, "IM7 is stored as an MR image and says that its modality is another"),
         ({"SOPClassUID": pydicom.uid.CTImageStorage}, "mixes MR images with other objects"),
