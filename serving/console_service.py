@@ -1,7 +1,8 @@
 """kgp console listen: takes studies from the network, turns each into a result, and sends the result on.
 
-All that has to outlive the process is in one folder: inbox/ (what was received), ledger/ (what became of each study), results/ (what
-was made of it). Studies that wait are found anew from inbox and ledger, so a process that was killed loses and repeats nothing.
+All that has to outlive the process is in one folder: inbox/ (what was received), ledger/ (what became of each study), results/
+(what was made of it). Studies that wait are found anew from inbox and ledger, so a process that was killed loses nothing and
+does nothing twice.
 """
 
 import contextlib
@@ -208,7 +209,7 @@ class ConsoleService:
             self._inbox.discard(study, content)
 
     def _next_number(self, study: str, last: Run | None) -> int:
-        """A number that neither the ledger nor a result has; somebody may have removed the ledger to have a study done again."""
+        """A number that neither ledger nor results have: who wants a study done again may have removed its ledger."""
         folder = self._results / study
         made = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
         return max([last.number if last else 0, *made]) + 1
@@ -248,7 +249,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 def run_until_told_to_stop(service: ConsoleService) -> None:
-    """Runs the service until SIGTERM or Ctrl-C; a second one ends the process at once, and the study is left for the next start."""
+    """Runs the service until SIGTERM or Ctrl-C; a second one ends the process at once and leaves the study for the next."""
     told = threading.Event()
 
     def stop(number: int, frame: Any) -> None:

@@ -1,7 +1,7 @@
 """The C-STORE and C-ECHO provider: takes images from scanners and archives, and answers only once an object is kept.
 
-An image is refused before it is sent (its presentation context is rejected) where it is no image, a capture, or compressed in a way
-that is not read here. Captures are left out so that results that an archive sends back do not start new ones.
+What is no image, is a capture, or is compressed in a way that cannot be read here is refused before it is sent: its
+presentation context is rejected. Captures are left out so that results that an archive sends back do not start new ones.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
+from pydicom.tag import Tag
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -36,7 +37,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.dsutils import encode_file_meta
 from pynetdicom.events import Event
 from pynetdicom.pdu import P_DATA_TF
-from pynetdicom.sop_class import Verification
+from pynetdicom.presentation import VerificationPresentationContexts
 from pynetdicom.transport import ThreadedAssociationServer
 
 from kgp.errors import KgpError
@@ -52,7 +53,7 @@ _ASSOCIATIONS = 8
 _CONNECTIONS = 4 * _ASSOCIATIONS  # of which some may never ask for an association
 _STALL_SECONDS = 30.0
 _GRACE_SECONDS = 10.0
-_LAST_IDENTIFIER = 0x0020000D  # StudyInstanceUID; nothing after it is looked at
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing after the last is looked at
 _COMPRESSED = (
     JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless,
     JPEG2000Lossless, JPEG2000, HTJ2KLossless, HTJ2K, RLELossless,
@@ -114,10 +115,10 @@ class DicomReceiver:
         self._entity.maximum_associations = _ASSOCIATIONS
         self._entity.maximum_pdu_size = _PDU_BYTES
         self._entity.acse_timeout = self._entity.network_timeout = _STALL_SECONDS
-        self._entity.add_supported_context(Verification)
+        self._entity.supported_contexts = VerificationPresentationContexts
         for kind in image_classes():
             self._entity.add_supported_context(kind, transfer_syntaxes())
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, _bound_connection),
             (evt.EVT_PDU_RECV, self._bound_message),
             (evt.EVT_REJECTED, _tell_rejection),
@@ -153,7 +154,7 @@ class DicomReceiver:
             _log.warning("an object of more than %d MB was refused", self._options.most_bytes // 10**6)
             return OUT_OF_RESOURCES
         header = _read_identity(request.DataSet, UID(event.context.transfer_syntax))
-        kind, instance, study = (header.get(name) for name in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID"))
+        kind, instance, study = (header.get(name) for name in _IDENTITY)
         if not isinstance(study, str) or not study or not isinstance(instance, str) or not instance:
             return NOT_UNDERSTOOD
         if (kind, instance) != (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID):
@@ -170,7 +171,7 @@ class DicomReceiver:
 
     def _bound_message(self, event: Event) -> None:
         """Called before the data of a message are put together, which pynetdicom does in memory and without a limit."""
-        provider = event.assoc.dimse
+        provider: Any = event.assoc.dimse
         if not isinstance(event.pdu, P_DATA_TF) or provider.message is None:
             return
         if provider.message.data_set.tell() > self._options.most_bytes:
@@ -219,7 +220,7 @@ class _Overflow(io.BytesIO):
 
 def _bound_connection(event: Event) -> None:
     """Called when a connection opens: pynetdicom would wait for ever for data and believe any length that a PDU claims."""
-    transport = event.assoc.dul.socket
+    transport: Any = event.assoc.dul.socket
     transport.socket.settimeout(_STALL_SECONDS)
     receive = transport.recv
 
@@ -232,7 +233,7 @@ def _bound_connection(event: Event) -> None:
 
 
 def _tell_rejection(event: Event) -> None:
-    requested = event.assoc.requestor.primitive
+    requested: Any = event.assoc.requestor.primitive
     _log.warning(
         "an association from %s (AE title %s) for %s was rejected",
         event.assoc.requestor.address, requested.calling_ae_title, requested.called_ae_title,
@@ -246,6 +247,6 @@ def _read_identity(stream: io.BytesIO, syntax: UID) -> Dataset:
         stream,
         syntax.is_implicit_VR,
         syntax.is_little_endian,
-        stop_when=lambda tag, vr, length: tag > _LAST_IDENTIFIER,
-        specific_tags=["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID"],
+        stop_when=lambda tag, vr, length: tag > Tag(_IDENTITY[-1]),
+        specific_tags=[Tag(name) for name in _IDENTITY],
     )

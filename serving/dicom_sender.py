@@ -8,8 +8,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context
 from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import Verification
+from pynetdicom.presentation import PresentationContext, VerificationPresentationContexts
 from pynetdicom.status import code_to_category
 
 from kgp.errors import KgpError, UsageError
@@ -122,10 +121,13 @@ def _send_one(association: Association, path: Path, destination: Destination) ->
 
 def _contexts(paths: Sequence[Path]) -> list[PresentationContext]:
     """One for each kind of file; and Verification, so that there is an association where all of them are rejected."""
-    wanted: dict[tuple[UID, UID], list[UID]] = {}
+    wanted: dict[tuple[UID, UID], list[str | UID]] = {}
     for path in paths:
         meta = read_file_meta_info(path)
         syntax = meta.TransferSyntaxUID
-        others = [] if syntax.is_compressed else [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+        others: list[UID] = [] if syntax.is_compressed else [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
         wanted[meta.MediaStorageSOPClassUID, syntax] = list(dict.fromkeys([syntax, *others]))
-    return [build_context(Verification), *(build_context(kind, syntaxes) for (kind, _), syntaxes in wanted.items())]
+    return [
+        *VerificationPresentationContexts,
+        *(build_context(kind, syntaxes) for (kind, _), syntaxes in wanted.items()),
+    ]

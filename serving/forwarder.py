@@ -18,8 +18,8 @@ LONGEST_PAUSE = 600.0
 class Forwarder:
     """A thread that sends results to one destination, with pauses that double while it does not take them.
 
-    An object is recorded as accepted as soon as the answer is there, so it is sent a second time only where the process is killed
-    between the two.
+    An object is recorded as accepted as soon as the answer is there, so it is sent a second time only where the process is
+    killed between the two.
 
     Args:
         destination: where to.

@@ -1,4 +1,4 @@
-"""Small MR images with a name that must never be logged, a sender, a receiver of results, and listeners in and out of process."""
+"""Small MR images with a name that must never be logged, a sender, a receiver of results, and listeners."""
 
 import io
 import os

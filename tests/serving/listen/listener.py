@@ -1,4 +1,4 @@
-"""A listener for tests that kill it: FOLDER SECONDS. Its process takes SECONDS and notes in FOLDER.log when it begins and ends."""
+"""A listener for tests that kill it: FOLDER SECONDS. Each study takes SECONDS; FOLDER.log notes when it begins and ends."""
 
 import logging
 import sys

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import socket
 import struct
@@ -6,7 +7,6 @@ import time
 from io import BytesIO
 
 import pytest
-from pydicom.pixels import get_encoder
 from pydicom.uid import (
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
@@ -14,7 +14,7 @@ from pydicom.uid import (
     EnhancedSRStorage,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
-    JPEG2000Lossless,
+    JPEGLSLossless,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
     RLELossless,
@@ -56,10 +56,8 @@ def test_images_are_kept_as_they_came(receiver, send, image, read_received, kind
     assert found == sent and found.file_meta.MediaStorageSOPInstanceUID == sent.SOPInstanceUID
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
 def test_compressed_images_are_kept_compressed(receiver, send, image, read_received, syntax):
-    if not get_encoder(syntax).is_available:
-        pytest.skip(f"pydicom cannot compress {syntax.name} here")
     made = receiver()
     assert send(made.port, image(syntax=syntax)) == [SUCCESS]
     found = read_received(made.kept[0])
@@ -178,21 +176,21 @@ def test_a_disk_that_is_full_is_told(receiver, send, image, caplog):
         b"\x01\x00\xff\xff\xff\xff" + b"\x00" * 100,  # an association request of 4 GB
         b"\x04\x00\x00\x00\x00\x06\x00\x00\x00\x02\x01\x03",  # data without an association
         b"\x01\x00\x00\x00\x00\x0a" + b"\xff" * 10,
+        b"\x01\x00\x00\x00\x01\x00" + b"\x00" * 10,
         b"",
     ],
-    ids=["http", "huge", "data first", "nonsense", "nothing"],
+    ids=["http", "huge", "data first", "nonsense", "cut short", "nothing"],
 )
-def test_garbage_on_the_port_does_no_harm(receiver, send, image, data, capfd):
+def test_garbage_on_the_port_does_no_harm(receiver, send, image, data, monkeypatch, capfd):
+    monkeypatch.setattr("serving.dicom_receiver._STALL_SECONDS", 1.0)
     made = receiver()
     with socket.create_connection(("127.0.0.1", made.port)) as connection:
         connection.sendall(data)
         assert send(made.port, image()) == [SUCCESS]
-        if data:
-            connection.settimeout(10)
-            with pytest.raises(ConnectionError):  # closed, or reset
-                while connection.recv(100):
-                    pass
-                raise ConnectionError
+        connection.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(100):  # until it is closed
+                pass
     assert capfd.readouterr().err == ""
 
 
