@@ -20,7 +20,6 @@ from pydicom.uid import (
     HTJ2K,
     JPEG2000,
     UID,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     HTJ2KLossless,
     ImplicitVRLittleEndian,
@@ -190,7 +189,7 @@ def image_classes() -> list[UID]:
 def transfer_syntaxes() -> list[UID]:
     """The transfer syntaxes that are taken: those that are not compressed, and those that pydicom can decompress here."""
     readable = [syntax for syntax in _COMPRESSED if get_decoder(syntax).is_available]
-    return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, *readable]
+    return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *readable]
 
 
 class _Server(ThreadedAssociationServer):
