@@ -50,7 +50,8 @@ _MOST_COMMAND_BYTES = 1 << 16
 _MOST_OUTSTANDING = 2  # requests a sender may make before it was answered; DICOM allows one unless more were agreed
 _ASSOCIATIONS = 8
 _CONNECTIONS = 4 * _ASSOCIATIONS  # of which some may never ask for an association
-_STALL_SECONDS = 30.0
+_STALL_SECONDS = 30.0  # in the middle of a PDU, or before an association
+_IDLE_SECONDS = 60.0  # between two PDUs
 _GRACE_SECONDS = 10.0
 _IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing after the last is looked at
 _COMPRESSED = (
@@ -90,7 +91,7 @@ class ReceiverOptions:
     host: str = "127.0.0.1"
     port: int = 11112
     allow: tuple[str, ...] = ()
-    most_bytes: int = 1 << 28
+    most_bytes: int = 256 * 10**6
 
 
 class DicomReceiver:
@@ -113,7 +114,8 @@ class DicomReceiver:
         self._entity.require_calling_aet = list(options.allow)
         self._entity.maximum_associations = _ASSOCIATIONS
         self._entity.maximum_pdu_size = _PDU_BYTES
-        self._entity.acse_timeout = self._entity.network_timeout = _STALL_SECONDS
+        self._entity.acse_timeout = _STALL_SECONDS
+        self._entity.network_timeout = _IDLE_SECONDS
         self._entity.supported_contexts = VerificationPresentationContexts
         for kind in image_classes():
             self._entity.add_supported_context(kind, transfer_syntaxes())

@@ -207,3 +207,22 @@ def test_the_folder_is_free_again_where_the_port_was_taken(service, tmp_path):
     with pytest.raises(KgpError, match="cannot listen"):
         ConsoleService(tmp_path / "console", print, ReceiverOptions(port=taken))
     service()
+
+
+def test_a_state_that_cannot_be_written_holds_a_study_up_until_it_can(service, send, image, folder, eventually, caplog):
+    folder.mkdir()
+    (folder / "ledger").write_text("in the way")
+    send(service().port, image())
+    eventually(lambda: "waits, since its state cannot be written: File exists" in caplog.text)
+    (folder / "ledger").unlink()
+    eventually(lambda: states(folder) == ["done"])
+
+
+def test_a_ledger_that_is_none_is_told_at_the_start(service, send, image, folder, eventually):
+    first = service()
+    send(first.port, image())
+    eventually(lambda: states(folder) == ["done"])
+    first.stop()
+    (folder / "ledger" / f"{uid_name('1.2.3')}.json").write_text("[]")
+    with pytest.raises(KgpError, match="is not a ledger of kgp console listen"):
+        service()
