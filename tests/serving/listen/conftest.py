@@ -195,8 +195,8 @@ def service(tmp_path):
 class Listener:
     """A listener in a process of its own, so that it can be killed."""
 
-    def __init__(self, folder, *words, limit=""):
-        command = [sys.executable, str(Path(__file__).with_name("listener.py")), str(folder), *map(str, words)]
+    def __init__(self, *words, limit=""):
+        command = [sys.executable, *map(str, words)]
         if limit:
             command = ["bash", "-c", f'{limit}; exec "$@"', "bash", *command]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -228,11 +228,23 @@ class Listener:
 
 @pytest.fixture
 def listener(tmp_path):
-    """Starts a listener process over tmp_path / "console"."""
+    """Starts listener.py over tmp_path / "console" in a process of its own."""
+    yield from listeners(Path(__file__).with_name("listener.py"), tmp_path / "console")
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Starts kgp console listen over tmp_path / "console"."""
+    words = ["--out", tmp_path / "console", "--port", 0, "--quiet", QUIET]
+    yield from listeners("-m", "kgp.console", "listen", *words)
+
+
+def listeners(*command):
+    """Gives a function that starts a process with more words and options; kills them all at the end."""
     started = []
 
-    def start(*words, folder=tmp_path / "console", **options):
-        started.append(Listener(folder, *words, **options))
+    def start(*words, **options):
+        started.append(Listener(*command, *words, **options))
         return started[-1]
 
     yield start
