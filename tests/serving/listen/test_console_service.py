@@ -60,7 +60,7 @@ def test_two_studies_interleaved_are_told_apart(service, associate, image, folde
 
 
 def test_a_study_over_several_associations_is_one(service, send, image, folder, eventually):
-    port = service(quiet=1.0).port
+    port = service(quiet=2.0).port
     for number in (1, 2, 3):
         send(port, image(number=number))
     eventually(lambda: states(folder) == ["done"])

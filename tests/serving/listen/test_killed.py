@@ -37,7 +37,7 @@ def test_killed_while_receiving(listener, associate, image, folder, eventually):
     images = [image(study, number) for number in range(1, 41) for study in studies]
     first = listener(0)
     association = associate(first.port, images)
-    killer = threading.Timer(0.2, first.kill)
+    killer = threading.Thread(target=first.kill)
     answered = []
     for one in images:
         if len(answered) == 20:
