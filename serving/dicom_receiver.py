@@ -121,6 +121,7 @@ class DicomReceiver:
             self._entity.add_supported_context(kind, transfer_syntaxes())
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, _bound_connection),
+            (evt.EVT_CONN_CLOSE, _end_waiting),
             (evt.EVT_PDU_RECV, self._bound_message),
             (evt.EVT_REJECTED, _tell_rejection),
             (evt.EVT_C_STORE, self._store),
@@ -231,6 +232,13 @@ def _bound_connection(event: Event) -> None:
         return receive(count)
 
     transport.recv = bounded
+
+
+def _end_waiting(event: Event) -> None:
+    """Called when a connection closes: pynetdicom would go on waiting for an association request and count it as open."""
+    association: Any = event.assoc
+    if association.requestor.primitive is None and association.dul.to_user_queue.empty():
+        association.dul.to_user_queue.put(None)  # what it takes for the end of its waiting time
 
 
 def _tell_rejection(event: Event) -> None:

@@ -208,6 +208,21 @@ def test_there_is_a_limit_to_associations_and_it_is_regained(receiver, associate
     assert send(made.port, image()) == [SUCCESS]
 
 
+def test_connections_that_ask_for_nothing_are_bounded_and_forgotten(receiver, send, image):
+    made = receiver()
+    idle = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(40)]
+    idle[-1].settimeout(10)
+    with contextlib.suppress(ConnectionResetError):
+        assert idle[-1].recv(1) == b""  # closed, being one too many
+    for connection in idle:
+        connection.close()
+    end = time.monotonic() + 10
+    while made._entity.active_associations:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert send(made.port, image()) == [SUCCESS]
+
+
 def test_senders_are_served_side_by_side(receiver, send, image):
     made = receiver()
     threads = [

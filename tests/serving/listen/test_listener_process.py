@@ -1,11 +1,16 @@
-"""A listener in a process of its own that is killed, told to stop, or has no room; and what it writes to its log."""
+"""A listener in a process of its own that is killed, told to stop, sent nonsense, or has no room; and what it logs."""
 
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import threading
+import time
 
+import numpy as np
 import pytest
+from pynetdicom import AE, build_context, evt
 
 from serving.dicom_receiver import OUT_OF_RESOURCES, SUCCESS
 from serving.inbox import uid_name
@@ -149,3 +154,55 @@ def test_nothing_of_the_patient_is_logged(listener, associate, send, image, mark
     words = subprocess.run(["grep", "-rlI", marker, str(folder)], capture_output=True, text=True, check=False).stdout
     names = "\n".join(str(path.relative_to(folder)) for path in folder.rglob("*"))
     assert words == "" and marker not in names and "1.2.3" not in names  # the objects themselves are binary
+
+
+def conversation(port, image):
+    """The bytes that a sender sends: association request, one object in several PDUs, release request."""
+    sent = []
+    entity = AE("SCANNER")
+    contexts = [build_context(image.SOPClassUID, image.file_meta.TransferSyntaxUID)]
+    handlers = [(evt.EVT_DATA_SENT, lambda event: sent.append(event.data))]
+    association = entity.associate("127.0.0.1", port, contexts=contexts, ae_title="KGP", evt_handlers=handlers)
+    association.send_c_store(image)
+    association.release()
+    return sent
+
+
+def mutate(data, rng):
+    """Changes some bytes, cuts the end off, or doubles a piece."""
+    data = bytearray(data)
+    kind = rng.integers(3)
+    if kind == 0:
+        for place in rng.integers(len(data), size=rng.integers(1, 5)):
+            data[place] = rng.integers(256)
+    elif kind == 1:
+        del data[rng.integers(len(data)) :]
+    else:
+        start, end = sorted(rng.integers(len(data), size=2))
+        data[start:start] = data[start:end]
+    return bytes(data)
+
+
+def test_mutated_conversations_do_no_harm(listener, associate, send, image, marker):
+    one = listener(0)
+    pieces = conversation(one.port, image("1.2.9"))
+    assert len(pieces) >= 4
+    rng = np.random.default_rng(6)
+    for _ in range(60):
+        changed = rng.integers(len(pieces))
+        with socket.create_connection(("127.0.0.1", one.port)) as connection, contextlib.suppress(OSError):
+            connection.settimeout(0.2)
+            for number, piece in enumerate(pieces):
+                connection.sendall(mutate(piece, rng) if number == changed else piece)
+                if number == 0:
+                    connection.recv(100_000)  # the answer to the association request, where there is one
+    for _ in range(100):  # until the connections that were left in the middle have ended
+        association = associate(one.port)
+        if association.is_established:
+            break
+        time.sleep(0.1)
+    association.release()
+    assert send(one.port, image("1.2.8")) == [SUCCESS]
+    log = "\n".join(one.lines)
+    assert "Traceback" not in log and marker not in log
+    assert one.end() == 0
