@@ -5,7 +5,8 @@ import time
 import pytest
 
 from kgp.errors import KgpError
-from serving.dicom_receiver import OUT_OF_RESOURCES, SUCCESS
+from serving.console_service import ConsoleService
+from serving.dicom_receiver import OUT_OF_RESOURCES, SUCCESS, ReceiverOptions
 from serving.inbox import uid_name
 
 
@@ -200,9 +201,6 @@ def test_one_folder_has_one_service(service, folder):
 
 
 def test_the_folder_is_free_again_where_the_port_was_taken(service, tmp_path):
-    from serving.console_service import ConsoleService
-    from serving.dicom_receiver import ReceiverOptions
-
     taken = service(folder=tmp_path / "other").port
     with pytest.raises(KgpError, match="cannot listen"):
         ConsoleService(tmp_path / "console", print, ReceiverOptions(port=taken))

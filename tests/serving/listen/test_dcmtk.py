@@ -91,7 +91,7 @@ def test_other_transfer_syntaxes(service, files, folder, eventually, option):
     assert (pydicom.dcmread(path).pixel_array == 1).all()
 
 
-def test_titles(service, files):
+def test_titles(service):
     port = service(allow=("MR1",)).port
     assert "Calling AE Title Not Recognized" in dcmtk("echoscu", port, []).stderr
     assert dcmtk("echoscu", port, "-aet", "MR1", []).returncode == 0
