@@ -24,7 +24,7 @@ from serving.dicom_sender import Destination
 from serving.durable import make_folder, move_durably
 from serving.forwarder import Forwarder
 from serving.inbox import Content, Inbox, uid_name
-from serving.ledger import DONE, FAILED, RUNNING, Ledger, Run
+from serving.listen_ledger import DONE, FAILED, RUNNING, Ledger, Run
 from serving.log_privacy import place_of
 
 _log = logging.getLogger(__name__)

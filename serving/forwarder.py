@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from serving.dicom_sender import ACCEPTED, LATER, Destination, NotReached, send_files
-from serving.ledger import DONE, Ledger
+from serving.listen_ledger import DONE, Ledger
 from serving.log_privacy import place_of
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pydicom.uid import EnhancedSRStorage, MRImageStorage
 
 from serving.dicom_sender import Destination
 from serving.forwarder import Forwarder
-from serving.ledger import DONE, RUNNING, Ledger, Run
+from serving.listen_ledger import DONE, RUNNING, Ledger, Run
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from kgp.errors import KgpError
-from serving.ledger import DONE, Ledger, Run
+from serving.listen_ledger import DONE, Ledger, Run
 
 
 @pytest.fixture
