@@ -16,6 +16,7 @@ VERBS = {
     "export": "write a run as a SavedModel or a LiteRT file, compared with the run",
     "import-weights": "turn the weights the paper's authors publish into a run folder",
     "serve": "answer predictions of exported networks over TensorFlow Serving's protocols",
+    "console": "at the imaging console: a DICOM study in, findings as DICOM, NIfTI and pictures out",
     "tune": "search dropout, learning rate and other training options",
     "data-service": "read and augment training slices for trainings on other hosts",
     "info": "list networks, presets and formats, or what a run is",

@@ -81,7 +81,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments: argparse.Namespace) -> None:
     """Segments one case, writes its folder and says what was found."""
-    from kgp.report.case_folder import check_pictures, summary_words, write_case_folder
+    from kgp.report.case_files import case_words
+    from kgp.report.case_folder import check_pictures, write_case_folder
 
     summary = write_case_folder(
         runtime,
@@ -92,7 +93,7 @@ def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments:
         resample_to=arguments.resample_to,
         overwrite=arguments.overwrite,
     )
-    print(f"{summary['input']}: {summary_words(summary)} -> {out}")
+    print(f"{summary['input']}: {case_words(summary)} -> {out}")
     check_pictures(summary)
 
 

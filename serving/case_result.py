@@ -25,6 +25,7 @@ class ConsoleResult:
         overlays: uint8 [S, h, w, 3] pictures for viewers that know nothing else.
         model: name, version and SHA-256 of the model (dict of str).
         reading: name of the reading.
+        remark: a sentence for the report on how the numbers of a slice came about, or "".
     """
 
     sources: Sequence[pydicom.Dataset]
@@ -39,3 +40,4 @@ class ConsoleResult:
     overlays: np.ndarray
     model: Mapping[str, str]
     reading: str
+    remark: str = ""

@@ -5,13 +5,12 @@ says "research use only" where a viewer shows it.
 """
 
 import contextlib
-import logging
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
 
+from kgp.data.sources.dicom_damage import quiet_libraries
 from kgp.errors import KgpError
 from kgp.files import atomic_folder
 from serving.case_result import ConsoleResult
@@ -23,8 +22,6 @@ from serving.dicom_report import report
 from serving.dicom_segmentation import segmentation
 from serving.result_check import check_result
 from serving.source_grid import SliceGrid, read_grid
-
-_LIBRARIES = ("highdicom", "pydicom")
 
 
 def write_dicom(
@@ -56,7 +53,7 @@ def write_dicom(
             `serving.source_grid`), `folder` exists, or a file cannot be written.
     """
     names = []
-    with _quiet_libraries():
+    with quiet_libraries():
         check_result(result)
         grid = read_grid(result.sources, result.frames)
         uids = make_uids(result, deterministic=deterministic)
@@ -98,19 +95,3 @@ def _one_sentence(folder: Path) -> Iterator[None]:
         raise KgpError(
             f"The headers of the reference series cannot be carried over into DICOM objects ({type(error).__name__})."
         ) from error
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Silences highdicom and pydicom, whose messages and warnings quote names and other values of headers."""
-    loggers = [logging.getLogger(name) for name in _LIBRARIES]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

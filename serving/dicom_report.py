@@ -132,7 +132,8 @@ def _call(result: ConsoleResult, uids: Uids) -> sr.MeasurementsAndQualitativeEva
         ],
         source_images=[sr.SourceImageForMeasurementGroup(*_referenced(result, finding.slice_index))],
     )
-    _comment(group, f"{plain(sentence(result, finding), 1024)} {NOT_FOR_CARE}")
+    remark = f" {result.remark}" if result.remark else ""
+    _comment(group, f"{plain(sentence(result, finding), 1024)}{remark} {NOT_FOR_CARE}")
     return group
 
 

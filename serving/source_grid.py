@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pydicom
 
+from kgp.data.sources.dicom_place import frame_group
 from kgp.errors import KgpError
 
 _PARALLEL = 1e-3
@@ -144,13 +145,12 @@ def functional_group(source: pydicom.Dataset, frame: int, name: str) -> pydicom.
     Raises:
         KgpError: there is no such frame, or it has no such group.
     """
-    own = source.get("PerFrameFunctionalGroupsSequence") or []
-    shared = source.get("SharedFunctionalGroupsSequence") or []
-    if not 1 <= frame <= len(own):
-        raise KgpError(f"The reference series has {len(own)} frames, so there is no frame {frame}.")
-    for item in (own[frame - 1], *shared):
-        if item.get(name):
-            return item[name].value[0]
+    frames = len(source.get("PerFrameFunctionalGroupsSequence") or [])
+    if not 1 <= frame <= frames:
+        raise KgpError(f"The reference series has {frames} frames, so there is no frame {frame}.")
+    item = frame_group(source, frame - 1, name)
+    if item is not None:
+        return item
     raise KgpError(f"Frame {frame} of the reference series has no {name}, so its place in space is not known.")
 
 

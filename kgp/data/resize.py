@@ -75,6 +75,26 @@ def restore_mask(mask: np.ndarray, height: int, width: int, spacing: tuple[float
     return restore_map(mask.astype(np.float32), height, width, spacing) >= 0.5
 
 
+def fit_points(
+    points: np.ndarray, height: int, width: int, size: int, spacing: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Where points (row, column) [N, 2] of a slice of height x width lie after `fit_image`; whole numbers are centres."""
+    if size == 0:
+        return points.astype(np.float64)
+    top, left, square_height, square_width = _square(height, width, spacing)
+    return (points + (top + 0.5, left + 0.5)) * (size / square_height, size / square_width) - 0.5
+
+
+def restore_points(
+    points: np.ndarray, height: int, width: int, size: int, spacing: tuple[float, float] | None = None
+) -> np.ndarray:
+    """The inverse of `fit_points`; points of the padding lie outside of 0 .. height - 1 and 0 .. width - 1."""
+    if size == 0:
+        return points.astype(np.float64)
+    top, left, square_height, square_width = _square(height, width, spacing)
+    return (points + 0.5) * (square_height / size, square_width / size) - (top + 0.5, left + 0.5)
+
+
 def _square(height: int, width: int, spacing: tuple[float, float] | None) -> tuple[int, int, int, int]:
     """Top and left padding, and height and width of the physical square around a slice, in pixels."""
     row, column = spacing or (1.0, 1.0)

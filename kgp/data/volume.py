@@ -76,7 +76,7 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
                 "resample the contrasts to one of them with --resample-to CONTRAST."
             )
         else:
-            channels.append(_resample(image, target))
+            channels.append(on_grid(_data(image), image.affine, target.shape, target.affine)[0])
     return Volume(np.stack(channels, axis=-1), np.asarray(target.affine, np.float64), tuple(images), target.header)
 
 
@@ -102,6 +102,60 @@ def to_volume(stack: np.ndarray, volume: Volume) -> np.ndarray:
     rest = tuple(range(3, stack.ndim))
     back = tuple(int(axis) for axis in np.argsort(permutation))
     return np.ascontiguousarray(np.transpose(np.flip(stack, axis=flips), (*back, *rest)))
+
+
+def to_voxels(points: np.ndarray, shape: tuple[int, ...], volume: Volume) -> np.ndarray:
+    """Where points of a stack in the order of `axial_slices` lie on the voxel grid of `volume`.
+
+    Args:
+        points: (slice, row, column), [N, 3]; whole numbers are pixel centres.
+        shape: (D, H, W) of the stack.
+
+    Returns:
+        Voxel indices [N, 3], of the type of `points`.
+    """
+    permutation, flips = _to_display(volume.affine)
+    voxels = np.empty_like(points)
+    for place, axis in enumerate(permutation):
+        voxels[:, axis] = shape[place] - 1 - points[:, place] if place in flips else points[:, place]
+    return voxels
+
+
+def on_grid(
+    data: np.ndarray, affine: np.ndarray, shape: tuple[int, ...], target_affine: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Values at the voxel centres of another grid, by linear interpolation; the lowest value outside the field of view.
+
+    Args:
+        data: [X, Y, Z], with `affine` from its indices to millimetres.
+        shape: of the other grid, with `target_affine`.
+
+    Returns:
+        The values, and whether they had to be resampled: a grid that is the same to 0.001 mm is taken as it is.
+    """
+    if data.shape == tuple(shape) and _same_affine(affine, target_affine):
+        return data, False
+    matrix = np.linalg.inv(affine) @ target_affine
+    lowest = float(data.min())
+    moved = ndimage.affine_transform(
+        data, matrix[:3, :3], matrix[:3, 3], output_shape=shape, order=1, mode="constant", cval=lowest
+    )
+    return moved, True
+
+
+def coverage(
+    shape: tuple[int, ...], affine: np.ndarray, target_shape: tuple[int, ...], target_affine: np.ndarray
+) -> float:
+    """Share in 0 .. 1 of the voxel centres of a target grid that lie inside the voxels of another grid."""
+    if tuple(shape) == tuple(target_shape) and _same_affine(affine, target_affine):
+        return 1.0
+    matrix = np.linalg.inv(affine) @ target_affine
+    inside = np.ones(target_shape, bool)
+    axes = np.ogrid[tuple(slice(size) for size in target_shape)]
+    for row, size in zip(matrix[:3], shape, strict=True):
+        index = sum(factor * axis for factor, axis in zip(row[:3], axes, strict=True)) + row[3]
+        inside &= (index > -0.5 - _SAME_MM) & (index < size - 0.5 + _SAME_MM)
+    return float(inside.mean())
 
 
 def write_nifti(values: np.ndarray, volume: Volume, path: Path) -> None:
@@ -160,21 +214,16 @@ def _data(image: nibabel.Nifti1Image) -> np.ndarray:
 
 
 def _same_grid(one: nibabel.Nifti1Image, other: nibabel.Nifti1Image) -> bool:
-    return one.shape == other.shape and np.allclose(one.affine, other.affine, rtol=0, atol=_SAME_MM)
+    return one.shape == other.shape and _same_affine(one.affine, other.affine)
+
+
+def _same_affine(one: np.ndarray, other: np.ndarray) -> bool:
+    return np.allclose(one, other, rtol=0, atol=_SAME_MM)
 
 
 def _grid(image: nibabel.Nifti1Image) -> str:
     zooms = "x".join(f"{zoom:.3g}" for zoom in image.header.get_zooms()[:3])
     return f"{'x'.join(map(str, image.shape))} voxels of {zooms} mm"
-
-
-def _resample(image: nibabel.Nifti1Image, target: nibabel.Nifti1Image) -> np.ndarray:
-    """Values of `image` at the voxel centres of `target`; its lowest value outside its field of view."""
-    matrix = np.linalg.inv(image.affine) @ target.affine
-    data = _data(image)
-    return ndimage.affine_transform(
-        data, matrix[:3, :3], matrix[:3, 3], output_shape=target.shape, order=1, mode="constant", cval=float(data.min())
-    )
 
 
 def _to_display(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, ...]]:

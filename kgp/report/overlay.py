@@ -33,6 +33,7 @@ class Picture:
         truth: true mask bool [H, W], or None.
         points: evidence points, on the grid of the map.
         title: one short line.
+        limit: value at which the map's colours are full; None for its own largest.
     """
 
     image: np.ndarray
@@ -42,6 +43,7 @@ class Picture:
     truth: np.ndarray | None = None
     points: Sequence[EvidencePoint] = ()
     title: str = ""
+    limit: float | None = None
 
 
 def draw_case(picture: Picture) -> np.ndarray:
@@ -103,7 +105,7 @@ def encode_png(rgb: np.ndarray) -> bytes:
 
 def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
     """The map over the slice, blue against and red for the class, with evidence points as circles."""
-    limit = float(np.abs(picture.map).max())
+    limit = float(np.abs(picture.map).max()) if picture.limit is None else picture.limit
     values = cv2.resize(picture.map.astype(np.float32), grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     panel = (0.35 * grey + 0.65 * diverging_colours(values, limit)).astype(np.uint8)
     points = merged(picture.points, _NEAR * picture.map.shape[0])

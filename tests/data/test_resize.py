@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kgp.data.resize import fit_image, fit_mask, fitted_spacing, restore_map, restore_mask
+from kgp.data.resize import fit_image, fit_mask, fit_points, fitted_spacing, restore_map, restore_mask, restore_points
 
 
 def test_shrinking_averages():
@@ -79,3 +79,17 @@ def test_maps_that_were_never_fitted_come_back_as_they_are():
     values = np.random.default_rng(0).normal(size=(6, 8, 2)).astype(np.float32)
     np.testing.assert_array_equal(restore_map(values, 6, 8), values)
     np.testing.assert_array_equal(restore_map(values[:, :6], 6, 6), values[:, :6])
+
+
+@pytest.mark.parametrize("shape", [(10, 16), (30, 7)])
+@pytest.mark.parametrize("spacing", [None, (2.0, 0.5)])
+@pytest.mark.parametrize("size", [0, 64])
+def test_points_go_where_their_pixels_go(shape, spacing, size):
+    image = np.zeros((*shape, 1), np.float32)
+    image[3:6, 4:7] = 1.0
+    centre = np.array([[4.0, 5.0]])
+    fitted = fit_points(centre, *shape, size, spacing)
+    found = fit_image(image, size, spacing)[..., 0]
+    mean = (np.indices(found.shape) * found).sum(axis=(1, 2)) / found.sum()
+    np.testing.assert_allclose(fitted[0], mean, atol=0.25)
+    np.testing.assert_allclose(restore_points(fitted, *shape, size, spacing), centre, atol=1e-9)

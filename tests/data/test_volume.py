@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 
-from kgp.data.volume import Volume, axial_slices, read_volume, to_volume, write_nifti
+from kgp.data.volume import Volume, axial_slices, coverage, read_volume, to_volume, to_voxels, write_nifti
 from kgp.errors import KgpError
 
 SHAPE = (4, 5, 6)  # right, anterior, superior
@@ -281,3 +281,24 @@ def test_a_header_that_claims_too_much(tmp_path):
     path.write_bytes(content)
     with pytest.raises(KgpError, match="a.nii claims 30000x30000x30000 voxels, more than are read"):
         read_volume({"T1": path})
+
+
+@pytest.mark.parametrize("turn", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_points_of_the_stack_lie_on_the_voxels_they_show(turn):
+    affine = np.eye(4)
+    affine[:3, :3] = (np.diag([-1.0, 2.0, -3.0]))[:, turn]
+    volume = Volume(np.random.default_rng(0).normal(size=(3, 4, 5, 1)).astype(np.float32), affine, ("T1",))
+    stack, _ = axial_slices(volume)
+    points = np.argwhere(np.ones(stack.shape[:3], bool))
+    x, y, z = to_voxels(points, stack.shape[:3], volume).T
+    np.testing.assert_array_equal(volume.data[x, y, z, 0], stack[(*points.T, 0)])
+
+
+def test_what_a_grid_covers_of_another():
+    affine = np.diag([1.0, 1.0, 2.0, 1.0])
+    higher = affine.copy()
+    higher[2, 3] = 4.0  # two slices up
+    assert coverage((4, 4, 5), affine, (4, 4, 5), affine) == 1.0
+    assert coverage((4, 4, 5), affine, (4, 4, 5), higher) == pytest.approx(3 / 5)
+    assert coverage((4, 4, 5), affine, (8, 4, 5), affine) == pytest.approx(1 / 2)
+    assert coverage((4, 4, 5), affine, (4, 4, 5), affine + 100 * np.eye(4, k=3)) == 0.0

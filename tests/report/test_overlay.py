@@ -98,3 +98,14 @@ def test_nothing_to_draw(tmp_path):
     with pytest.raises(KgpError, match="There is no picture to draw"):
         overlay_sheet([], tmp_path / "sheet.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_colours_of_several_maps_can_mean_the_same():
+    values = np.full((8, 8), 1.0, np.float32)
+    weak = Picture(np.ones((8, 8, 1)), 0, values, np.zeros((8, 8), bool), limit=10.0)
+    strong = Picture(np.ones((8, 8, 1)), 0, values, np.zeros((8, 8), bool))
+    grey = grey_panel(np.ones((8, 8)))
+    red = [
+        int(map_panel(grey, picture)[5, 5, 0]) - int(map_panel(grey, picture)[5, 5, 2]) for picture in (weak, strong)
+    ]
+    assert 0 < red[0] < red[1] / 5

@@ -1,0 +1,126 @@
+"""The files of a DICOM study wherever they lie: below a folder, in a zip archive, or named one by one.
+
+Nothing is extracted: members of an archive are read in place, so their names are never used as paths.
+"""
+
+import contextlib
+import io
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from kgp.errors import KgpError
+
+_MOST_FILES = 100_000
+_MOST_BYTES = 16 << 30
+_LARGEST_MEMBER = 2 << 30
+_MOST_RATIO = 200  # deflate reaches 1000 on zeros; slices that are half air stay below 20
+_SMALL_ENOUGH = 64 << 20  # unpacked bytes below which the ratio does not matter
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A file on disk, or a member of an archive that is open.
+
+    Attributes:
+        name: how messages call it.
+        path: the file, or the archive.
+        archive: the open archive, or None for a file on disk.
+        member: its entry in the archive.
+    """
+
+    name: str
+    path: Path
+    archive: zipfile.ZipFile | None = None
+    member: zipfile.ZipInfo | None = None
+
+    def open(self) -> BinaryIO:
+        """Its bytes; a member of an archive is unpacked into memory.
+
+        Raises:
+            KgpError: the member is damaged, encrypted, or packed in an unknown way.
+            OSError: the file cannot be read.
+        """
+        if self.archive is None or self.member is None:
+            return self.path.open("rb")
+        try:
+            return io.BytesIO(self.archive.read(self.member))
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+            raise KgpError(f"{self.name} cannot be unpacked: {printable(str(error))}.") from None
+
+
+@contextlib.contextmanager
+def open_study(sources: Sequence[Path]) -> Iterator[list[StudyFile]]:
+    """Yields the files of a study; archives among them stay open inside the block.
+
+    Args:
+        sources: folders (with all below them; links to folders are not followed), zip archives and files.
+
+    Raises:
+        KgpError: a source is missing, an archive is damaged or would unpack to too much, or there are too many files.
+    """
+    with contextlib.ExitStack() as archives:
+        files: list[StudyFile] = []
+        for source in sources:
+            if source.is_dir():
+                found = _below(source)
+            elif not source.is_file():
+                raise KgpError(f"{source} is missing." if not source.exists() else f"{source} is not a file or folder.")
+            elif _is_archive(source):
+                found = _members(source, archives)
+            else:
+                found = [StudyFile(str(source), source)]
+            files += found
+            if len(files) > _MOST_FILES:
+                raise KgpError(f"{source} holds more than {_MOST_FILES} files; give the folder of one study.")
+        yield files
+
+
+def printable(text: str) -> str:
+    """A text from a file as a message may show it: no control characters, of bounded length."""
+    return "".join(one if one.isprintable() else "?" for one in text[:_LONGEST_NAME])
+
+
+def _below(folder: Path) -> list[StudyFile]:
+    """Regular files below a folder in a fixed order; hidden ones are left out."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(where, name)
+            if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode):
+                found.append(StudyFile(printable(str(path)), path))
+        if len(found) > _MOST_FILES:
+            break
+    return found
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return path.suffix.lower() == ".zip" or stream.read(4) == b"PK\3\4"
+
+
+def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
+    try:
+        archive = archives.enter_context(zipfile.ZipFile(path))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise KgpError(f"{path} cannot be read as a zip archive: {printable(str(error))}.") from None
+    members = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one.filename)]
+    unpacked, packed = sum(one.file_size for one in members), max(path.stat().st_size, 1)
+    largest = max((one.file_size for one in members), default=0)
+    too_dense = unpacked > _SMALL_ENOUGH and unpacked > _MOST_RATIO * packed
+    if unpacked > _MOST_BYTES or largest > _LARGEST_MEMBER or too_dense:
+        raise KgpError(
+            f"{path} would unpack to {unpacked / 2**20:.0f} MiB from {packed / 2**20:.1f} MiB, which is more than is read."
+        )
+    return [StudyFile(printable(f"{path}:{one.filename}"), path, archive, one) for one in members]
+
+
+def _is_hidden(member: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in member.split("/"))

@@ -1,0 +1,32 @@
+"""Keeps values of headers out of what a long-running process writes: libraries quote names and dates in messages."""
+
+import logging
+import threading
+import traceback
+import warnings
+from types import TracebackType
+
+_log = logging.getLogger(__name__)
+_LIBRARIES = ("pynetdicom", "pydicom", "highdicom")
+
+
+def keep_values_out_of_logs() -> None:
+    """Silences the DICOM libraries in this process, and has threads that end by an error say where, but not what of.
+
+    Python's warnings are switched off altogether: which library one comes from cannot be told reliably.
+    """
+    from pynetdicom import _config
+
+    _config.LOG_HANDLER_LEVEL = "none"
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    warnings.simplefilter("ignore")
+    threading.excepthook = lambda arguments: _log.error(
+        "a thread ended by %s in %s", arguments.exc_type.__name__, place_of(arguments.exc_traceback)
+    )
+
+
+def place_of(trace: TracebackType | None) -> str:
+    """Where an error was raised: the module's file and the line, without its message."""
+    frames = traceback.extract_tb(trace)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -1,0 +1,17 @@
+"""A console whose answers can be written down: FLAIR above a threshold is a tumour, pixel by pixel."""
+
+import pytest
+
+from kgp.data.sources.contrast_rules import read_rules
+from serving.console import LoadedConsole
+
+
+@pytest.fixture
+def console(bright_runtime):
+    """Makes a console whose network takes slices of any size."""
+
+    def make(threshold=1.5, size=0):
+        model = {"name": "bright", "version": "0.1.0", "sha256": "ab" * 32}
+        return LoadedConsole(bright_runtime(threshold, size), model, read_rules())
+
+    return make
