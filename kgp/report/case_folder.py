@@ -10,7 +10,7 @@ from kgp.data.sources.case import read_case
 from kgp.data.sources.pictures import ENDINGS, read_picture
 from kgp.data.volume import Volume, axial_slices, read_volume
 from kgp.errors import KgpError
-from kgp.files import atomic_folder, write_json, write_table
+from kgp.files import atomic_folder, printable, write_json, write_table
 from kgp.report.case import CaseResult, segment_stack
 from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, write_case
 from kgp.report.overlay import overlay_sheet, write_png
@@ -100,7 +100,7 @@ def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: 
                 continue
             write_png(folder / f"{path.stem}_mask.png", (255 * result.masks[0]).astype(np.uint8))
             np.save(folder / f"{path.stem}_heatmap.npy", result.maps[0])
-            lines.append({"file": path.name, **result.table[0]})
+            lines.append({"file": printable(path.name), **result.table[0]})
             if len(drawn) < SHOWN and result.table[0]["class"]:
                 drawn.append(draw_slice(runtime, stack, result, 0, path.stem, None))
         if not lines:
