@@ -9,6 +9,7 @@ what was done before the kill was not touched again. Linux only (it reads /proc)
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import signal
@@ -37,9 +38,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive"
         write_archive(archive, arguments.studies)
-        print(
-            "| workers | studies/s | whole command, s | peak memory of a worker, MiB |\n|---|---|---|---|", flush=True
-        )
+        print("| workers | studies/s | whole command, s | CPU of all workers, s | peak memory of a worker, MiB |")
+        print("|---|---|---|---|---|", flush=True)
         rates = [_measure(archive, arguments.model, Path(folder) / f"out{workers}", workers) for workers in (1, 2)]
         print(f"\nTwo workers against one: {rates[1] / rates[0]:.2f}\n", flush=True)
         return _kill_and_resume(archive, arguments.model, Path(folder) / "killed", arguments.studies)
@@ -63,16 +63,19 @@ def _measure(archive: Path, model: str, out: Path, workers: int) -> float:
     """Prints a line of the table; returns studies a second between the first and the last."""
     begin = time.monotonic()
     process = _start(archive, model, out, workers)
-    peak = 0.0
+    peak, seconds = 0.0, {}
     while process.poll() is None:
-        peak = max(peak, _peak_mib())
+        for folder in _workers():
+            with contextlib.suppress(OSError):  # it may end meanwhile
+                peak = max(peak, _peak_mib(folder))
+                seconds[folder.name] = _cpu_seconds(folder)
         time.sleep(0.5)
     whole = time.monotonic() - begin
     if process.returncode:
         raise SystemExit(f"kgp batch ended with status {process.returncode}")
     moments = sorted(path.stat().st_mtime for path in (out / "ledger").iterdir())
     rate = (len(moments) - 1) / (moments[-1] - moments[0])
-    print(f"| {workers} | {rate:.2f} | {whole:.0f} | {peak:.0f} |", flush=True)
+    print(f"| {workers} | {rate:.2f} | {whole:.0f} | {sum(seconds.values()):.0f} | {peak:.0f} |", flush=True)
     return rate
 
 
@@ -124,16 +127,16 @@ def _workers() -> "list[Path]":
     return found
 
 
-def _peak_mib() -> float:
-    """Peak of the resident memory over all workers that live, of the largest."""
-    peaks = [0.0]
-    for folder in _workers():
-        try:
-            lines = (folder / "status").read_text().splitlines()
-        except OSError:
-            continue
-        peaks += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
-    return max(peaks)
+def _peak_mib(process: Path) -> float:
+    """Peak of a process's resident memory."""
+    lines = (process / "status").read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
+def _cpu_seconds(process: Path) -> float:
+    """CPU time of a process so far, its threads together."""
+    values = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
