@@ -105,5 +105,7 @@ def test_colours_of_several_maps_can_mean_the_same():
     weak = Picture(np.ones((8, 8, 1)), 0, values, np.zeros((8, 8), bool), limit=10.0)
     strong = Picture(np.ones((8, 8, 1)), 0, values, np.zeros((8, 8), bool))
     grey = grey_panel(np.ones((8, 8)))
-    red = [int(map_panel(grey, picture)[5, 5, 0]) - int(map_panel(grey, picture)[5, 5, 2]) for picture in (weak, strong)]
+    red = [
+        int(map_panel(grey, picture)[5, 5, 0]) - int(map_panel(grey, picture)[5, 5, 2]) for picture in (weak, strong)
+    ]
     assert 0 < red[0] < red[1] / 5
