@@ -18,7 +18,7 @@ from kgp.errors import KgpError
 
 _MOST_FILES = 100_000
 _MOST_BYTES = 16 << 30
-_LARGEST_MEMBER = 2 << 30
+_LARGEST = 2 << 30  # bytes of one file
 _MOST_RATIO = 200  # deflate reaches 1000 on zeros; slices that are half air stay below 20
 _SMALL_ENOUGH = 64 << 20  # unpacked bytes below which the ratio does not matter
 _LONGEST_NAME = 200
@@ -44,10 +44,13 @@ class StudyFile:
         """Its bytes; a member of an archive is unpacked into memory.
 
         Raises:
-            KgpError: the member is damaged, encrypted, or packed in an unknown way.
+            KgpError: it is too large, or the member is damaged, encrypted, or packed in an unknown way.
             OSError: the file cannot be read.
         """
         if self.archive is None or self.member is None:
+            size = self.path.stat().st_size
+            if size > _LARGEST:
+                raise KgpError(f"{self.name} is {size / 2**30:.1f} GiB large, more than is read.")
             return self.path.open("rb")
         try:
             return io.BytesIO(self.archive.read(self.member))
@@ -115,7 +118,7 @@ def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
     unpacked, packed = sum(one.file_size for one in members), max(path.stat().st_size, 1)
     largest = max((one.file_size for one in members), default=0)
     too_dense = unpacked > _SMALL_ENOUGH and unpacked > _MOST_RATIO * packed
-    if unpacked > _MOST_BYTES or largest > _LARGEST_MEMBER or too_dense:
+    if unpacked > _MOST_BYTES or largest > _LARGEST or too_dense:
         raise KgpError(
             f"{path} would unpack to {unpacked / 2**20:.0f} MiB from {packed / 2**20:.1f} MiB, which is more than is read."
         )

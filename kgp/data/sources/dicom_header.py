@@ -4,11 +4,17 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
+from pydicom.filereader import read_dataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
 
 from kgp.data.sources.dicom_damage import DAMAGE
 from kgp.data.sources.dicom_files import StudyFile, printable
@@ -19,6 +25,7 @@ MULTIFRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 _MR = (MRImageStorage, *MULTIFRAME)
 _ENDINGS = ("dcm", "dicom", "ima", "img", "mr")
 _HEAD = 1024
+_META = 132  # where the file meta information begins
 _READ = [
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
     "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber", "EchoTime", "RepetitionTime",
@@ -91,10 +98,13 @@ def read_header(file: StudyFile) -> MrHeader | OtherObject:
     """
     try:
         with file.open() as stream:
+            head = stream.read(_HEAD)
+            if head[128:132] != b"DICM":
+                return _not_dicom(file, head)
+            _refuse_deflated(file, stream)
+            stream.seek(0)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_READ)
         return _header(file, dataset)
-    except InvalidDicomError:
-        return _not_dicom(file)
     except KgpError:
         raise
     except RecursionError:
@@ -105,10 +115,16 @@ def read_header(file: StudyFile) -> MrHeader | OtherObject:
         raise KgpError(f"{file.name} cannot be read: {error.strerror or type(error).__name__}.") from None
 
 
-def _not_dicom(file: StudyFile) -> OtherObject:
+def _refuse_deflated(file: StudyFile, stream: BinaryIO) -> None:
+    """Refuses a data set that is packed as a whole: pydicom would unpack it without a limit, and MR images never are."""
+    stream.seek(_META)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        raise KgpError(f"{file.name} is packed as a whole ({DeflatedExplicitVRLittleEndian.name}), which is not read.")
+
+
+def _not_dicom(file: StudyFile, head: bytes) -> OtherObject:
     """Passes over what is plainly something else; an image cut short must not be missing without a word."""
-    with file.open() as stream:
-        head = stream.read(_HEAD)
     ending = file.name.rpartition("/")[2].rpartition(".")[2].lower() if "." in file.name.rpartition("/")[2] else ""
     text = bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
     if ending in _ENDINGS or not (text or ending.isalpha()):

@@ -34,6 +34,7 @@ def contrasts(description="", rules=None, **changes):
         ("t1_mpr_tra_KM", "T1ce"),
         ("T1 +C", "T1ce"),
         ("Ax T1 without contrast", "T1"),
+        ("T1 posterior fossa", "T1"),
         ("t2_tse_tra", "T2"),
         ("AX T2 FSE", "T2"),
         ("t2_tirm_tra_dark-fluid", "FLAIR"),

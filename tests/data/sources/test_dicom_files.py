@@ -67,3 +67,10 @@ def test_what_is_no_file(tmp_path):
 
 def test_names_of_files_cannot_steer_a_terminal():
     assert printable("a\x1b[2Jb\n" + "c" * 300) == "a?[2Jb?" + "c" * 193
+
+
+def test_a_file_that_is_too_large(tmp_path):
+    with open(tmp_path / "IM1", "wb") as stream:
+        stream.truncate(3 << 30)  # takes no room on the disk
+    with pytest.raises(KgpError, match=r"IM1 is 3.0 GiB large, more than is read"):
+        contents(tmp_path)

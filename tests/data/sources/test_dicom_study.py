@@ -327,6 +327,15 @@ def test_sequences_nested_three_hundred_deep(phantom_study, tmp_path):
         read(folder)
 
 
+def test_a_file_that_is_packed_as_a_whole(phantom_study, tmp_path):
+    path = phantom_study().write(tmp_path) / "T1" / "IM7"
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    dataset.save_as(path)
+    with pytest.raises(KgpError, match=r"IM7 is packed as a whole \(Deflated Explicit VR Little Endian\)"):
+        read(tmp_path)
+
+
 def test_contrasts_that_are_missing_or_ambiguous(phantom_study, tmp_path):
     made = phantom_study(contrasts=("T1", "T2", "FLAIR"))
     folder = made.write(tmp_path, changes=grid(made, "T2", SeriesDescription="t1 se"))
