@@ -140,6 +140,15 @@ def test_a_tumour_without_a_mask_is_still_told_of(phantom_study, console, tmp_pa
     assert "Called tumour" in text and "No region could be segmented" in text
 
 
+def test_a_series_between_all_axes(phantom_study, console, tmp_path):
+    made = phantom_study()
+    half = np.sqrt(0.5)
+    made.cosines = np.array([half, half, 0, -half, half, 0])
+    with pytest.raises(KgpError, match="lies too obliquely to cut axial slices: a voxel axis is 45 degrees off"):
+        run_study(made.write(tmp_path / "study"), console(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_slices_without_a_picture(phantom_study, console, tmp_path):
     made = phantom_study()
     for pixels in made.pixels.values():
