@@ -6,7 +6,8 @@
 Each is exported into a temporary folder and compared with its run on slices of the run's validation part, as `kgp export`
 does; latency is that of one slice as a ratio to the run's in the same minute, each in a process of its own. With --cohort
 the runs are taken at the size of that cohort (weights do not depend on it), which must hold the run's slices; --slices
-thins out training and validation part where all would take hours. Nothing else should run meanwhile.
+thins out training and validation part where all would take hours; --keep keeps the LiteRT files. Nothing else should run
+meanwhile.
 """
 
 import argparse
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="run folders")
     parser.add_argument("--cohort", type=Path, help="prepared slices (kgp prepare) of another size")
     parser.add_argument("--slices", type=int, default=SLICES, help="slices of each part (default: %(default)s)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="folder for the LiteRT files")
     arguments = parser.parse_args()
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for trained in arguments.runs:
@@ -46,7 +48,7 @@ def main() -> None:
             _, found = export_savedmodel(run, Path(folder) / "model")
             _print(run, "SavedModel", found, "all")
             for precision in PRECISIONS:
-                path = Path(folder) / f"{precision}.tflite"
+                path = (arguments.keep or Path(folder)) / f"{trained.name}-{precision}.tflite"
                 try:
                     found = export_litert(run, path, precision=precision)
                 except KgpError as error:

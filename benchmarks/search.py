@@ -1,6 +1,6 @@
 """Memory of a search over many trials, and one process against two workers, on the phantom.
 
-    python benchmarks/tuning.py --trials 20 --epochs 2
+    python benchmarks/search.py --trials 20 --epochs 2
 
 The same random search twice: one trial after the other, while the resident memory of the searching process is read once a
 second without the trials (each trains in a process of its own), and with two workers. CPU seconds are those of all

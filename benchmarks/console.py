@@ -1,0 +1,107 @@
+"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table.
+
+    python benchmarks/exports.py RUN ... --cohort PREPARED --keep MODELS
+    python benchmarks/console.py MODELS/*.tflite
+
+The study is one phantom patient with a tumour in four contrasts, written as DICOM: 155 slices of 240 x 240, 1.35 mm apart.
+Each model runs in a process of its own, from the start of Python to the last file; the phases are those of summary.json.
+Nothing else should run meanwhile.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+from kgp.data.sources.phantom import PhantomSource
+
+COLUMNS = ("model", "MB", "start to end, s", "read", "first slice", "all slices", "ms a slice", "write", "peak MiB")
+ROOT = "1.2.826.0.1.3680043.10.1"
+SPACING = 1.35  # between the slices, mm
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path, nargs="+", help=".tflite files of kgp export")
+    parser.add_argument("--slices", type=int, default=155, help="slices of the study (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=240, help="rows and columns (default: %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder) / "study"
+        _write_study(study, arguments.slices, arguments.size)
+        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+        for model in arguments.models:
+            out = Path(folder) / model.stem
+            seconds, peak = _run(study, model, out)
+            phases = json.loads((out / "summary.json").read_text(encoding="utf-8"))["seconds"]
+            cells = [
+                model.stem,
+                f"{model.stat().st_size / 1e6:.1f}",
+                f"{seconds:.1f}",
+                f"{phases['read']:.1f}",
+                f"{phases['first_slice']:.2f}",
+                f"{phases['infer']:.1f}",
+                f"{1000 * phases['infer'] / arguments.slices:.0f}",
+                f"{phases['write']:.1f}",
+                f"{peak:.0f}",
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _run(study: Path, model: Path, out: Path) -> tuple[float, float]:
+    """Wall seconds and MiB of peak memory of one command."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "kgp.console", "run", str(study), "--model", str(model), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed.")
+    return time.monotonic() - began, used.ru_maxrss / 1024
+
+
+def _write_study(folder: Path, slices: int, size: int) -> None:
+    """One series a contrast; every slice of the phantom's first patient."""
+    source = PhantomSource(patients=1, slices=slices, size=size)
+    for index, drawn in enumerate(itertools.islice(source.read("phantom0000"), slices)):
+        for number, contrast in enumerate(source.contrasts):
+            made = _instance(drawn.image[..., number], contrast, number, index, drawn.spacing)
+            path = folder / contrast / f"{index:04d}.dcm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.save_as(path, enforce_file_format=True)
+
+
+def _instance(
+    pixels: np.ndarray, contrast: str, number: int, index: int, spacing: tuple[float, float]
+) -> pydicom.Dataset:
+    made = pydicom.Dataset()
+    made.file_meta = pydicom.dataset.FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    made.SOPClassUID = pydicom.uid.MRImageStorage
+    made.SOPInstanceUID = f"{ROOT}.{number + 2}.{index + 1}"
+    made.StudyInstanceUID, made.FrameOfReferenceUID = f"{ROOT}.1", f"{ROOT}.9"
+    made.SeriesInstanceUID = f"{ROOT}.1.{number + 1}"
+    made.PatientID, made.PatientName, made.Modality = "PHANTOM", "Phantom", "MR"
+    made.PatientBirthDate, made.PatientSex, made.StudyDate, made.StudyTime = "", "", "", ""
+    made.SeriesDescription, made.SeriesNumber, made.InstanceNumber = contrast, number + 1, index + 1
+    made.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+    made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    made.ImagePositionPatient = [-105, -105, round(SPACING * index, 2)]
+    made.PixelSpacing, made.SliceThickness = list(spacing), SPACING
+    made.Rows, made.Columns = pixels.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 0
+    made.PixelData = np.ascontiguousarray(pixels, np.uint16).tobytes()
+    return made
+
+
+if __name__ == "__main__":
+    main()
