@@ -39,6 +39,8 @@ def start():
             subprocess.Popen(
                 [sys.executable, "-m", "kgp.batch", *map(str, words)],
                 env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                # Tests that run in the background of a shell have it ignored, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         )  # fmt: skip
         return started[-1]
