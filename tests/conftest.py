@@ -11,6 +11,16 @@ from kgp.data.cohort import FORMAT, SliceRow, read_cohort
 from kgp.heatmap.evidence import Evidence
 from kgp.heatmap.reading import Reading
 
+_COSTLY = ("saved_model", "litert_files", "single", "whole", "search")
+
+
+def pytest_collection_modifyitems(items):
+    """Keeps tests that share a costly fixture in one process of pytest-xdist, which then makes it once."""
+    for item in items:
+        shared = [name for name in _COSTLY if name in item.fixturenames]
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(shared[0]))
+
 
 @pytest.fixture(scope="session")
 def tiny_cohort(tmp_path_factory):

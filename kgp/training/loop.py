@@ -228,8 +228,10 @@ def compiled_model(
     if strategy:
         return distributed_model(network, optimiser, weights, steps * optimiser.epochs, strategy)
     model = training_model(network, optimiser.equivariance)
+    built = build_optimiser(optimiser, steps * optimiser.epochs)
+    built.build(model.trainable_variables)  # or the first step is traced with it, in a third more time
     model.compile(
-        optimizer=build_optimiser(optimiser, steps * optimiser.epochs),
+        optimizer=built,
         loss=training_losses(model, WeightedCrossEntropy(weights)),
         jit_compile=False,  # measured on two cores: XLA is a quarter slower than oneDNN here, and compiles longer
     )

@@ -98,8 +98,8 @@ def test_a_failed_study_is_recorded_and_left(service, send, image, folder, event
     send(first.port, image())
     eventually(lambda: states(folder) == ["failed"])
     assert runs(folder)[0]["reason"] == "The study lacks FLAIR."
+    first.stop()  # the log is written after the ledger
     assert f"study {uid_name('1.2.3')} failed: The study lacks FLAIR." in caplog.text
-    first.stop()
     second = service(fail)
     send(second.port, image("1.2.4"))
     eventually(lambda: states(folder, "1.2.4") == ["failed"])
