@@ -69,7 +69,7 @@ def report(
         groups += [_region(result, grid, segmentation, uids), _centroid(result, grid, uids)]
     content = sr.MeasurementReport(
         observation_context=_observer(result),
-        procedure_reported=codes.LN.MRIUnspecifiedBodyRegion,
+        procedure_reported=codes.LN.BrainMRI,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )

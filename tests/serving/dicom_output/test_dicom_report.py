@@ -128,6 +128,8 @@ def test_it_is_for_research_and_unverified(console_result, tmp_path):
     report = content(result, tmp_path / "out")
     assert len(comments(report)) == 3 and all("Research use only" in text for text in comments(report))
     assert "Research use only" in report.SeriesDescription
+    (procedure,) = [item for item in report.ContentSequence if item.name.meaning == "Procedure reported"]
+    assert procedure.value.value == "24590-2"  # LOINC: MRI of the brain
     assert (report.VerificationFlag, report.CompletionFlag, report.PreliminaryFlag) == (
         "UNVERIFIED", "COMPLETE", "PRELIMINARY",
     )  # fmt: skip
