@@ -9,6 +9,7 @@ or Ctrl-C.
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from kgp.command import run
 from kgp.errors import UsageError
@@ -149,7 +150,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     run_until_told_to_stop(ConsoleService(arguments.out, process, receiver, options))
 
 
-def _of_dicom(arguments: argparse.Namespace) -> dict[str, bool]:
+def _of_dicom(arguments: argparse.Namespace) -> dict[str, Any]:
     """Arguments of run_study that say how DICOM objects are written."""
     return {
         "fractional": arguments.fractional,
