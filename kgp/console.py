@@ -9,6 +9,7 @@ or Ctrl-C.
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from kgp.command import run
 from kgp.errors import UsageError
@@ -88,6 +89,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--fractional", action="store_true", help="write the heatmap as a fractional DICOM segmentation too"
     )
     parser.add_argument(
+        "--empty-segmentation", action="store_true", help="write DICOM segmentations where no tumour was found too"
+    )
+    parser.add_argument(
         "--deterministic-uids",
         action="store_true",
         help="UIDs that follow from those of the study, so that the same work has the same (default: new ones)",
@@ -107,8 +111,7 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.series,
         load_console(arguments.model, arguments.rules),
         arguments.out,
-        fractional=arguments.fractional,
-        deterministic=arguments.deterministic_uids,
+        **_of_dicom(arguments),
         progress=_show if sys.stderr.isatty() else None,
     )
     print(f"{case_words(summary)} -> {arguments.out}")
@@ -142,9 +145,18 @@ def _listen(arguments: argparse.Namespace) -> None:
     console = load_console(arguments.model, arguments.rules)
 
     def process(study: Path, result: Path) -> None:
-        run_study(study, console, result, fractional=arguments.fractional, deterministic=arguments.deterministic_uids)
+        run_study(study, console, result, **_of_dicom(arguments))
 
     run_until_told_to_stop(ConsoleService(arguments.out, process, receiver, options))
+
+
+def _of_dicom(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Arguments of run_study that say how DICOM objects are written."""
+    return {
+        "fractional": arguments.fractional,
+        "empty_segmentation": arguments.empty_segmentation,
+        "deterministic": arguments.deterministic_uids,
+    }
 
 
 def _show(done: int, count: int) -> None:

@@ -26,6 +26,8 @@ class ConsoleResult:
         model: name, version and SHA-256 of the model (dict of str).
         reading: name of the reading.
         remark: a sentence for the report on how the numbers of a slice came about, or "".
+        instances: SOPInstanceUID of every image that was read, those of the other contrasts too; UIDs on request follow from
+            them.
     """
 
     sources: Sequence[pydicom.Dataset]
@@ -41,3 +43,4 @@ class ConsoleResult:
     model: Mapping[str, str]
     reading: str
     remark: str = ""
+    instances: Sequence[str] = ()

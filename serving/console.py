@@ -19,6 +19,7 @@ from kgp.report.case_files import write_case
 from kgp.report.overlay import shown_contrast
 from kgp.runtime import load_runtime
 from kgp.runtime.described import DescribedRuntime
+from serving.case_result import ConsoleResult
 from serving.console_inference import Findings, find
 from serving.dicom_output import write_dicom
 from serving.source_findings import tell_of_sources
@@ -85,6 +86,7 @@ def run_study(
     out: Path,
     *,
     fractional: bool = False,
+    empty_segmentation: bool = False,
     deterministic: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -95,6 +97,7 @@ def run_study(
         console: the loaded model; the same one may be used for any number of studies.
         out: the folder of results; it must not exist, and appears with everything in it or not at all.
         fractional: write the heatmap as a fractional segmentation too.
+        empty_segmentation: write segmentations where the mask is empty too.
         deterministic: UIDs that follow from those of the sources, so that the same work done twice has the same.
         progress: called with (slices done, slices in all) after each slice.
 
@@ -115,7 +118,15 @@ def run_study(
     findings = find(console.runtime, read.stack, read.spacing, reading, progress)
     started = time.perf_counter()
     with atomic_folder(out) as folder:
-        summary = _write(folder, read, findings, console, fractional, deterministic)
+        summary, result = _write(folder, read, findings, console)
+        written = write_dicom(
+            result,
+            folder / "dicom",
+            fractional=fractional,
+            empty_segmentation=empty_segmentation,
+            deterministic=deterministic,
+        )
+        summary["dicom"] = [path.name for path in written]
         summary["seconds"] = {
             "read": round(read_seconds, 3),
             "first_slice": round(findings.first_slice_seconds, 3),
@@ -139,14 +150,13 @@ def _read(sources: Sequence[Path], console: LoadedConsole) -> _Read:
 
 
 def _write(
-    folder: Path, read: _Read, findings: Findings, console: LoadedConsole, fractional: bool, deterministic: bool
-) -> dict[str, Any]:
-    """NIfTI, pictures, table and DICOM objects; returns the summary without times."""
+    folder: Path, read: _Read, findings: Findings, console: LoadedConsole
+) -> tuple[dict[str, Any], ConsoleResult]:
+    """NIfTI, pictures and table; returns the summary so far, and what DICOM objects are written from."""
     reading = console.runtime.default_reading
     summary = write_case(folder, console.runtime, read.grid, read.stack, read.spacing, findings.case, reading)
     shown = read.stack[..., shown_contrast(console.runtime.contrasts)]
     result = tell_of_sources(read.study, read.grid, findings, console.runtime, reading, console.model, shown)
-    written = write_dicom(result, folder / "dicom", fractional=fractional, deterministic=deterministic)
     return summary | {
         "run": console.model["name"],
         "model": dict(console.model),
@@ -154,5 +164,4 @@ def _write(
         "series": {contrast: dict(taken) for contrast, taken in read.study.series.items()},
         "tumour_found": bool((result.predicted != result.no_tumour_class).any()),
         "remark": result.remark,
-        "dicom": [path.name for path in written],
-    }
+    }, result

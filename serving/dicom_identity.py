@@ -37,12 +37,12 @@ class Uids:
 
 
 def make_uids(result: ConsoleResult, *, deterministic: bool) -> Uids:
-    """The UIDs of a study's results, new ones or those that follow from source UIDs, model, reading and version of kgp."""
+    """The UIDs of a study's results: new, or following from those of all images, from model, reading and version of kgp."""
     if not deterministic:
         return Uids(None)
     sources = [str(source.SOPInstanceUID) for source in result.sources]
     frames = [str(frame) for frame in result.frames]
-    return Uids((*sources, *frames, result.model["sha256"], result.reading, kgp.__version__))
+    return Uids((*sources, *frames, *result.instances, result.model["sha256"], result.reading, kgp.__version__))
 
 
 def device_uid(result: ConsoleResult) -> UID:

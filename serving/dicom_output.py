@@ -42,7 +42,7 @@ def write_dicom(
         folder: the folder to appear; it must not exist.
         fractional: write the map as a fractional segmentation too; see `serving.dicom_segmentation.segmentation`.
         empty_segmentation: write segmentations of an empty mask too, with every slice as an empty frame.
-        deterministic: UIDs that follow from the source UIDs, model, reading and version of kgp, so that the same work done
+        deterministic: UIDs that follow from those of the images, model, reading and version of kgp, so that the same work done
             twice has the same; dates and times are still those of writing.
 
     Returns:

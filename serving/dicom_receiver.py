@@ -130,7 +130,9 @@ class DicomReceiver:
         try:
             self._server = self._entity.make_server(address, evt_handlers=handlers, server_class=_Server)
         except OSError as error:
-            raise KgpError(f"The receiver cannot listen on {options.host}:{options.port}: {error}.") from None
+            raise KgpError(
+                f"The receiver cannot listen on {options.host}:{options.port}: {error.strerror or error}."
+            ) from None
         self.port: int = self._server.server_address[1]
 
     def start(self) -> None:

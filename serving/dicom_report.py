@@ -69,7 +69,7 @@ def report(
         groups += [_region(result, grid, segmentation, uids), _centroid(result, grid, uids)]
     content = sr.MeasurementReport(
         observation_context=_observer(result),
-        procedure_reported=codes.LN.MRIUnspecifiedBodyRegion,
+        procedure_reported=codes.LN.BrainMRI,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
@@ -88,14 +88,20 @@ def report(
 
 
 def sentence(result: ConsoleResult, finding: StudyFinding) -> str:
-    """The finding of the study in words."""
-    count = len(result.predicted)
+    """The finding of the study in words.
+
+    Slices are counted as the overlays are, along the normal: viewers may number those of the source the other way round.
+    """
+    count, name = len(result.predicted), result.class_names[finding.class_index]
     if not finding.tumour:
-        return f"No tumour found: none of {count} slices was called one (lowest probability of none {finding.probability:.3f})."
+        return (
+            f"No tumour found: none of {count} slices was called one (probability of {name} at least "
+            f"{finding.probability:.3f} in each)."
+        )
     empty = "" if result.mask.any() else " No region could be segmented."
     return (
-        f"Called {result.class_names[finding.class_index]}: {finding.tumour_slices} of {count} slices were called a tumour; "
-        f"highest probability {finding.probability:.3f}, in slice {finding.slice_index + 1}.{empty}"
+        f"Called {name}: {finding.tumour_slices} of {count} slices were called a tumour; "
+        f"highest probability {finding.probability:.3f}, in slice {finding.slice_index + 1} of the overlays.{empty}"
     )
 
 

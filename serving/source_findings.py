@@ -64,6 +64,7 @@ def tell_of_sources(
         model=model,
         reading=reading,
         remark="" if axial else CUTS,
+        instances=study.instances,
     )
 
 

@@ -14,8 +14,8 @@ def study(phantom_study, tmp_path):
 
 def test_a_study(study, litert_files, tmp_path, capsys):
     model = litert_files("float32")[0]
-    options = ["--model", str(model), "--fractional", "--deterministic-uids", "--out", str(tmp_path / "out")]
-    assert console.main(["run", str(study), *options]) == 0
+    options = ["--fractional", "--empty-segmentation", "--deterministic-uids"]
+    assert console.main(["run", str(study), "--model", str(model), "--out", str(tmp_path / "out"), *options]) == 0
     assert "6 slices (no_tumour 0, tumour 6)" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "out" / "dicom").iterdir()}
     assert {"segmentation.dcm", "segmentation_fractional.dcm", "heatmap.dcm", "report.dcm"} <= names

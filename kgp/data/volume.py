@@ -48,6 +48,11 @@ class Volume:
         row, column, slab = np.linalg.norm(self.affine[:3, :3], axis=0)
         return (float(row), float(column), float(slab))
 
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, also where the slices of a stack lie further and further aside."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
 
 def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volume:
     """Reads one NIfTI file for each contrast.

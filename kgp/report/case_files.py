@@ -43,11 +43,10 @@ def write_case(
     write_nifti(to_volume(result.maps, volume), volume, folder / "heatmap.nii.gz")
     write_table(result.table, folder / TABLE)
     _write_sheet(runtime, stack, result, folder / SHEET, spacing)
-    voxel = volume.spacing[0] * volume.spacing[1] * volume.spacing[2]
     return case_summary(runtime, reading, result) | {
         "affine": volume.affine.tolist(),
         "spacing_mm": list(volume.spacing),
-        "mask_volume_mm3": round(float(result.masks.sum()) * voxel, 1),
+        "mask_volume_mm3": round(float(result.masks.sum()) * volume.voxel_mm3, 1),
     }
 
 

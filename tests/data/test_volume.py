@@ -89,7 +89,14 @@ def test_reading_keeps_values_order_and_geometry(tmp_path):
     assert volume.contrasts == ("FLAIR", "T1") and volume.data.dtype == np.float32
     np.testing.assert_array_equal(volume.data, np.stack([RAS, RAS + 1], axis=-1))
     np.testing.assert_array_equal(volume.affine, RAS_AFFINE)
-    assert volume.spacing == (1.0, 2.0, 3.0)
+    assert volume.spacing == (1.0, 2.0, 3.0) and volume.voxel_mm3 == pytest.approx(6.0)
+
+
+def test_a_voxel_of_a_sheared_stack_has_its_height_times_its_base():
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    affine[1, 2] = 4.0  # each slice lies 4 mm further aside, so that neighbours are 5 mm apart and 3 mm high
+    volume = Volume(np.zeros((1, 1, 1, 1), np.float32), affine, ("FLAIR",))
+    assert volume.spacing == (1.0, 2.0, 5.0) and volume.voxel_mm3 == pytest.approx(6.0)
 
 
 def test_scaled_integers_are_rescaled(tmp_path):

@@ -1,11 +1,13 @@
 """One DICOM series as a volume; read only. Slices are ordered by position, never by file name or instance number."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kgp.data.sources.dicom_place import read_place, stack
+from kgp.data.sources.dicom_place import Place, read_place, stack
 from kgp.data.volume import Volume
 from kgp.errors import KgpError
 
@@ -33,29 +35,26 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
     ]
     if not datasets:
         raise KgpError(f"{folder} holds no DICOM image.")
-    series = {str(dataset.SeriesInstanceUID): str(dataset.get("SeriesDescription", "")) for dataset in datasets}
+    series = dict(_series(dataset) for dataset in datasets)
     if len(series) > 1:
         raise KgpError(
             f"{folder} holds {len(series)} series ({', '.join(repr(text) for text in series.values())}); give a "
             "folder with one."
         )
-    order, affine = stack(str(folder), [read_place(dataset, str(dataset.filename)) for dataset in datasets])
+    order, affine = stack(str(folder), [_place(dataset) for dataset in datasets])
     data = np.stack([_pixels(datasets[index]).T for index in order], axis=-1)
     return Volume(data[..., None], affine, (contrast,))
 
 
 def _open(pydicom: Any, path: Path) -> Any:
     """The image in a file, or None where the file is something else."""
-    from kgp.data.sources.dicom_damage import DAMAGE
-
     try:
-        dataset = pydicom.dcmread(path)
+        with _one_sentence(path):
+            dataset = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError:
         if path.suffix.lower() == ".dcm":
             raise KgpError(f"{path} is cut short or not a DICOM file.") from None
         return None
-    except DAMAGE as error:
-        raise KgpError(f"{path} is cut short or damaged: {error}.") from None
     if "PixelData" in dataset and "SeriesInstanceUID" in dataset:
         return dataset
     # A report or a directory may lie beside the images; an image cut short must not be taken for one.
@@ -65,15 +64,42 @@ def _open(pydicom: Any, path: Path) -> Any:
     return None
 
 
+def _series(dataset: Any) -> tuple[str, str]:
+    """UID and description of the series."""
+    with _one_sentence(dataset.filename):
+        return str(dataset.SeriesInstanceUID), str(dataset.get("SeriesDescription", ""))
+
+
+def _place(dataset: Any) -> Place:
+    with _one_sentence(dataset.filename):
+        return read_place(dataset, str(dataset.filename))
+
+
 def _pixels(dataset: Any) -> np.ndarray:
     """Rescaled intensities float32 [rows, columns]."""
+    from kgp.data.sources.dicom_damage import DAMAGE
     from kgp.data.sources.dicom_pixels import rescaled
 
     try:
         pixels = dataset.pixel_array
-    except (ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+    except DAMAGE as error:
         reason = str(error).partition("\n")[0].rstrip(".:")  # pydicom lists every decoder, a line each
         raise KgpError(f"{dataset.filename}: the pixels cannot be read: {reason}.") from None
     if pixels.ndim != 2:
         raise KgpError(f"{dataset.filename} holds {pixels.ndim}-dimensional pixels where one grey slice is expected.")
-    return rescaled(dataset, pixels[None], str(dataset.filename))[0]
+    with _one_sentence(dataset.filename):
+        return rescaled(dataset, pixels[None], str(dataset.filename))[0]
+
+
+@contextlib.contextmanager
+def _one_sentence(path: Path | str) -> Iterator[None]:
+    """Turns what pydicom raises for a damaged file, which may be as late as when a value is looked at, into one sentence."""
+    from kgp.data.sources.dicom_damage import DAMAGE
+
+    try:
+        yield
+    except KgpError:
+        raise
+    except DAMAGE as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise KgpError(f"{path} is cut short or damaged: {reason}.") from None

@@ -66,7 +66,8 @@ def open_study(sources: Sequence[Path]) -> Iterator[list[StudyFile]]:
         sources: folders (with all below them; links to folders are not followed), zip archives and files.
 
     Raises:
-        KgpError: a source is missing, an archive is damaged or would unpack to too much, or there are too many files.
+        KgpError: a source is missing, a part of a folder cannot be read, an archive is damaged or would unpack to too
+            much, or there are too many files.
     """
     with contextlib.ExitStack() as archives:
         files: list[StudyFile] = []
@@ -91,17 +92,28 @@ def printable(text: str) -> str:
 
 
 def _below(folder: Path) -> list[StudyFile]:
-    """Regular files below a folder in a fixed order; hidden ones are left out."""
+    """Regular files below a folder in a fixed order; hidden ones are left out.
+
+    Raises:
+        KgpError: a part of it cannot be read, so that slices could be missing without a word.
+    """
     found = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(where, name)
-            if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode):
-                found.append(StudyFile(printable(str(path)), path))
-        if len(found) > _MOST_FILES:
-            break
+    try:
+        for where, folders, names in os.walk(folder, onerror=_raise):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                path = Path(where, name)
+                if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode):
+                    found.append(StudyFile(printable(str(path)), path))
+            if len(found) > _MOST_FILES:
+                break
+    except OSError as error:
+        raise KgpError(f"{printable(str(error.filename))} cannot be read: {error.strerror}.") from None
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _is_archive(path: Path) -> bool:

@@ -34,12 +34,14 @@ class Study:
         frames: for each slice the 1-based number of its frame in an enhanced object, else None.
         series: what was taken for each contrast: series number, number of slices, whether it was resampled, and the share of
             the reference's voxels that it covers.
+        instances: SOPInstanceUID of every image that was read, contrast by contrast.
     """
 
     volume: Volume
     headers: list[Any]
     frames: list[int | None]
     series: Mapping[str, Mapping[str, Any]]
+    instances: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,8 @@ def _assemble(stacks: Mapping[str, _Stack], reference: str) -> Study:
                 "%s covers %.0f %% of %s; the rest is filled with its lowest value.", contrast, 100 * share, reference
             )
     frames = [index + 1 if target.images[0].multiframe else None for index in target.order]
-    return Study(Volume(data, target.affine, tuple(stacks)), headers, frames, series)
+    instances = tuple(image.uid for one in stacks.values() for image in one.images)
+    return Study(Volume(data, target.affine, tuple(stacks)), headers, frames, series, instances)
 
 
 def _read(one: _Stack) -> tuple[np.ndarray, list[Any]]:

@@ -213,6 +213,22 @@ def test_a_position_that_is_text(tmp_path):
         read_dicom_series(tmp_path, "T1")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\x28\x00\x53\x10DS\x02\x002 ", b"\x28\x00\x53\x10DS\x02\x00xy"),  # RescaleSlope
+        (b"\x28\x00\x10\x00US", b"\x28\x00\x10\x00WS"),  # Rows, of a kind of value that there is not
+    ],
+)
+def test_a_value_that_cannot_be_read(tmp_path, old, new):
+    path = write_series(tmp_path, changed=range(COUNT), RescaleSlope="2") / "b.dcm"
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(KgpError, match=r"b\.dcm is cut short or damaged: [^\n]+\.$"):
+        read_dicom_series(tmp_path, "T1")
+
+
 def test_a_series_that_claims_too_much(tmp_path):
     with pytest.raises(KgpError, match="claims 60000x60000x1 voxels, more than are read"):
         read_dicom_series(write_series(tmp_path, numbers=[0], changed=[0], Rows=60000, Columns=60000), "T1")

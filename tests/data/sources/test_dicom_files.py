@@ -24,6 +24,23 @@ def test_all_below_a_folder(tmp_path):
     assert contents(tmp_path) == {"1": b"one", "2": b"two"}
 
 
+def test_a_part_of_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(KgpError, match=r"a/gone cannot be read: No such file or directory\.$"):
+        contents(tmp_path)
+    scandir = os.scandir
+
+    def refusing(path):  # as a folder of somebody else; root may read it all the same
+        if path == str(tmp_path / "a"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(KgpError, match=r"/a cannot be read: Permission denied\.$"):
+        contents(tmp_path)
+
+
 def test_members_of_an_archive(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("../../../etc/1", b"one")

@@ -38,6 +38,7 @@ def test_classic_series(phantom_study, tmp_path, orientation):
     assert study.volume.contrasts == CONTRASTS and study.frames == [None] * 6
     assert [header.SOPInstanceUID.rpartition(".")[2] for header in study.headers] == list("123456")
     assert study.series["T1"] == {"series": 3, "slices": 6, "resampled": False, "covers": 1.0}
+    assert study.instances == tuple(f"{made.root}.{series}.{number}" for series in (3, 4) for number in range(1, 7))
 
 
 def test_enhanced_objects(phantom_study, tmp_path, orientation):

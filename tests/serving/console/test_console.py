@@ -105,9 +105,10 @@ def test_what_is_written(phantom_study, console, tmp_path):
 
 
 def test_no_tumour_found(phantom_study, console, tmp_path):
-    summary = run_study(phantom_study().write(tmp_path / "study"), console(9.0), tmp_path / "out")
+    study = phantom_study().write(tmp_path / "study")
+    summary = run_study(study, console(9.0), tmp_path / "out", empty_segmentation=True)
     assert not summary["tumour_found"] and summary["slices_with_mask"] == 0
-    assert "segmentation.dcm" not in summary["dicom"]
+    assert summary["dicom"][:2] == ["segmentation.dcm", "heatmap.dcm"]  # it was asked for
     assert not np.asarray(nibabel.load(tmp_path / "out" / "mask.nii.gz").dataobj).any()
     text = " ".join(comments(pydicom.dcmread(tmp_path / "out" / "dicom" / "report.dcm")))
     assert "No tumour found: none of 6 slices was called one" in text
@@ -136,6 +137,7 @@ def test_a_tumour_without_a_mask_is_still_told_of(phantom_study, console, tmp_pa
     )
     summary = run_study(phantom_study(orientation).write(tmp_path / "study"), loaded, tmp_path / "out")
     assert summary["tumour_found"] and summary["slices_with_mask"] == 0
+    assert "segmentation.dcm" not in summary["dicom"]
     text = " ".join(comments(pydicom.dcmread(tmp_path / "out" / "dicom" / "report.dcm")))
     assert "Called tumour" in text and "No region could be segmented" in text
 
@@ -184,9 +186,10 @@ def test_nothing_names_the_patient(phantom_study, console, tmp_path, caplog, cap
 
 def test_the_same_uids_on_request(phantom_study, console, tmp_path):
     study = phantom_study().write(tmp_path / "study")
+    other = phantom_study().write(tmp_path / "other", changes={("T1", 2): {"SOPInstanceUID": "1.2.3"}})
     found = {}
-    for name, deterministic in (("a", True), ("b", True), ("c", False)):
-        run_study(study, console(), tmp_path / name, deterministic=deterministic)
+    for name, source in (("a", study), ("b", study), ("c", other)):
+        run_study(source, console(), tmp_path / name, deterministic=True)
         found[name] = [header.SOPInstanceUID for header in headers(tmp_path / name / "dicom")]
     assert found["a"] == found["b"] and not set(found["a"]) & set(found["c"])
 

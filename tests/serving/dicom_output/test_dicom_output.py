@@ -12,6 +12,7 @@ import pydicom
 import pytest
 
 from kgp.errors import KgpError
+from serving.dicom_identity import make_uids
 from serving.dicom_output import write_dicom
 
 VALIDATOR = shutil.which("dciodvfy", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin")
@@ -53,6 +54,11 @@ def test_uids_are_new_or_follow_from_the_work(console_result, tmp_path):
             assert own["a"][file] != own[name][file]
     identities = [{pydicom.dcmread(path).SOPInstanceUID for path in (tmp_path / name).iterdir()} for name in "acde"]
     assert len(set.union(*identities)) == 4 * 11
+
+
+def test_uids_follow_from_the_other_contrasts_too(console_result):
+    results = [console_result(instances=instances) for instances in ((), ("1.2.3",), ("1.2.4",))]
+    assert len({make_uids(result, deterministic=True).make("report") for result in results}) == 3
 
 
 def test_a_single_slice(console_result, tmp_path):

@@ -128,6 +128,8 @@ def test_it_is_for_research_and_unverified(console_result, tmp_path):
     report = content(result, tmp_path / "out")
     assert len(comments(report)) == 3 and all("Research use only" in text for text in comments(report))
     assert "Research use only" in report.SeriesDescription
+    (procedure,) = [item for item in report.ContentSequence if item.name.meaning == "Procedure reported"]
+    assert procedure.value.value == "24590-2"  # LOINC: MRI of the brain
     assert (report.VerificationFlag, report.CompletionFlag, report.PreliminaryFlag) == (
         "UNVERIFIED", "COMPLETE", "PRELIMINARY",
     )  # fmt: skip
@@ -142,8 +144,8 @@ def test_it_is_for_research_and_unverified(console_result, tmp_path):
 def test_the_finding_in_words(console_result, tumour_free_result):
     result = console_result()
     assert sentence(result, study_finding(result)) == (
-        "Called tumour: 3 of 7 slices were called a tumour; highest probability 0.950, in slice 4."
+        "Called tumour: 3 of 7 slices were called a tumour; highest probability 0.950, in slice 4 of the overlays."
     )
     assert sentence(tumour_free_result, study_finding(tumour_free_result)) == (
-        "No tumour found: none of 7 slices was called one (lowest probability of none 0.800)."
+        "No tumour found: none of 7 slices was called one (probability of no tumour at least 0.800 in each)."
     )
