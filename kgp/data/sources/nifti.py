@@ -108,8 +108,11 @@ class NiftiSource:
         return findings
 
 
-def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
-    """A mask as bool [X, Y, Z] on the grid of a volume: true where the file is not 0.
+def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> np.ndarray:
+    """A mask as bool [X, Y, Z] on the grid of a volume: true where the file is above 0.
+
+    Args:
+        no_tumour: labels above 0 that are no tumour either.
 
     Raises:
         KgpError: the file cannot be read or lies on another grid.
@@ -120,13 +123,17 @@ def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
             f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
             f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine)."
         )
-    return mask.data[..., 0] > 0
+    labels = mask.data[..., 0]
+    return (labels > 0) & ~np.isin(labels, no_tumour)
 
 
 def cut_slices(
     volume: Volume, mask: np.ndarray | None, *, case: str, patient: str, group: str, label: tuple[int, str]
 ) -> Iterator[SourceSlice]:
     """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
+
+    Brain is what differs from the background in every contrast, and the background is the usual value of the volume's
+    corners: the lowest value will not do where interpolation undershot, or intensities are normalised.
 
     Args:
         mask: bool [X, Y, Z], or None.
@@ -136,10 +143,11 @@ def cut_slices(
     masks = None
     if mask is not None:
         masks = axial_slices(Volume(mask[..., None], volume.affine, ("mask",)))[0][..., 0]
-    floor = stack.min(axis=(0, 1, 2))
+    ends = tuple(slice(None, None, max(length - 1, 1)) for length in stack.shape[:3])
+    background = np.median(stack[ends], axis=(0, 1, 2))
     for index, image in enumerate(stack):
         tumour = masks is not None and bool(masks[index].any())
-        if not tumour and (image > floor).all(axis=-1).mean() < LEAST_BRAIN:
+        if not tumour and (image != background).all(axis=-1).mean() < LEAST_BRAIN:
             continue
         number, name = label if masks is None or tumour else NO_TUMOUR
         yield SourceSlice(
