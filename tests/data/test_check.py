@@ -1,5 +1,7 @@
 """kgp.data.check: findings about a data set."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,16 @@ def test_what_shows_across_cases(list_source, piece, three_patients):
     assert (
         Finding("warning", "label other", "has 1 patient(s); 3 are needed for training, validation and test.") in found
     )
+
+
+def test_labels_and_patients_go_one_to_one(list_source, piece, three_patients):
+    content = three_patients | {"d": [dataclasses.replace(piece("d", "a", 1, group="q"), label_name="healthy")]}
+    assert {(found.severity, found.where, found.what) for found in check(list_source(content))} == {
+        ("error", "label 1", "goes with several values of label_name: healthy, tumour."),
+        ("error", "label name healthy", "goes with several values of label: 0, 1."),
+        ("error", "patient a", "goes with several values of group: a, q."),
+        ("warning", "all", "1 of 7 slices have no mask."),
+    }
 
 
 def test_black_slices_of_two_patients_are_no_leak(list_source, piece, three_patients):

@@ -2,8 +2,8 @@
 
 volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast with the path of its
 file; optional: group (what splits go by), mask or seg (path of the mask). Paths are relative to the table's folder. A slice has
-the volume's label; where there is a mask, slices without tumour have label 0, "no_tumour". Slices that are nearly empty
-are left out.
+the volume's label; where there is a mask, slices without tumour have label 0, under the name that the table gives it, else
+"no_tumour". Slices that are nearly empty are left out.
 """
 
 import csv
@@ -59,6 +59,8 @@ class NiftiSource:
         self.table = csv_path or Path(path) / "volumes.csv"
         self._rows, columns = _read_table(self.table)
         self.contrasts = contrasts or tuple(column for column in columns if column not in _KNOWN)
+        zero = next((row["label_name"] for row in self._rows if int(row["label"]) == 0), "")
+        self._no_tumour = (0, zero or NO_TUMOUR[1])
         missing = [name for name in self.contrasts if name not in columns]
         if missing or not self.contrasts:
             raise KgpError(
@@ -88,7 +90,8 @@ class NiftiSource:
             case=case,
             patient=row["patient"],
             group=row.get("group") or row["patient"],
-            label=(int(row["label"]), row["label_name"]),
+            label=(int(row["label"]), row["label_name"] or row["label"]),
+            no_tumour=self._no_tumour,
         )
 
     def check(self) -> list[Finding]:
@@ -128,7 +131,14 @@ def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()
 
 
 def cut_slices(
-    volume: Volume, mask: np.ndarray | None, *, case: str, patient: str, group: str, label: tuple[int, str]
+    volume: Volume,
+    mask: np.ndarray | None,
+    *,
+    case: str,
+    patient: str,
+    group: str,
+    label: tuple[int, str],
+    no_tumour: tuple[int, str] = NO_TUMOUR,
 ) -> Iterator[SourceSlice]:
     """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
 
@@ -137,7 +147,7 @@ def cut_slices(
 
     Args:
         mask: bool [X, Y, Z], or None.
-        label: number and name of the volume's label; slices with an empty mask have NO_TUMOUR instead.
+        label: number and name of the volume's label; slices with an empty mask have `no_tumour` instead.
     """
     stack, spacing = axial_slices(volume)
     masks = None
@@ -149,7 +159,7 @@ def cut_slices(
         tumour = masks is not None and bool(masks[index].any())
         if not tumour and (image != background).all(axis=-1).mean() < LEAST_BRAIN:
             continue
-        number, name = label if masks is None or tumour else NO_TUMOUR
+        number, name = label if masks is None or tumour else no_tumour
         yield SourceSlice(
             id=f"{case}_{index:03d}",
             patient=patient,

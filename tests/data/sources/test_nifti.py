@@ -39,7 +39,7 @@ def test_volumes_of_a_table(tmp_path):
         [],
     )
     first, second = source.read("c2")
-    assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "no_tumour"), (2, "glioma")]
+    assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "healthy"), (2, "glioma")]
     assert (first.id, first.patient, first.group, first.volume, first.index) == ("c2_000", "p2", "p2", "c2", 0)
     assert second.image.shape == (9, 8, 2) and second.spacing == (1.5, 1.0)
     # The voxel axes run to the right and front; shown are rows to the back and columns to the left.
@@ -51,6 +51,11 @@ def test_a_column_seg_is_a_mask_and_no_contrast(tmp_path):
     source = NiftiSource(write_table(tmp_path, header=HEADER.replace("mask", "seg")))
     assert source.contrasts == ("T1", "FLAIR") and source.check() == []
     assert [piece.label for piece in source.read("c2")] == [0, 2]
+
+
+def test_without_a_name_for_label_0_there_is_one(tmp_path):
+    source = NiftiSource(write_table(tmp_path, rows=ROWS.splitlines(keepends=True)[0].replace("glioma", "")))
+    assert [(piece.label, piece.label_name) for piece in source.read("c2")] == [(0, "no_tumour"), (2, "2")]
 
 
 def test_without_a_mask_all_slices_have_the_volumes_label(tmp_path):
