@@ -2,12 +2,14 @@
 
 import errno
 import logging
+import shutil
 
 import numpy as np
 import pytest
 
 from kgp.data.cohort import read_cohort, read_image, read_mask
 from kgp.data.prepare import cached_cohort, prepare
+from kgp.data.sources.slices import SlicesSource
 from kgp.errors import KgpError
 from kgp.files import read_json
 
@@ -188,6 +190,23 @@ def test_the_cache_is_made_once_and_again_when_the_data_change(tmp_path):
     others.append(cached_cohort(data, size=0, cache=cache))
     assert len(others[2].rows) == 3
     assert len({cohort.folder for cohort in (first, *others)}) == 4
+
+
+def test_what_another_training_prepares_meanwhile_is_taken(tmp_path, monkeypatch):
+    data, cache = write_slices(tmp_path / "data"), tmp_path / "cache"
+    first = cached_cohort(data, size=0, cache=tmp_path / "first").folder
+    theirs = cache / first.name
+    read, started = SlicesSource.read, []
+
+    def slow(source, case):
+        if not started:
+            started.append(shutil.copytree(first, theirs))
+            (theirs / "mark").touch()
+        return read(source, case)
+
+    monkeypatch.setattr(SlicesSource, "read", slow)
+    assert cached_cohort(data, size=0, cache=cache).folder == theirs and (theirs / "mark").exists()
+    assert [path.name for path in cache.iterdir()] == [first.name]
 
 
 def test_the_cache_of_the_phantom(tmp_path, monkeypatch):
