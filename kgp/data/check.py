@@ -7,6 +7,7 @@ import numpy as np
 
 from kgp.data.sources.source import Finding, Source, SourceSlice
 from kgp.errors import KgpError
+from kgp.files import printable
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
 # What is to have one value (second) of another field (third).
@@ -29,6 +30,9 @@ def check(source: Source) -> list[Finding]:
 def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Finding]:
     """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
     findings = []
+    names = (piece.id, piece.patient, piece.group, piece.label_name)
+    if any(name != printable(name) for name in names):
+        findings.append(Finding("error", piece.id, "has an id or name that is no text (bytes that are not UTF-8)."))
     if piece.image.shape[2] != len(contrasts):
         findings.append(
             Finding("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are expected.")

@@ -18,11 +18,13 @@ from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
 from kgp.data.resize import fit_image, fit_mask, fitted_spacing
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, write_json
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
+_MADE = ("cohort.json", "model.weights.h5")  # tells a folder made by kgp from data
+_LARGEST_SIZE = 4096  # pixels a side
 _LONGEST_NAME = 100  # characters of a slice's file name
 
 
@@ -39,9 +41,12 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         overwrite: replace an existing folder.
 
     Raises:
+        UsageError: the size is absurd.
         KgpError: the sizes are mixed, an id stands twice, or no slice could be read.
         OSError: the disk is full; nothing is left behind then.
     """
+    if size > _LARGEST_SIZE:
+        raise UsageError(f"--size must be at most {_LARGEST_SIZE}, not {size}.")
     if overwrite and Path(folder).exists() and not (Path(folder) / "cohort.json").is_file():
         raise KgpError(f"{folder} was not made by kgp prepare, so it is not replaced; name another folder.")
     with atomic_folder(folder, overwrite=overwrite) as temporary:
@@ -262,11 +267,22 @@ def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None)
     if data is None:
         digest.update(repr(sorted(vars(source).items())).encode())
         return digest.hexdigest()[:10]
-    files = sorted(path for path in data.rglob("*") if path.is_file())
+    files = _own_files(data)
     for path in [*files, csv] if csv else files:
         status = path.stat()
         digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()[:10]
+
+
+def _own_files(data: Path) -> list[Path]:
+    """All files of a data set, sorted, but for hidden ones and for what kgp itself left there: prepared slices, runs."""
+    files = sorted(path for path in data.rglob("*") if path.is_file())
+    made = {path.parent for path in files if path.name in _MADE} - {data}
+    return [
+        path
+        for path in files
+        if made.isdisjoint(path.parents) and not any(part[0] == "." for part in path.relative_to(data).parts)
+    ]
 
 
 def _show_progress(done: int, total: int, started: float) -> None:

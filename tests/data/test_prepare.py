@@ -10,7 +10,7 @@ import pytest
 from kgp.data.cohort import read_cohort, read_image, read_mask
 from kgp.data.prepare import cached_cohort, prepare
 from kgp.data.sources.slices import SlicesSource
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
 
 
@@ -190,6 +190,22 @@ def test_the_cache_is_made_once_and_again_when_the_data_change(tmp_path):
     others.append(cached_cohort(data, size=0, cache=cache))
     assert len(others[2].rows) == 3
     assert len({cohort.folder for cohort in (first, *others)}) == 4
+
+
+def test_what_kgp_leaves_among_the_data_does_not_change_them(tmp_path):
+    data = write_slices(tmp_path / "data")
+    first = cached_cohort(data, size=0, cache=data / "prepared").folder
+    (data / "runs" / "a" / "tensorboard").mkdir(parents=True)
+    for name in ("runs/a/model.weights.h5", "runs/a/tensorboard/events", ".hidden"):
+        (data / name).touch()
+    assert cached_cohort(data, size=0, cache=data / "prepared").folder == first
+    (data / "more.npy").touch()
+    assert cached_cohort(data, size=0, cache=data / "prepared").folder != first
+
+
+def test_an_absurd_size(tmp_path, list_source, three_patients):
+    with pytest.raises(UsageError, match="--size must be at most 4096, not 50000"):
+        prepare(list_source(three_patients), tmp_path / "out", size=50000)
 
 
 def test_what_another_training_prepares_meanwhile_is_taken(tmp_path, monkeypatch):
