@@ -18,9 +18,9 @@ from scipy import ndimage
 from kgp.errors import KgpError
 from kgp.files import atomic_path
 
-_MOST_VOXELS = 1 << 30
+_MOST_VOXELS = 1 << 28  # 1 GiB of float32 for each contrast
 _SAME_MM = 1e-3
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error)
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error)
 # A voxel axis whose direction is less clear than this cannot be called left-right, front-back or up-down.
 _CLEAR = 0.75
 _QFORM = ("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "pixdim")
