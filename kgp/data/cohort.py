@@ -150,6 +150,10 @@ def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _row(record: dict[str, str]) -> SliceRow:
+    for name in (record["image"], record["mask"]):
+        if "\0" in name or name.startswith("/") or ".." in Path(name).parts:
+            raise ValueError(f"{name!r} is no file of the folder")
+
     def number(text: str) -> float | None:
         return float(text) if text else None
 

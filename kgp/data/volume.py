@@ -73,7 +73,7 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
         elif resample_to is None:
             raise KgpError(
                 f"{paths[contrast]} ({_grid(image)}) is not on the grid of {paths[reference]} ({_grid(target)}); "
-                "resample the contrasts to one of them with --resample-to CONTRAST."
+                "kgp segment and explain resample with --resample-to CONTRAST, data to train on have to share a grid."
             )
         else:
             channels.append(on_grid(_data(image), image.affine, target.shape, target.affine)[0])

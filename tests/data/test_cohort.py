@@ -89,6 +89,8 @@ def test_an_empty_table_is_refused(tmp_path):
         (COLUMNS, "s1,p1,g1,high,grade,,0,slices/s1.npy,,,\n"),
         (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy,,wide,\n"),
         (COLUMNS, ROWS[:60]),
+        (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s\0.npy,,,\n"),
+        (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy,../s1.npy,,\n"),
     ],
 )
 def test_a_table_of_another_kind_is_refused(tmp_path, columns, rows):
