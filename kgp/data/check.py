@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from kgp.data.resize import LONGEST_PIXEL
 from kgp.data.sources.source import Finding, Source, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import printable
@@ -45,7 +46,8 @@ def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Findi
         flat = [name for number, name in enumerate(contrasts) if is_blank(piece.image[..., number, None])]
         if flat:
             findings.append(Finding("warning", piece.id, f"contrast {', '.join(flat)} is of one value all over."))
-    if piece.spacing is not None and not all(0 < value < 100 for value in piece.spacing):
+    spacing = piece.spacing or (1.0, 1.0)
+    if not all(0 < value < 100 for value in spacing) or max(spacing) > LONGEST_PIXEL * min(spacing):
         findings.append(Finding("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
     if piece.mask is not None and piece.mask.shape != piece.image.shape[:2]:
         findings.append(

@@ -19,7 +19,7 @@ from kgp.data.resize import fit_image, fit_mask, fitted_spacing
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
-from kgp.files import atomic_folder, write_json
+from kgp.files import atomic_folder, read_json, write_json
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
@@ -85,7 +85,7 @@ def cached_cohort(
         KgpError: the data cannot be read, or are prepared at another size or with other contrasts than asked for.
     """
     if data is not None and (data / "cohort.json").is_file():
-        cohort = read_cohort(data)
+        cohort = _prepared_earlier(data)
         if size and cohort.shape[:2] != (size, size):
             raise KgpError(f"{data} was prepared at {cohort.shape[0]}x{cohort.shape[1]}, not at --size {size}.")
         if contrasts and cohort.contrasts != tuple(contrasts):
@@ -97,7 +97,7 @@ def cached_cohort(
     source = open_source(data, kind, contrasts=contrasts, csv=csv)
     folder = Path(cache) / f"{data.resolve().name if data else 'phantom'}-{_fingerprint(source, data, size, csv)}"
     if (folder / "cohort.json").is_file():
-        return read_cohort(folder)
+        return _prepared_earlier(folder)
     _log.info("Preparing %s into %s.", data or "the phantom", folder)
     try:
         return prepare(source, folder, size=size)
@@ -259,6 +259,16 @@ def _save(path: Path, array: np.ndarray) -> None:
     content = io.BytesIO()
     np.save(content, np.ascontiguousarray(array))
     path.write_bytes(content.getbuffer())
+
+
+def _prepared_earlier(folder: Path) -> Cohort:
+    """Reads a prepared folder, and says again whether something had to be left out."""
+    cohort = read_cohort(folder)
+    header = read_json(folder / "cohort.json")
+    for name, what in (("unreadable", "case(s) that could not be read"), ("black", "black slice(s)")):
+        if header.get(name):
+            _log.warning("Without %d %s; %s lists them.", len(header[name]), what, folder / "cohort.json")
+    return cohort
 
 
 def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None) -> str:

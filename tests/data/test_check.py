@@ -34,6 +34,7 @@ def with_value(value, channel=slice(None)):
         ({"image": with_value(5.0, 1)}, "warning", "contrast FLAIR is of one value all over."),
         ({"spacing": (0.0, 1.0)}, "error", "has pixel spacing (0.0, 1.0) mm, which cannot be."),
         ({"spacing": (float("nan"), 1.0)}, "error", "has pixel spacing (nan, 1.0) mm, which cannot be."),
+        ({"spacing": (0.01, 1.0)}, "error", "has pixel spacing (0.01, 1.0) mm, which cannot be."),
         ({"spacing": (1.0, 100.0)}, "error", "has pixel spacing (1.0, 100.0) mm, which cannot be."),
         ({"patient": "p\udcfc"}, "error", "has an id or name that is no text (bytes that are not UTF-8)."),
         ({"mask": np.zeros((4, 8), bool)}, "error", "has a mask of shape (4, 8) on a slice of (8, 8)."),

@@ -203,6 +203,20 @@ def test_what_kgp_leaves_among_the_data_does_not_change_them(tmp_path):
     assert cached_cohort(data, size=0, cache=data / "prepared").folder != first
 
 
+def test_what_was_left_out_is_said_again(tmp_path, caplog):
+    data = write_slices(tmp_path / "data", ("s0", "s1", "s2"))
+    (data / "s1.npy").write_bytes(b"")
+    np.save(data / "s2.npy", np.zeros((8, 8, 2)))
+    folder = cached_cohort(data, size=0, cache=tmp_path / "cache").folder
+    caplog.clear()
+    cached_cohort(data, size=0, cache=tmp_path / "cache")
+    told = [record.message for record in caplog.records]
+    assert told == [
+        f"Without 1 case(s) that could not be read; {folder / 'cohort.json'} lists them.",
+        f"Without 1 black slice(s); {folder / 'cohort.json'} lists them.",
+    ]
+
+
 def test_an_absurd_size(tmp_path, list_source, three_patients):
     with pytest.raises(UsageError, match="--size must be at most 4096, not 50000"):
         prepare(list_source(three_patients), tmp_path / "out", size=50000)
