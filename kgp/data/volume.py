@@ -45,8 +45,8 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Millimetres between voxel centres along the three voxel axes."""
-        row, column, slab = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return (float(row), float(column), float(slab))
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return (float(x), float(y), float(z))
 
 
 def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volume:
