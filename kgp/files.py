@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -46,7 +47,7 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         overwrite: replace an existing folder; without it an existing one is refused.
 
     Raises:
-        KgpError: `path` exists and `overwrite` is false.
+        KgpError: `path` exists and `overwrite` is false, also where it appears only while the block runs.
     """
     path = Path(path)
     if path.exists() and not overwrite:
@@ -56,9 +57,14 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
-        if path.exists():
+        if overwrite and path.exists():
             shutil.rmtree(path)
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise KgpError(f"{path} was made by something else meanwhile; it is left as it is.") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

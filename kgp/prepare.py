@@ -80,6 +80,8 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError("give --out DIR to prepare the data, --check to look them over, or --preview PNG.")
     if arguments.size < 0:
         raise UsageError(f"--size must be at least 0, not {arguments.size}.")
+    if arguments.preview and arguments.preview.suffix.lower() != ".png":
+        raise UsageError(f"--preview writes a .png file, not {arguments.preview.name!r}.")
     if arguments.data is None and not arguments.phantom:
         _log.info("No DATA given: taking the built-in phantom (drawn heads, not patients).")
     status = 0
@@ -97,12 +99,13 @@ def execute(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from kgp.data.check import check
     from kgp.data.sources import open_source
+    from kgp.files import printable
 
     findings = check(
         open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
     )
     for finding in sorted(findings, key=lambda finding: finding.severity):
-        print(f"{finding.severity}: {finding.where}: {finding.what}")
+        print(printable(f"{finding.severity}: {finding.where}: {finding.what}"))
     count = Counter(finding.severity for finding in findings)
     print(f"{count['error']} error(s), {count['warning']} warning(s) in {arguments.data or 'the phantom'}.")
     return int(count["error"] > 0)
@@ -112,14 +115,14 @@ def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
     """The prepared cohort, and whether a case had to be left out."""
     from kgp.data.prepare import prepare
     from kgp.data.sources import open_source
-    from kgp.files import read_json
+    from kgp.files import printable, read_json
 
     source = open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
     cohort = prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite)
     print(description(cohort))
     unreadable = read_json(arguments.out / "cohort.json")["unreadable"]
     if unreadable:
-        print(f"{len(unreadable)} case(s) could not be read and are left out; the first: {unreadable[0]}")
+        print(f"{len(unreadable)} case(s) could not be read and are left out; the first: {printable(unreadable[0])}")
     return cohort, bool(unreadable)
 
 

@@ -56,6 +56,14 @@ def test_atomic_folder_refuses_an_existing_one(tmp_path):
     assert names(tmp_path) == ["prepared"]
 
 
+def test_atomic_folder_leaves_one_that_appeared_meanwhile(tmp_path):
+    target = tmp_path / "prepared"
+    with pytest.raises(KgpError, match="prepared was made by something else meanwhile"), atomic_folder(target):
+        target.mkdir()
+        (target / "theirs").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["prepared", "theirs"]
+
+
 def test_atomic_folder_replaces_an_existing_one_on_demand(tmp_path):
     target = tmp_path / "prepared"
     target.mkdir()

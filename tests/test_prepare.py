@@ -1,6 +1,7 @@
 """kgp prepare: the command."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import kgp.data
 from kgp import prepare
 from kgp.data.cohort import read_cohort
+from kgp.data.sources import phantom
 
 
 @pytest.fixture
@@ -81,6 +83,9 @@ def test_a_warning_does_not_turn_the_exit_status(data):
         ([], 2, "kgp prepare: give --out DIR to prepare the data, --check to look them over, or --preview PNG.\n"),
         (["--phantom", "DATA", "--check"], 2, "--phantom goes without DATA"),
         (["DATA", "--check", "--size", "-1"], 2, "--size must be at least 0, not -1."),
+        (["DATA", "--out", "OUT", "--preview", "a.jpg"], 2, "--preview writes a .png file, not 'a.jpg'."),
+        (["DATA", "--out", "OUT", "--size", "50000"], 2, "--size must be at most 4096, not 50000."),
+        (["DATA", "--out", "DATA", "--overwrite"], 1, "was not made by kgp prepare, so it is not replaced"),
         (["DATA", "--check", "--kind", "dicom"], 2, "--kind must be one of phantom, slices"),
         (["DATA", "--check", "--preset", "fast"], 2, "invalid choice: 'fast'"),
         (["DATA", "--out", "DATA"], 1, "exists already; name another folder or pass --overwrite."),
@@ -134,6 +139,27 @@ def test_preview_of_what_training_would_see(data, tmp_path, monkeypatch, capsys,
     assert cohort.folder.parent == tmp_path / ("" if out else "cache")
     assert (path, config.preset, cohort.shape) == (tmp_path / "p.png", "paper", (8, 8, 3))
     assert f"Preview: {tmp_path / 'p.png'}" in capsys.readouterr().out
+
+
+def test_the_phantom_is_checked_prepared_and_drawn(tmp_path, capsys, monkeypatch):
+    small = phantom.PhantomSource(patients=3, size=32, slices=2)
+    monkeypatch.setattr(phantom, "PhantomSource", lambda: small)
+    out, sheet = tmp_path / "out", tmp_path / "sheet.png"
+    assert prepare.main(["--phantom", "--check", "--out", str(out), "--preview", str(sheet)]) == 0
+    assert len(read_cohort(out).rows) == 6
+    assert cv2.imread(str(sheet)).shape[1] > 100
+    assert "0 error(s)" in (printed := capsys.readouterr().out) and "in the phantom." in printed
+    again = ["--preview", str(sheet), "--cache", str(tmp_path / "cache")]
+    assert prepare.main([str(out), *again]) == 0 and not (tmp_path / "cache").exists()
+
+
+def test_a_name_that_is_no_text(data, capsys):
+    raw = os.fsencode(data / "i") + b"\xfc.mat"
+    (data / "index.csv").unlink()
+    with open(raw, "wb"):
+        pass
+    assert prepare.main([str(data), "--check"]) == 1
+    assert capsys.readouterr().out.startswith("error: i?: ")
 
 
 def test_help_and_mistakes_do_not_import_tensorflow():

@@ -160,8 +160,9 @@ def apply_blur(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def draw_noise(strength: float, shape: tf.TensorShape, seed: tf.Tensor) -> tf.Tensor:
     """Normal noise [H, W, C] of a level drawn from 0 .. strength."""
-    level = tf.random.stateless_uniform((), _fold(seed, 0), maxval=strength)
-    return level * tf.random.stateless_normal(shape, _fold(seed, 1))
+    level = tf.random.stateless_uniform((), seed, maxval=strength)
+    # The next stream of the same slice is free; folding a folded seed would give the stream of another slice.
+    return level * tf.random.stateless_normal(shape, seed + tf.constant([0, 1], seed.dtype))
 
 
 def apply_noise(image: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -201,7 +202,8 @@ def apply_ghosting(image: tf.Tensor, ghosts: tf.Tensor) -> tf.Tensor:
     return (1.0 - ghosts[0]) * signal + ghosts[0] * copies + low
 
 
-# In the order in which a scanner would cause them; the names are the options of AugmentConfig.
+# In the order in which a scanner would cause them; the names are the options of AugmentConfig. Noise, which takes two
+# streams, is the last.
 _INTENSITY = (
     ("bias_field", draw_bias_field, apply_bias_field),
     ("ghosting", draw_ghosting, apply_ghosting),
@@ -273,7 +275,7 @@ def _spline_basis(length: int, cells: int) -> np.ndarray:
 
 
 def _fold(seed: tf.Tensor, number: int) -> tf.Tensor:
-    """A seed of its own for each number below `_STREAMS`; cheaper in the graph than a hash, and as distinct."""
+    """A seed of its own for each number below `_STREAMS`; cheaper in the graph than a hash, and as distinct if done once."""
     return seed * tf.constant([1, _STREAMS], seed.dtype) + tf.constant([0, number], seed.dtype)
 
 

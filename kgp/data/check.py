@@ -5,18 +5,22 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from kgp.data.resize import LONGEST_PIXEL
 from kgp.data.sources.source import Finding, Source, SourceSlice
 from kgp.errors import KgpError
+from kgp.files import printable
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
+# What is to have one value (second) of another field (third).
+_ONE_VALUE = (("label", "label", "label_name"), ("label name", "label_name", "label"), ("patient", "patient", "group"))
 _SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is worth a word
 
 
 def check(source: Source) -> list[Finding]:
     """Everything that is wrong with a data set, or worth knowing; every pixel is read, case by case.
 
-    Errors are what `kgp.data.prepare.prepare` refuses or leaves out, and slices that would leak from one patient to
-    another; the rest are warnings.
+    Errors are what `kgp.data.prepare.prepare` refuses or leaves out, labels that training would refuse, and what would leak
+    from one patient to another; the rest are warnings.
     """
     survey = _Survey(source)
     for case in source.cases():
@@ -27,6 +31,9 @@ def check(source: Source) -> list[Finding]:
 def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Finding]:
     """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
     findings = []
+    names = (piece.id, piece.patient, piece.group, piece.label_name)
+    if any(name != printable(name) for name in names):
+        findings.append(Finding("error", piece.id, "has an id or name that is no text (bytes that are not UTF-8)."))
     if piece.image.shape[2] != len(contrasts):
         findings.append(
             Finding("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are expected.")
@@ -39,7 +46,8 @@ def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Findi
         flat = [name for number, name in enumerate(contrasts) if is_blank(piece.image[..., number, None])]
         if flat:
             findings.append(Finding("warning", piece.id, f"contrast {', '.join(flat)} is of one value all over."))
-    if piece.spacing is not None and not all(0 < value < 100 for value in piece.spacing):
+    spacing = piece.spacing or (1.0, 1.0)
+    if not all(0 < value < 100 for value in spacing) or max(spacing) > LONGEST_PIXEL * min(spacing):
         findings.append(Finding("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
     if piece.mask is not None and piece.mask.shape != piece.image.shape[:2]:
         findings.append(
@@ -69,6 +77,7 @@ class _Survey:
         self._spacings: set[float] = set()
         self._masks = 0
         self._groups: dict[str, set[str]] = defaultdict(set)
+        self._values: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._ids: Counter[str] = Counter()
         self._owners: dict[str, tuple[str, str]] = {}
 
@@ -87,6 +96,8 @@ class _Survey:
         self._spacings.update(piece.spacing or ())
         self._masks += piece.mask is not None
         self._groups[piece.label_name].add(piece.group)
+        for what, key, value in _ONE_VALUE:
+            self._values[what, str(getattr(piece, key)), value].add(str(getattr(piece, value)))
         self._ids[piece.id] += 1
         digest = hashlib.sha256(repr(piece.image.shape).encode() + piece.image.tobytes()).hexdigest()
         twin, group = self._owners.setdefault(digest, (piece.id, piece.group))
@@ -99,6 +110,11 @@ class _Survey:
             Finding("error", identifier, f"the id stands {count} times.")
             for identifier, count in self._ids.items()
             if count > 1 and identifier not in self._reported
+        ]
+        findings += [
+            Finding("error", f"{what} {name}", f"goes with several values of {value}: {', '.join(sorted(found))}.")
+            for (what, name, value), found in self._values.items()
+            if len(found) > 1
         ]
         if not self._shapes:
             findings.append(Finding("error", "all", "no slice can be read."))

@@ -13,6 +13,7 @@ Labels are the source's own; which of them form the classes of a training run is
 
 import csv
 import dataclasses
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -82,30 +83,25 @@ def read_cohort(folder: Path) -> Cohort:
     """Reads `cohort.json` and `cohort.csv` of a prepared folder; no pixel is read.
 
     Raises:
-        KgpError: a file is missing, of another format, or lists no slice.
+        KgpError: a file is missing, damaged, of another format, or lists no slice.
     """
     folder = Path(folder)
     header = read_json(folder / "cohort.json")
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise KgpError(f"{folder / 'cohort.json'} is not a prepared cohort of format {FORMAT}.")
     try:
-        with open(folder / "cohort.csv", newline="", encoding="utf-8") as stream:
-            rows = tuple(_row(record) for record in csv.DictReader(stream))
-    except FileNotFoundError:
-        raise KgpError(f"{folder / 'cohort.csv'} is missing.") from None
-    except (KeyError, ValueError) as error:
-        raise KgpError(f"{folder / 'cohort.csv'} is not a cohort table: {error}.") from None
-    if not rows:
-        raise KgpError(f"{folder / 'cohort.csv'} lists no slice.")
-    height, width, channels = header["shape"]
-    return Cohort(
-        folder=folder,
-        source=header["source"],
-        contrasts=tuple(header["contrasts"]),
-        shape=(height, width, channels),
-        dtype=header["dtype"],
-        rows=rows,
-    )
+        height, width, channels = map(int, header["shape"])
+        source, dtype = str(header["source"]), np.dtype(header["dtype"]).name
+        contrasts = tuple(header["contrasts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise KgpError(f"{folder / 'cohort.json'} is damaged ({error}); prepare the data again.") from None
+    rows = _read_rows(folder / "cohort.csv")
+    if len(rows) != header.get("slices", len(rows)):
+        raise KgpError(
+            f"{folder / 'cohort.csv'} lists {len(rows)} slices where {header['slices']} were prepared (cut short?); "
+            "prepare the data again."
+        )
+    return Cohort(folder, source, contrasts, (height, width, channels), dtype, rows)
 
 
 def read_image(cohort: Cohort, row: SliceRow) -> np.ndarray:
@@ -128,12 +124,25 @@ def read_mask(cohort: Cohort, row: SliceRow) -> np.ndarray | None:
     return _read_array(cohort.folder / row.mask, cohort.shape[:2]) > 0
 
 
+def _read_rows(path: Path) -> tuple[SliceRow, ...]:
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            rows = tuple(_row(record) for record in csv.DictReader(stream))
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing.") from None
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise KgpError(f"{path} is not a cohort table: {error}.") from None
+    if not rows:
+        raise KgpError(f"{path} lists no slice.")
+    return rows
+
+
 def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise KgpError(f"{path} is missing; prepare the data again.") from None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, tokenize.TokenError) as error:
         raise KgpError(f"{path} cannot be read as an array ({error}); prepare the data again.") from None
     if array.shape != shape:
         raise KgpError(f"{path} has shape {array.shape} where the cohort has {shape}.")
@@ -141,6 +150,10 @@ def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _row(record: dict[str, str]) -> SliceRow:
+    for name in (record["image"], record["mask"]):
+        if "\0" in name or name.startswith("/") or ".." in Path(name).parts:
+            raise ValueError(f"{name!r} is no file of the folder")
+
     def number(text: str) -> float | None:
         return float(text) if text else None
 

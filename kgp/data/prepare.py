@@ -18,11 +18,13 @@ from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
 from kgp.data.resize import fit_image, fit_mask, fitted_spacing
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
-from kgp.errors import KgpError
-from kgp.files import atomic_folder, write_json
+from kgp.errors import KgpError, UsageError
+from kgp.files import atomic_folder, read_json, write_json
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
+_MADE = ("cohort.json", "model.weights.h5")  # tells a folder made by kgp from data
+_LARGEST_SIZE = 4096  # pixels a side
 _LONGEST_NAME = 100  # characters of a slice's file name
 
 
@@ -39,9 +41,12 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         overwrite: replace an existing folder.
 
     Raises:
+        UsageError: the size is absurd.
         KgpError: the sizes are mixed, an id stands twice, or no slice could be read.
         OSError: the disk is full; nothing is left behind then.
     """
+    if size > _LARGEST_SIZE:
+        raise UsageError(f"--size must be at most {_LARGEST_SIZE}, not {size}.")
     if overwrite and Path(folder).exists() and not (Path(folder) / "cohort.json").is_file():
         raise KgpError(f"{folder} was not made by kgp prepare, so it is not replaced; name another folder.")
     with atomic_folder(folder, overwrite=overwrite) as temporary:
@@ -80,7 +85,7 @@ def cached_cohort(
         KgpError: the data cannot be read, or are prepared at another size or with other contrasts than asked for.
     """
     if data is not None and (data / "cohort.json").is_file():
-        cohort = read_cohort(data)
+        cohort = _prepared_earlier(data)
         if size and cohort.shape[:2] != (size, size):
             raise KgpError(f"{data} was prepared at {cohort.shape[0]}x{cohort.shape[1]}, not at --size {size}.")
         if contrasts and cohort.contrasts != tuple(contrasts):
@@ -92,9 +97,14 @@ def cached_cohort(
     source = open_source(data, kind, contrasts=contrasts, csv=csv)
     folder = Path(cache) / f"{data.resolve().name if data else 'phantom'}-{_fingerprint(source, data, size, csv)}"
     if (folder / "cohort.json").is_file():
-        return read_cohort(folder)
+        return _prepared_earlier(folder)
     _log.info("Preparing %s into %s.", data or "the phantom", folder)
-    return prepare(source, folder, size=size)
+    try:
+        return prepare(source, folder, size=size)
+    except KgpError:
+        if not (folder / "cohort.json").is_file():
+            raise
+        return read_cohort(folder)  # another training has prepared the same data meanwhile
 
 
 class _Unusable(KgpError):
@@ -251,17 +261,38 @@ def _save(path: Path, array: np.ndarray) -> None:
     path.write_bytes(content.getbuffer())
 
 
+def _prepared_earlier(folder: Path) -> Cohort:
+    """Reads a prepared folder, and says again whether something had to be left out."""
+    cohort = read_cohort(folder)
+    header = read_json(folder / "cohort.json")
+    for name, what in (("unreadable", "case(s) that could not be read"), ("black", "black slice(s)")):
+        if header.get(name):
+            _log.warning("Without %d %s; %s lists them.", len(header[name]), what, folder / "cohort.json")
+    return cohort
+
+
 def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None) -> str:
     """Short digest of what prepared slices depend on: version, files with sizes and dates, contrasts, size."""
     digest = hashlib.sha256(repr((kgp.__version__, source.name, source.contrasts, size)).encode())
     if data is None:
         digest.update(repr(sorted(vars(source).items())).encode())
         return digest.hexdigest()[:10]
-    files = sorted(path for path in data.rglob("*") if path.is_file())
+    files = _own_files(data)
     for path in [*files, csv] if csv else files:
         status = path.stat()
         digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()[:10]
+
+
+def _own_files(data: Path) -> list[Path]:
+    """All files of a data set, sorted, but for hidden ones and for what kgp itself left there: prepared slices, runs."""
+    files = sorted(path for path in data.rglob("*") if path.is_file())
+    made = {path.parent for path in files if path.name in _MADE} - {data}
+    return [
+        path
+        for path in files
+        if made.isdisjoint(path.parents) and not any(part[0] == "." for part in path.relative_to(data).parts)
+    ]
 
 
 def _show_progress(done: int, total: int, started: float) -> None:

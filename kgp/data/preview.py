@@ -47,7 +47,7 @@ def write_preview(cohort: Cohort, path: Path, config: RunConfig, rows: int = 6, 
         raise UsageError(f"A preview needs at least one row and one column, not {rows} and {columns}.")
     pieces = [_slice_row(cohort, row, index, config, columns) for index, row in _chosen(cohort.rows, rows)]
     head = _captions(_title(cohort, config), pieces[0].shape[1])
-    names = [f"as it is ({', '.join(cohort.contrasts[:3])})", *(f"epoch {number + 1}" for number in range(columns))]
+    names = ["as it is", *(f"epoch {number + 1}" for number in range(columns))]
     labels = np.concatenate([_strip(name, pieces[0].shape[1] // (columns + 1)) for name in names], axis=1)
     done, content = cv2.imencode(".png", np.concatenate([head, labels, *pieces]))
     if not done:
@@ -101,6 +101,7 @@ def _title(cohort: Cohort, config: RunConfig) -> str:
     ]
     return (
         f"{cohort.folder.name}: {len(cohort.rows)} slices of {'x'.join(map(str, cohort.shape))}; "
+        f"shown {', '.join(cohort.contrasts[:3])}; "
         f"normalisation {config.data.normalisation}; {', '.join(changes) or 'no augmentation'}"
     )
 

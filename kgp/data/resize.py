@@ -6,6 +6,10 @@ A slice is padded to a physical square first, so that the anatomy keeps its prop
 import cv2
 import numpy as np
 
+from kgp.errors import KgpError
+
+LONGEST_PIXEL = 50.0  # times as long as wide; the square around a slice of worse pixels could fill the memory
+
 
 def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
     """A slice as a square.
@@ -96,8 +100,14 @@ def restore_points(
 
 
 def _square(height: int, width: int, spacing: tuple[float, float] | None) -> tuple[int, int, int, int]:
-    """Top and left padding, and height and width of the physical square around a slice, in pixels."""
+    """Top and left padding, and height and width of the physical square around a slice, in pixels.
+
+    Raises:
+        KgpError: the pixels are no pixels, but lines.
+    """
     row, column = spacing or (1.0, 1.0)
+    if not 0 < max(row, column) <= LONGEST_PIXEL * min(row, column):
+        raise KgpError(f"Pixels of {row:g} x {column:g} mm cannot be brought to squares.")
     side = max(height * row, width * column)
     square_height, square_width = max(height, round(side / row)), max(width, round(side / column))
     return (square_height - height) // 2, (square_width - width) // 2, square_height, square_width

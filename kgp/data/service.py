@@ -7,6 +7,7 @@ import tensorflow as tf
 from kgp.errors import KgpError, UsageError
 
 _SECONDS = 5.0
+_HIGHEST_PORT = 65535
 
 
 def start_dispatcher(port: int) -> tuple[tf.data.experimental.service.DispatchServer, int]:
@@ -43,11 +44,11 @@ def check_reachable(address: str) -> None:
         KgpError: nothing listens there.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > _HIGHEST_PORT:
         raise UsageError(f"The address of a data service is HOST:PORT, not {address!r}.")
     try:
         socket.create_connection((host, int(port)), timeout=_SECONDS).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise KgpError(
             f"The data service cannot be reached at {address}: {error}; start it with kgp data-service."
         ) from None

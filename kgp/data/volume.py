@@ -18,9 +18,9 @@ from scipy import ndimage
 from kgp.errors import KgpError
 from kgp.files import atomic_path
 
-_MOST_VOXELS = 1 << 30
+_MOST_VOXELS = 1 << 28  # 1 GiB of float32 for each contrast
 _SAME_MM = 1e-3
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error)
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error)
 # A voxel axis whose direction is less clear than this cannot be called left-right, front-back or up-down.
 _CLEAR = 0.75
 _QFORM = ("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "pixdim")
@@ -45,8 +45,8 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Millimetres between voxel centres along the three voxel axes."""
-        row, column, slab = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return (float(row), float(column), float(slab))
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return (float(x), float(y), float(z))
 
     @property
     def voxel_mm3(self) -> float:
@@ -78,7 +78,7 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
         elif resample_to is None:
             raise KgpError(
                 f"{paths[contrast]} ({_grid(image)}) is not on the grid of {paths[reference]} ({_grid(target)}); "
-                "resample the contrasts to one of them with --resample-to CONTRAST."
+                "kgp segment and explain resample with --resample-to CONTRAST, data to train on have to share a grid."
             )
         else:
             channels.append(on_grid(_data(image), image.affine, target.shape, target.affine)[0])

@@ -236,6 +236,20 @@ def test_noise_is_in_standard_deviations():
     np.testing.assert_allclose(changed, image + image.std(axis=(0, 1)), rtol=1e-5)
 
 
+def test_no_two_draws_share_a_stream(monkeypatch):
+    seeds = []
+    for name in ("stateless_uniform", "stateless_normal"):
+        draw = getattr(tf.random, name)
+        recorded = lambda shape, seed, *args, draw=draw, **options: (  # noqa: E731
+            seeds.append(tuple(seed.numpy())) or draw(shape, seed, *args, **options)
+        )
+        monkeypatch.setattr(tf.random, name, recorded)
+    config = AugmentConfig(rotation=30.0, elastic=0.1, noise=0.1)
+    for index in (0, 1, 8, 72):
+        augment_slice(np.zeros((4, 4, 1), np.float32), config, tf.constant([1, index], tf.int64))
+    assert len(seeds) == 4 * 4 == len(set(seeds))
+
+
 def test_blur_by_hand():
     image = np.zeros((5, 5, 1), np.float32)
     image[2, 2] = 16.0

@@ -1,5 +1,7 @@
 """kgp.data.check: findings about a data set."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,9 @@ def with_value(value, channel=slice(None)):
         ({"image": with_value(5.0, 1)}, "warning", "contrast FLAIR is of one value all over."),
         ({"spacing": (0.0, 1.0)}, "error", "has pixel spacing (0.0, 1.0) mm, which cannot be."),
         ({"spacing": (float("nan"), 1.0)}, "error", "has pixel spacing (nan, 1.0) mm, which cannot be."),
+        ({"spacing": (0.01, 1.0)}, "error", "has pixel spacing (0.01, 1.0) mm, which cannot be."),
         ({"spacing": (1.0, 100.0)}, "error", "has pixel spacing (1.0, 100.0) mm, which cannot be."),
+        ({"patient": "p\udcfc"}, "error", "has an id or name that is no text (bytes that are not UTF-8)."),
         ({"mask": np.zeros((4, 8), bool)}, "error", "has a mask of shape (4, 8) on a slice of (8, 8)."),
         ({"mask": np.ones((8, 8), bool)}, "warning", "has label 0 but a mask that is not empty."),
         ({"label": 1, "mask": np.zeros((8, 8), bool)}, "warning", "has a tumour label but an empty mask."),
@@ -70,6 +74,16 @@ def test_what_shows_across_cases(list_source, piece, three_patients):
     assert (
         Finding("warning", "label other", "has 1 patient(s); 3 are needed for training, validation and test.") in found
     )
+
+
+def test_labels_and_patients_go_one_to_one(list_source, piece, three_patients):
+    content = three_patients | {"d": [dataclasses.replace(piece("d", "a", 1, group="q"), label_name="healthy")]}
+    assert {(found.severity, found.where, found.what) for found in check(list_source(content))} == {
+        ("error", "label 1", "goes with several values of label_name: healthy, tumour."),
+        ("error", "label name healthy", "goes with several values of label: 0, 1."),
+        ("error", "patient a", "goes with several values of group: a, q."),
+        ("warning", "all", "1 of 7 slices have no mask."),
+    }
 
 
 def test_black_slices_of_two_patients_are_no_leak(list_source, piece, three_patients):

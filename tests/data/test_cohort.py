@@ -88,11 +88,26 @@ def test_an_empty_table_is_refused(tmp_path):
         ("id,patient\n", "s1,p1\n"),
         (COLUMNS, "s1,p1,g1,high,grade,,0,slices/s1.npy,,,\n"),
         (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy,,wide,\n"),
+        (COLUMNS, ROWS[:60]),
+        (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s\0.npy,,,\n"),
+        (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy,../s1.npy,,\n"),
     ],
 )
 def test_a_table_of_another_kind_is_refused(tmp_path, columns, rows):
     with pytest.raises(KgpError, match=r"cohort\.csv is not a cohort table"):
         read_cohort(write_cohort(tmp_path, rows, columns))
+
+
+@pytest.mark.parametrize("header", [{"shape": [3, 4]}, {"shape": None}, {"dtype": "colour"}, {"contrasts": 2}])
+def test_a_damaged_header_is_refused(tmp_path, header):
+    with pytest.raises(KgpError, match=r"cohort\.json is damaged \(.*\); prepare the data again"):
+        read_cohort(write_cohort(tmp_path, **header))
+
+
+def test_a_table_that_lost_a_line_is_refused(tmp_path):
+    assert len(read_cohort(write_cohort(tmp_path, slices=2)).rows) == 2
+    with pytest.raises(KgpError, match=r"cohort\.csv lists 1 slices where 2 were prepared"):
+        read_cohort(write_cohort(tmp_path, ROWS.splitlines(keepends=True)[0], slices=2))
 
 
 def test_a_missing_array_is_named(tmp_path):

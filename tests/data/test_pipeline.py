@@ -197,5 +197,6 @@ def test_an_absent_data_service_is_told(cohort):
         KgpError, match=r"data service cannot be reached at 127\.0\.0\.1:1: .* start it with kgp data-service"
     ):
         training(cohort, service="127.0.0.1:1")
-    with pytest.raises(UsageError, match="is HOST:PORT, not 'somewhere'"):
-        training(cohort, service="somewhere")
+    for address in ("somewhere", "host:²", "host:99999"):
+        with pytest.raises(UsageError, match=f"is HOST:PORT, not '{address}'"):
+            training(cohort, service=address)

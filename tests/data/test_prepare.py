@@ -2,13 +2,15 @@
 
 import errno
 import logging
+import shutil
 
 import numpy as np
 import pytest
 
 from kgp.data.cohort import read_cohort, read_image, read_mask
 from kgp.data.prepare import cached_cohort, prepare
-from kgp.errors import KgpError
+from kgp.data.sources.slices import SlicesSource
+from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
 
 
@@ -188,6 +190,53 @@ def test_the_cache_is_made_once_and_again_when_the_data_change(tmp_path):
     others.append(cached_cohort(data, size=0, cache=cache))
     assert len(others[2].rows) == 3
     assert len({cohort.folder for cohort in (first, *others)}) == 4
+
+
+def test_what_kgp_leaves_among_the_data_does_not_change_them(tmp_path):
+    data = write_slices(tmp_path / "data")
+    first = cached_cohort(data, size=0, cache=data / "prepared").folder
+    (data / "runs" / "a" / "tensorboard").mkdir(parents=True)
+    for name in ("runs/a/model.weights.h5", "runs/a/tensorboard/events", ".hidden"):
+        (data / name).touch()
+    assert cached_cohort(data, size=0, cache=data / "prepared").folder == first
+    (data / "more.npy").touch()
+    assert cached_cohort(data, size=0, cache=data / "prepared").folder != first
+
+
+def test_what_was_left_out_is_said_again(tmp_path, caplog):
+    data = write_slices(tmp_path / "data", ("s0", "s1", "s2"))
+    (data / "s1.npy").write_bytes(b"")
+    np.save(data / "s2.npy", np.zeros((8, 8, 2)))
+    folder = cached_cohort(data, size=0, cache=tmp_path / "cache").folder
+    caplog.clear()
+    cached_cohort(data, size=0, cache=tmp_path / "cache")
+    told = [record.message for record in caplog.records]
+    assert told == [
+        f"Without 1 case(s) that could not be read; {folder / 'cohort.json'} lists them.",
+        f"Without 1 black slice(s); {folder / 'cohort.json'} lists them.",
+    ]
+
+
+def test_an_absurd_size(tmp_path, list_source, three_patients):
+    with pytest.raises(UsageError, match="--size must be at most 4096, not 50000"):
+        prepare(list_source(three_patients), tmp_path / "out", size=50000)
+
+
+def test_what_another_training_prepares_meanwhile_is_taken(tmp_path, monkeypatch):
+    data, cache = write_slices(tmp_path / "data"), tmp_path / "cache"
+    first = cached_cohort(data, size=0, cache=tmp_path / "first").folder
+    theirs = cache / first.name
+    read, started = SlicesSource.read, []
+
+    def slow(source, case):
+        if not started:
+            started.append(shutil.copytree(first, theirs))
+            (theirs / "mark").touch()
+        return read(source, case)
+
+    monkeypatch.setattr(SlicesSource, "read", slow)
+    assert cached_cohort(data, size=0, cache=cache).folder == theirs and (theirs / "mark").exists()
+    assert [path.name for path in cache.iterdir()] == [first.name]
 
 
 def test_the_cache_of_the_phantom(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kgp.data.resize import fit_image, fit_mask, fit_points, fitted_spacing, restore_map, restore_mask, restore_points
+from kgp.errors import KgpError
 
 
 def test_shrinking_averages():
@@ -27,6 +28,12 @@ def test_pixels_that_are_not_square_become_square():
     np.testing.assert_allclose(fitted, np.repeat(np.arange(4.0), 4).reshape(4, 4), atol=0.3)
     assert fitted_spacing(4, 8, 4, (2.0, 1.0)) == (2.0, 2.0)
     assert fitted_spacing(4, 8, 0, (2.0, 1.0)) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize("spacing", [(1e-6, 1.0), (0.0, 1.0), (np.nan, 1.0)])
+def test_pixels_that_are_lines_are_refused(spacing):
+    with pytest.raises(KgpError, match="Pixels of .* mm cannot be brought to squares"):
+        fit_image(np.zeros((4, 4, 1)), 8, spacing)
 
 
 def test_size_zero_and_own_size_change_nothing():

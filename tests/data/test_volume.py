@@ -281,12 +281,22 @@ def test_text_and_other_formats(tmp_path):
         read_volume({"T1": tmp_path / "a.mgz"})
 
 
-def test_a_header_that_claims_too_much(tmp_path):
+@pytest.mark.parametrize("side", [650, 30000])
+def test_a_header_that_claims_too_much(tmp_path, side):
     path = save(tmp_path / "a.nii", RAS)
     content = bytearray(path.read_bytes())
-    content[42:48] = np.array([30000] * 3, "<i2").tobytes()
+    content[42:48] = np.array([side] * 3, "<i2").tobytes()
     path.write_bytes(content)
-    with pytest.raises(KgpError, match="a.nii claims 30000x30000x30000 voxels, more than are read"):
+    with pytest.raises(KgpError, match=f"a.nii claims {side}x{side}x{side} voxels, more than are read"):
+        read_volume({"T1": path})
+
+
+def test_voxels_that_are_said_to_lie_nowhere(tmp_path):
+    path = save(tmp_path / "a.nii", RAS)
+    content = bytearray(path.read_bytes())
+    content[108:112] = np.array([1e18], "<f4").tobytes()
+    path.write_bytes(content)
+    with pytest.raises(KgpError, match="a.nii is cut short or damaged"):
         read_volume({"T1": path})
 
 

@@ -4,6 +4,9 @@ A case is a folder with one file for each contrast and `seg`: NAME_t1, NAME_t1ce
 NAME-t1n, NAME-t1c, NAME-t2w, NAME-t2f, NAME-seg (2023, 2024), .nii or .nii.gz. The grade comes from a folder HGG or LGG
 above the case (2018), from name_mapping.csv (2020), or from a table with the columns case and grade. Slices with an empty
 mask have label 0, the others the grade of their patient: 1 LGG, 2 HGG. Nearly empty slices are left out.
+
+Any label of a mask is tumour, but for the resection cavity of 2024 (BraTS-GLI-..., label 4, which earlier years give to the
+enhancing tumour).
 """
 
 import csv
@@ -21,6 +24,9 @@ CONTRASTS = ("T1", "T2", "T1ce", "FLAIR")
 GRADES = {"LGG": (1, "LGG"), "HGG": (2, "HGG")}
 _UNGRADED = (1, "tumour")
 _TABLES = ("name_mapping.csv", "cases.csv")
+# BraTS20_Training_355 calls its mask W39_1998.09.19_Segm.
+_FILE = re.compile(r".*[_-](t1|t1ce|t2|flair|segm?|t1n|t1c|t2w|t2f)\.nii(\.gz)?", re.IGNORECASE)
+_RESECTION_CAVITY = 4
 _CASE_COLUMNS = ("case", "BraTS_2020_subject_ID", "BraTS_2019_subject_ID", "BraTS_2018_subject_ID")
 
 
@@ -44,7 +50,7 @@ class BratsSource:
         if unknown:
             raise UsageError(f"--contrasts must be of {', '.join(CONTRASTS)} for BraTS data, not {unknown[0]!r}.")
         self.contrasts = tuple(contrasts) or CONTRASTS
-        self._files = _find_cases(self.path)
+        self._files, self._doubled = _find_cases(self.path)
         if not self._files:
             raise KgpError(f"No data found in {self.path}: no folder holds BraTS contrasts such as NAME_flair.nii.gz.")
         table = csv_path or next((self.path / name for name in _TABLES if (self.path / name).is_file()), None)
@@ -64,9 +70,9 @@ class BratsSource:
         volume = read_volume({contrast: files[contrast] for contrast in self.contrasts})
         label = GRADES[self._grade(case)] if self._graded else _UNGRADED
         patient = self._table.get(case, {}).get("patient") or _patient(case)
-        yield from cut_slices(
-            volume, read_mask_volume(files["seg"], volume), case=case, patient=patient, group=patient, label=label
-        )
+        no_tumour = (_RESECTION_CAVITY,) if files["seg"].name.upper().startswith("BRATS-GLI-") else ()
+        mask = read_mask_volume(files["seg"], volume, no_tumour)
+        yield from cut_slices(volume, mask, case=case, patient=patient, group=patient, label=label)
 
     def check(self) -> list[Finding]:
         """Missing contrasts, masks and grades, and folders of one name."""
@@ -83,6 +89,8 @@ class BratsSource:
             findings.append(
                 Finding("error", case, f"the mask (seg) is missing in {self._folder(case)}, so no slice has a label.")
             )
+        if case in self._doubled:
+            findings.append(Finding("error", case, self._doubled[case]))
         folder, table = self._grades(case)
         if folder and table and folder != table:
             findings.append(Finding("error", case, f"the folder says {folder}, but the table says {table}."))
@@ -105,20 +113,24 @@ class BratsSource:
         return folder, table
 
 
-def _find_cases(path: Path) -> dict[str, dict[str, Path]]:
-    """Files of each case folder by contrast ("seg" for the mask)."""
+def _find_cases(path: Path) -> tuple[dict[str, dict[str, Path]], dict[str, str]]:
+    """Files of each case folder by contrast ("seg" for the mask), and a sentence for each case that has one twice."""
     cases: dict[str, dict[str, Path]] = {}
+    doubled: dict[str, str] = {}
     for file in sorted([*path.rglob("*.nii"), *path.rglob("*.nii.gz")]):
         if file.name[0] == "." or not file.is_file():
             continue
-        if not re.match(r".*[_-](t1|t1ce|t2|flair|seg|t1n|t1c|t2w|t2f)\.nii(\.gz)?$", file.name, re.IGNORECASE):
+        word = _FILE.fullmatch(file.name)
+        if not word:
             continue
-        kind = "seg" if re.search(r"[_-]seg\.nii", file.name, re.IGNORECASE) else contrast_of(file.name)
+        kind = "seg" if word[1].lower().startswith("seg") else str(contrast_of(file.name))
         files = cases.setdefault(file.parent.name, {})
         if kind in files:
-            raise KgpError(f"{file} and {files[kind]} are both the {kind} of case {file.parent.name}.")
-        files[str(kind)] = file
-    return cases
+            doubled.setdefault(
+                file.parent.name, f"{file} and {files[kind]} are both the {kind} of case {file.parent.name}."
+            )
+        files.setdefault(kind, file)
+    return cases, doubled
 
 
 def _patient(case: str) -> str:

@@ -14,6 +14,7 @@ from kgp.data.sources.source import Finding, SourceSlice
 from kgp.errors import KgpError
 
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
+_FOLDS = "cvind.mat"  # comes with the slices: which of the authors' folds each is in
 _LONGEST_SIDE = 4096
 _LONGEST_PID = 64
 
@@ -34,7 +35,9 @@ class FigshareSource:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._files = {
-            file.relative_to(self.path).with_suffix("").as_posix(): file for file in sorted(self.path.rglob("*.mat"))
+            file.relative_to(self.path).with_suffix("").as_posix(): file
+            for file in sorted(self.path.rglob("*.mat"))
+            if file.name != _FOLDS
         }
         if not self._files:
             raise KgpError(f"No data found in {self.path}: there is no .mat file.")
@@ -42,7 +45,7 @@ class FigshareSource:
     def cases(self) -> list[str]:
         """Names of the files without ending, sorted; numbers by their value."""
         return sorted(
-            self._files, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+            self._files, key=lambda name: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
         )
 
     def read(self, case: str) -> Iterator[SourceSlice]:
@@ -55,7 +58,7 @@ class FigshareSource:
                 yield _slice(file["cjdata"], case, path)
         except KgpError:
             raise
-        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise KgpError(f"{path} cannot be read as a figshare slice (MATLAB v7.3 with cjdata): {error}.") from None
 
     def check(self) -> list[Finding]:
@@ -70,6 +73,8 @@ def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyp
             f"{path} has an image of shape {shape} and a mask of shape {data['tumorMask'].shape} where one "
             f"slice of at most {_LONGEST_SIDE} pixels a side is expected."
         )
+    if data["image"].dtype.kind not in "buif":
+        raise KgpError(f"{path} has an image of type {data['image'].dtype} where numbers are expected.")
     if data["label"].size != 1 or not 0 < data["PID"].size <= _LONGEST_PID:
         raise KgpError(
             f"{path} has {data['label'].size} labels and a PID of {data['PID'].size} letters where one label "
@@ -79,6 +84,8 @@ def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyp
     if label not in LABELS:
         raise KgpError(f"{path} has the label {label} where 1, 2 or 3 is expected.")
     patient = "".join(chr(code) for code in np.asarray(data["PID"][()]).ravel())
+    if not patient.strip() or not patient.isprintable():
+        raise KgpError(f"{path} has the PID {patient!r} where a number or name is expected.")
     # HDF5 keeps MATLAB's columns as rows.
     image = np.asarray(data["image"][()]).T
     return SourceSlice(

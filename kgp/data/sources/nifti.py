@@ -2,8 +2,8 @@
 
 volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast with the path of its
 file; optional: group (what splits go by), mask or seg (path of the mask). Paths are relative to the table's folder. A slice has
-the volume's label; where there is a mask, slices without tumour have label 0, "no_tumour". Slices that are nearly empty
-are left out.
+the volume's label; where there is a mask, slices without tumour have label 0, under the name that the table gives it, else
+"no_tumour". Slices that are nearly empty are left out.
 """
 
 import csv
@@ -59,6 +59,8 @@ class NiftiSource:
         self.table = csv_path or Path(path) / "volumes.csv"
         self._rows, columns = _read_table(self.table)
         self.contrasts = contrasts or tuple(column for column in columns if column not in _KNOWN)
+        zero = next((row["label_name"] for row in self._rows if int(row["label"]) == 0), "")
+        self._no_tumour = (0, zero or NO_TUMOUR[1])
         missing = [name for name in self.contrasts if name not in columns]
         if missing or not self.contrasts:
             raise KgpError(
@@ -88,7 +90,8 @@ class NiftiSource:
             case=case,
             patient=row["patient"],
             group=row.get("group") or row["patient"],
-            label=(int(row["label"]), row["label_name"]),
+            label=(int(row["label"]), row["label_name"] or row["label"]),
+            no_tumour=self._no_tumour,
         )
 
     def check(self) -> list[Finding]:
@@ -108,8 +111,11 @@ class NiftiSource:
         return findings
 
 
-def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
-    """A mask as bool [X, Y, Z] on the grid of a volume: true where the file is not 0.
+def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> np.ndarray:
+    """A mask as bool [X, Y, Z] on the grid of a volume: true where the file is above 0.
+
+    Args:
+        no_tumour: labels above 0 that are no tumour either.
 
     Raises:
         KgpError: the file cannot be read or lies on another grid.
@@ -120,28 +126,40 @@ def read_mask_volume(path: Path, volume: Volume) -> np.ndarray:
             f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
             f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine)."
         )
-    return mask.data[..., 0] > 0
+    labels = mask.data[..., 0]
+    return (labels > 0) & ~np.isin(labels, no_tumour)
 
 
 def cut_slices(
-    volume: Volume, mask: np.ndarray | None, *, case: str, patient: str, group: str, label: tuple[int, str]
+    volume: Volume,
+    mask: np.ndarray | None,
+    *,
+    case: str,
+    patient: str,
+    group: str,
+    label: tuple[int, str],
+    no_tumour: tuple[int, str] = NO_TUMOUR,
 ) -> Iterator[SourceSlice]:
     """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
 
+    Brain is what differs from the background in every contrast, and the background is the usual value of the volume's
+    corners: the lowest value will not do where interpolation undershot, or intensities are normalised.
+
     Args:
         mask: bool [X, Y, Z], or None.
-        label: number and name of the volume's label; slices with an empty mask have NO_TUMOUR instead.
+        label: number and name of the volume's label; slices with an empty mask have `no_tumour` instead.
     """
     stack, spacing = axial_slices(volume)
     masks = None
     if mask is not None:
         masks = axial_slices(Volume(mask[..., None], volume.affine, ("mask",)))[0][..., 0]
-    floor = stack.min(axis=(0, 1, 2))
+    ends = tuple(slice(None, None, max(length - 1, 1)) for length in stack.shape[:3])
+    background = np.median(stack[ends], axis=(0, 1, 2))
     for index, image in enumerate(stack):
         tumour = masks is not None and bool(masks[index].any())
-        if not tumour and (image > floor).all(axis=-1).mean() < LEAST_BRAIN:
+        if not tumour and (image != background).all(axis=-1).mean() < LEAST_BRAIN:
             continue
-        number, name = label if masks is None or tumour else NO_TUMOUR
+        number, name = label if masks is None or tumour else no_tumour
         yield SourceSlice(
             id=f"{case}_{index:03d}",
             patient=patient,

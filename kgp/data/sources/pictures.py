@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tokenize
 import zlib
 from pathlib import Path
 
@@ -12,10 +13,24 @@ import tifffile
 from kgp.errors import KgpError
 
 ENDINGS = (".png", ".tif", ".tiff", ".npy")
-_MOST_VALUES = 1 << 26  # 64 M, to refuse a file that is no picture before it fills the memory
+# To refuse a file that is no picture before it fills the memory: 64 M values, and 512 MB of file.
+_MOST_VALUES = 1 << 26
+_MOST_BYTES = 1 << 29
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY_WITH_ALPHA = 4  # colour type, byte 25 of the file
-_TIFF_ERRORS = (tifffile.TiffFileError, zlib.error, struct.error, ValueError, TypeError, IndexError, KeyError)
+_NPY_SIGNATURE = b"\x93NUMPY"
+_TIFF_ERRORS = (
+    tifffile.TiffFileError,
+    zlib.error,
+    struct.error,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+)
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -28,6 +43,9 @@ def read_picture(path: Path) -> np.ndarray:
     if ending not in ENDINGS:
         raise KgpError(f"{path} is not one of {', '.join(ENDINGS)}.")
     try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise KgpError(f"{path} has {size} bytes, which is no picture.")
         content = path.read_bytes()
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None
@@ -38,21 +56,33 @@ def read_picture(path: Path) -> np.ndarray:
         picture = picture[..., None]
     if picture.ndim != 3 or picture.size == 0:
         raise KgpError(f"{path} has shape {picture.shape} where [H, W] or [H, W, C] is expected.")
-    if picture.size > _MOST_VALUES or picture.dtype.kind not in "buif":
-        raise KgpError(f"{path} holds {picture.size} values of type {picture.dtype}, which is no picture.")
+    _check_size(path, picture.size)
+    if picture.dtype.kind not in "buif":
+        raise KgpError(f"{path} holds values of type {picture.dtype}, which is no picture.")
     return picture
 
 
+def _check_size(path: Path, values: int) -> None:
+    if values > _MOST_VALUES:
+        raise KgpError(f"{path} claims {values} values, which is no picture.")
+
+
 def _read_npy(path: Path, content: bytes) -> np.ndarray:
+    if not content.startswith(_NPY_SIGNATURE):  # np.load takes archives too
+        raise KgpError(f"{path} cannot be read as an array: it is cut short or not an NPY file.")
     try:
         return np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
+    except (ValueError, EOFError, OSError, MemoryError, tokenize.TokenError) as error:
         raise KgpError(f"{path} cannot be read as an array: {error}.") from None
 
 
 def _read_png(path: Path, content: bytes) -> np.ndarray:
     # Looked over here, because the decoder prints messages of its own about a damaged file.
-    picture = _decode(content) if _is_whole_png(content) else None
+    whole = _is_whole_png(content)
+    if whole:
+        width, height = struct.unpack(">II", content[16:24])
+        _check_size(path, width * height)
+    picture = _decode(content) if whole else None
     if picture is None:
         raise KgpError(f"{path} is cut short, damaged or not a PNG file.")
     if content[25] == _PNG_GREY_WITH_ALPHA and picture.ndim == 3:
@@ -61,8 +91,8 @@ def _read_png(path: Path, content: bytes) -> np.ndarray:
 
 
 def _is_whole_png(content: bytes) -> bool:
-    """Whether every chunk is there with the checksum it states, up to the closing one."""
-    if not content.startswith(_PNG_SIGNATURE):
+    """Whether the header comes first and every chunk is there with the checksum it states, up to the closing one."""
+    if not content.startswith(_PNG_SIGNATURE) or content[12:16] != b"IHDR":
         return False
     start = len(_PNG_SIGNATURE)
     while start + 12 <= len(content):
@@ -81,7 +111,10 @@ def _read_tiff(path: Path, content: bytes) -> np.ndarray:
         with tifffile.TiffFile(io.BytesIO(content)) as tiff:
             page, pages = tiff.pages.first, len(tiff.pages)
             planes_first = page.axes == "SYX"
+            _check_size(path, page.size)
             picture = _decode(content) if page.compression == tifffile.COMPRESSION.LZW else page.asarray()
+    except KgpError:
+        raise
     except _TIFF_ERRORS as error:
         raise KgpError(f"{path} is cut short, damaged or not a TIFF file ({error}).") from None
     if pages != 1:

@@ -64,31 +64,12 @@ class SlicesSource:
             yield self._slice(row)
 
     def check(self) -> list[Finding]:
-        """Ids that stand several times, labels with several names, patients with several groups."""
-        findings = [
+        """Ids that stand several times."""
+        return [
             Finding("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
             for identifier, rows in self._rows.items()
             if len(rows) > 1
         ]
-        rows = [row for several in self._rows.values() for row in several]
-        for what, key, value in (
-            ("label", "label", "label_name"),
-            ("name", "label_name", "label"),
-            ("patient", "patient", "patient_group"),
-        ):
-            values = defaultdict(set)
-            for row in rows:
-                values[row[key]].add(row.get(value) or row[key])
-            findings += [
-                Finding(
-                    "error",
-                    str(self._index),
-                    f"{what} {name!r} goes with several values of {value}: {', '.join(sorted(found))}.",
-                )
-                for name, found in values.items()
-                if len(found) > 1
-            ]
-        return findings
 
     def _channels(self) -> int:
         """Channels of the first image that can be read."""
@@ -139,7 +120,7 @@ class SlicesSource:
 
     def _picture(self, row: dict[str, str], column: str) -> np.ndarray:
         name = os.path.normpath(row[column])
-        if not row[column] or os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+        if not row[column] or "\0" in name or os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
             raise KgpError(
                 f"{self._index} line {row['line']} has the {column} {row[column]!r} where a file inside the "
                 "folder is expected."

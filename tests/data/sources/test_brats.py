@@ -91,6 +91,20 @@ def test_names_of_2023_and_visits_of_one_person(tmp_path):
     np.testing.assert_array_equal(slices[0].image.max(axis=(0, 1)), [100, 200, 300, 400])
 
 
+def test_a_resection_cavity_is_no_tumour(tmp_path):
+    write_case(tmp_path / "BraTS-GLI-02405-100", names=NEW)  # label 4 in the fourth slice alone
+    found = pieces(open_source(tmp_path))["BraTS-GLI-02405-100"]
+    assert [(piece.index, piece.label, piece.mask.sum()) for piece in found] == [(1, 0, 0), (2, 1, 1), (3, 0, 0)]
+
+
+def test_the_mask_of_2020_that_has_a_name_of_its_own(tmp_path):
+    folder = tmp_path / "BraTS20_Training_355"
+    write_case(folder, ending=".nii")
+    (folder / f"{folder.name}_seg.nii").rename(folder / "W39_1998.09.19_Segm.nii")
+    source = BratsSource(tmp_path)
+    assert source.check() == [] and len(list(source.read(folder.name))) == 3
+
+
 def test_chosen_contrasts_in_order(tmp_path):
     write_case(tmp_path / "a", skip=("T1", "T2"))
     source = open_source(tmp_path, contrasts=("FLAIR", "T1ce"))
@@ -155,8 +169,12 @@ def test_a_mask_on_another_grid(tmp_path):
 def test_folders_of_one_name(tmp_path):
     write_case(tmp_path / "HGG" / "a")
     write_case(tmp_path / "LGG" / "a")
-    with pytest.raises(KgpError, match="are both the .* of case a"):
-        BratsSource(tmp_path)
+    write_case(tmp_path / "LGG" / "b")
+    source = BratsSource(tmp_path)
+    assert [(found.severity, found.where) for found in source.check()] == [("error", "a")]
+    with pytest.raises(KgpError, match="a_flair.nii.gz and .*a_flair.nii.gz are both the FLAIR of case a"):
+        list(source.read("a"))
+    assert len(list(source.read("b"))) == 3
 
 
 def test_nothing_there_and_unknown_contrasts(tmp_path):

@@ -101,6 +101,25 @@ def test_fields_of_another_size(tmp_path, change):
         read_one(write_mat(tmp_path / "1.mat", **change))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": np.full((5, 6), b"x")}, r"has an image of type \|S1 where numbers are expected"),
+        ({"label": np.inf}, "cannot be read as a figshare slice .*infinity"),
+        ({"patient": " \n"}, r"has the PID ' \\n' where a number or name is expected"),
+    ],
+)
+def test_fields_of_another_kind(tmp_path, change, message):
+    with pytest.raises(KgpError, match=rf"^\S*1.mat {message}"):
+        read_one(write_mat(tmp_path / "1.mat", **change))
+
+
+def test_the_file_of_folds_is_no_slice(tmp_path):
+    write_mat(tmp_path / "1.mat")
+    (tmp_path / "cvind.mat").write_bytes(b"")
+    assert FigshareSource(tmp_path).cases() == ["1"]
+
+
 @pytest.mark.parametrize("field", ["image", "label", "PID", "tumorMask"])
 def test_a_missing_field(tmp_path, field):
     with pytest.raises(KgpError, match=rf"1.mat cannot be read as a figshare slice .*{field}"):

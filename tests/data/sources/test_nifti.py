@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from kgp.data.sources import open_source
-from kgp.data.sources.nifti import NiftiSource, contrast_of, find_contrasts
+from kgp.data.sources.nifti import NiftiSource, contrast_of, cut_slices, find_contrasts
+from kgp.data.volume import Volume
 from kgp.errors import KgpError
 
 HEADER = "case,patient,label,label_name,T1,FLAIR,mask\n"
@@ -38,7 +39,7 @@ def test_volumes_of_a_table(tmp_path):
         [],
     )
     first, second = source.read("c2")
-    assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "no_tumour"), (2, "glioma")]
+    assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "healthy"), (2, "glioma")]
     assert (first.id, first.patient, first.group, first.volume, first.index) == ("c2_000", "p2", "p2", "c2", 0)
     assert second.image.shape == (9, 8, 2) and second.spacing == (1.5, 1.0)
     # The voxel axes run to the right and front; shown are rows to the back and columns to the left.
@@ -52,9 +53,23 @@ def test_a_column_seg_is_a_mask_and_no_contrast(tmp_path):
     assert [piece.label for piece in source.read("c2")] == [0, 2]
 
 
+def test_without_a_name_for_label_0_there_is_one(tmp_path):
+    source = NiftiSource(write_table(tmp_path, rows=ROWS.splitlines(keepends=True)[0].replace("glioma", "")))
+    assert [(piece.label, piece.label_name) for piece in source.read("c2")] == [(0, "no_tumour"), (2, "2")]
+
+
 def test_without_a_mask_all_slices_have_the_volumes_label(tmp_path):
     pieces = list(open_source(write_table(tmp_path)).read("c1"))
     assert [(piece.label, piece.label_name, piece.mask) for piece in pieces] == [(0, "healthy", None)] * 2
+
+
+def test_empty_slices_of_a_background_above_the_lowest_value(tmp_path):
+    data = np.full((8, 9, 4), 0.02, np.float32)
+    data[2:7, 2:7, 1:3] = 1.0
+    data[2, 2, :] = -0.5  # interpolation undershot
+    volume = Volume(data[..., None], np.eye(4), ("FLAIR",))
+    cut = cut_slices(volume, None, case="c", patient="p", group="p", label=(1, "tumour"))
+    assert [piece.index for piece in cut] == [1, 2]
 
 
 def test_a_table_elsewhere_groups_and_chosen_contrasts(tmp_path):

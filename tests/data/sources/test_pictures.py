@@ -1,10 +1,14 @@
 """kgp.data.sources.pictures: PNG, TIFF and NPY files as arrays."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 import tifffile
 
+from kgp.data.sources import pictures
 from kgp.data.sources.pictures import read_picture
 from kgp.errors import KgpError
 
@@ -123,6 +127,44 @@ def test_arrays_that_are_no_pictures(tmp_path, array, message):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(KgpError, match=message):
         read_picture(tmp_path / "a.npy")
+
+
+def test_an_array_with_a_damaged_header(tmp_path):
+    np.save(tmp_path / "a.npy", RGB)
+    content = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(content.replace(b"), }", b"(, }", 1))
+    with pytest.raises(KgpError, match=r"a.npy cannot be read as an array"):
+        read_picture(tmp_path / "a.npy")
+
+
+def test_an_archive_of_arrays_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", RGB)
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(KgpError, match=r"a.npy cannot be read as an array: it is cut short or not an NPY file"):
+        read_picture(tmp_path / "a.npy")
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_absurd_sizes_are_refused_before_anything_is_unpacked(tmp_path, monkeypatch):
+    header = struct.pack(">IIBBBBB", 20000, 20000, 16, 6, 0, 0, 0)  # 3.2 GB
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(png)
+    tifffile.memmap(tmp_path / "b.tif", shape=(2, 2), dtype="uint8", photometric="minisblack").flush()
+    tiff = (tmp_path / "b.tif").read_bytes()
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        places = [file.pages.first.tags[name].valueoffset for name in ("ImageWidth", "ImageLength")]
+    for place in places:
+        tiff = tiff[:place] + struct.pack("<H", 60000) + tiff[place + 2 :]
+    (tmp_path / "b.tif").write_bytes(tiff)
+    for name, what in (("a.png", "claims 400000000 values"), ("b.tif", "claims 3600000000 values")):
+        with pytest.raises(KgpError, match=f"{name} {what}, which is no picture"):
+            read_picture(tmp_path / name)
+    monkeypatch.setattr(pictures, "_MOST_BYTES", 10)
+    with pytest.raises(KgpError, match=r"b.tif has \d+ bytes, which is no picture"):
+        read_picture(tmp_path / "b.tif")
 
 
 def test_missing_and_foreign_files(tmp_path):

@@ -145,6 +145,7 @@ def test_a_bad_file_concerns_its_slice_alone(tmp_path, spoil, message):
         ({"image": "../i1.png"}, r"line 3 has the image '../i1.png' where a file inside the folder is expected"),
         ({"image": "sub/../../i1.png"}, "inside the folder"),
         ({"image": "/etc/hostname"}, "inside the folder"),
+        ({"image": "i1\0.png"}, "inside the folder"),
         ({"image": ""}, "line 3 has the image '' where a file"),
         ({"mask": "../m.png"}, "line 3 has the mask '../m.png'"),
         ({"label": ""}, "line 3 has the label '' where a whole number is expected"),
@@ -168,12 +169,8 @@ def test_a_bad_first_image_does_not_hide_the_rest(tmp_path):
 
 
 def test_findings_about_the_table(tmp_path):
-    found = SlicesSource(write_folder(tmp_path, id="s0", label_name="glioma", patient_group="q")).check()
-    text = "\n".join(finding.what for finding in found)
-    assert all(finding.severity == "error" for finding in found)
-    assert "the id stands 2 times" in text
-    assert "label '1' goes with several values of label_name: glioma, tumour." in text
-    assert "patient 'p0' goes with several values of patient_group: p0, q." in text
+    (found,) = SlicesSource(write_folder(tmp_path, id="s0")).check()
+    assert (found.severity, found.where) == ("error", "s0") and "the id stands 2 times" in found.what
 
 
 @pytest.mark.parametrize(
