@@ -43,7 +43,7 @@ def write_case(
     write_nifti(to_volume(result.maps, volume), volume, folder / "heatmap.nii.gz")
     write_table(result.table, folder / TABLE)
     _write_sheet(runtime, stack, result, folder / SHEET, spacing)
-    voxel = volume.spacing[0] * volume.spacing[1] * volume.spacing[2]
+    voxel = abs(float(np.linalg.det(volume.affine[:3, :3])))  # also where the axes are not perpendicular
     return case_summary(runtime, reading, result) | {
         "affine": volume.affine.tolist(),
         "spacing_mm": list(volume.spacing),
