@@ -14,6 +14,7 @@ from kgp.heatmap.evidence import EvidencePoint
 PANEL = 288
 _BAND = 26
 _GAP = 6
+_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 _MASK = (255, 170, 30)
 _TRUTH = (60, 220, 120)
 _POINT = (255, 255, 255)
@@ -178,7 +179,18 @@ def _enlarged(values: np.ndarray, interpolation: int) -> np.ndarray:
 
 def _text(panel: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
     # OpenCV ends the process over a name that is no UTF-8.
-    cv2.putText(panel, printable(text), place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+    text = shortened(printable(text), panel.shape[1] - place[0])
+    cv2.putText(panel, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
+
+
+def shortened(text: str, width: int) -> str:
+    """The text with as much left out of its middle as does not fit into `width` pixels; its end says what matters."""
+    kept = len(text)
+    short = text
+    while kept > 2 and cv2.getTextSize(short, _FONT, _FONT_SCALE, 1)[0][0] > width:
+        kept -= 1
+        short = f"{text[: kept // 2]}...{text[len(text) - (kept - kept // 2) :]}"
+    return short
 
 
 def shown_contrast(contrasts: Sequence[str]) -> int:

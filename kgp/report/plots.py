@@ -16,6 +16,7 @@ matplotlib.rcParams.update(
         "svg.fonttype": "none",
         "svg.hashsalt": "kgp",
         "font.family": "sans-serif",
+        "text.parse_math": False,  # class names are the data's; one with two $ in it is no formula
     }
 )
 

@@ -48,3 +48,8 @@ def test_training_curves(epochs):
 
 def test_the_same_figures_give_the_same_bytes():
     assert plots.dice_distribution({"best": [0.1, 0.9]}) == plots.dice_distribution({"best": [0.9, 0.1]})
+
+
+def test_dollars_in_a_class_name_are_no_formula():
+    drawn = plots.confusion_matrix([[1, 0], [0, 1]], ["$a_{b$", "b"])
+    assert ">$a_{b$<" in drawn
