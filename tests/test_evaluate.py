@@ -5,6 +5,7 @@ import pytest
 
 from kgp import evaluate
 from kgp.files import read_json, write_json
+from kgp.run_folder import refresh_manifest
 
 
 @pytest.fixture
@@ -102,6 +103,28 @@ def test_other_names_of_contrasts_and_labels(run_copy, other, capsys):
     assert evaluate.main([*command, "--map", "T1=channel_2", "FLAIR=channel_1"]) == 0
     metrics = read_json(run_copy / "evaluations" / "other" / "metrics.json")
     assert set(metrics["classification"]["classes"]) == {"no_tumour", "tumour"}
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "classes"),
+    [
+        # The run's label 1 is a tumour, that of the other data is not.
+        (["no_tumour=0", "tumour=1"], {"0,no_tumour": "1,no_tumour", "1,tumour": "7,tumour"}, {"no_tumour", "tumour"}),
+        # The other data have no slice without a tumour.
+        (["no_tumour=0", "tumour=*"], {"0,no_tumour": "2,metastasis"}, {"tumour"}),
+        (["no_tumour=no_tumour", "tumour=glioma,tumour"], {}, {"no_tumour", "tumour"}),
+    ],
+)
+def test_a_runs_own_labels_mean_the_same_in_other_data(run_copy, other, own, there, classes):
+    config = read_json(run_copy / "config.json")
+    config["data"]["labels"] = own
+    write_json(run_copy / "config.json", config)
+    refresh_manifest(run_copy)
+    renamed(other, ["T1", "FLAIR"], there)
+    assert evaluate.main([str(run_copy), "--data", str(other)]) == 0
+    found = read_json(run_copy / "evaluations" / "other" / "metrics.json")["classification"]
+    assert found["slices"] == 20
+    assert {name for name, scores in found["classes"].items() if scores["support"]} == classes
 
 
 @pytest.mark.parametrize(
