@@ -80,6 +80,10 @@ def execute(arguments: argparse.Namespace) -> None:
     from kgp.report.findings import headline
     from kgp.runtime import load_runtime
 
+    if arguments.data is None:
+        given = [name for name in ("kind", "csv", "labels", "contrasts", "map") if getattr(arguments, name)]
+        if given:
+            raise UsageError(f"--{given[0]} says something of other data; name them with --data.")
     runtime: Any = load_runtime(arguments.run)
     trained: Run | None = getattr(runtime, "run", None)
     if arguments.views:

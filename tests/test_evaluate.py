@@ -143,6 +143,12 @@ def test_bad_options_leave_nothing_behind(run_copy, other, options, message, cap
     assert not any((run_copy / "evaluations").glob(".*"))
 
 
+@pytest.mark.parametrize("option", [["--map", "T1=T1"], ["--labels", "a=1"], ["--csv", "t.csv"], ["--kind", "slices"]])
+def test_options_of_other_data_without_it(tmp_path, option, capsys):
+    assert evaluate.main([str(tmp_path), *option]) == 2
+    assert f"{option[0]} says something of other data; name them with --data." in capsys.readouterr().err
+
+
 def test_data_without_masks(run_copy, other, capsys):
     shutil.rmtree(other / "masks")
     lines = (other / "cohort.csv").read_text().splitlines()
