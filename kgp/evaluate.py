@@ -42,7 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=(),
         metavar="NAME=LABEL[,LABEL]",
-        help="the run's classes from the labels of --data (default: the labels of the run, else by name)",
+        help="the run's classes from the labels of --data (default: as the run chose them, else by name; numbers "
+        "other than 0 mean something else in other data)",
     )
     parser.add_argument(
         "--contrasts",
@@ -79,6 +80,10 @@ def execute(arguments: argparse.Namespace) -> None:
     from kgp.report.findings import headline
     from kgp.runtime import load_runtime
 
+    if arguments.data is None:
+        given = [name for name in ("kind", "csv", "labels", "contrasts", "map") if getattr(arguments, name)]
+        if given:
+            raise UsageError(f"--{given[0]} says something of other data; name them with --data.")
     runtime: Any = load_runtime(arguments.run)
     trained: Run | None = getattr(runtime, "run", None)
     if arguments.views:
@@ -151,7 +156,7 @@ def _labelled(
         kind=arguments.kind,
         csv=arguments.csv,
     )
-    labels = tuple(arguments.labels) or own_labels
+    labels = tuple(arguments.labels) or _labels_elsewhere(own_labels, cohort)
     if not labels:
         names = {row.label_name for row in cohort.rows}
         labels = tuple(f"{name}={name}" for name in runtime.class_names if name in names)
@@ -170,6 +175,25 @@ def _labelled(
     for message in labelled.dropped:
         _log.warning(message)
     return labelled
+
+
+def _labels_elsewhere(own_labels: tuple[str, ...], cohort: "Cohort") -> tuple[str, ...]:
+    """The run's choice of labels for other data; empty where it goes by numbers, which mean something else there.
+
+    Only 0 means the same everywhere, "no tumour". Labels that the other data lack are left out.
+    """
+    names = {row.label_name for row in cohort.rows}
+    known = names | {"*"} | {"0" for row in cohort.rows if row.label == 0}
+    words = []
+    for word in own_labels:
+        name, _, labels = word.partition("=")
+        members = labels.split(",")
+        if any(member.isdecimal() and member != "0" and member not in names for member in members):
+            return ()
+        kept = [member for member in members if member in known]
+        if kept:
+            words.append(f"{name}={','.join(kept)}")
+    return tuple(words)
 
 
 def _channels(arguments: argparse.Namespace, contrasts: Sequence[str], cohort: "Cohort") -> list[int]:

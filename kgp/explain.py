@@ -54,13 +54,15 @@ def execute(arguments: argparse.Namespace) -> None:
     reading = arguments.reading or runtime.default_reading
     if reading not in runtime.readings:
         raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
-    image, truth, name = _slice(runtime, arguments)
+    image, truth, name = _slice(runtime, arguments, reading)
     picture, text = explain(runtime, image, reading, truth=truth, name=name, points=arguments.points)
     write_png(arguments.out, picture)
     print(text)
 
 
-def _slice(runtime: "Runtime", arguments: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray | None, str]":
+def _slice(
+    runtime: "Runtime", arguments: argparse.Namespace, reading: str
+) -> "tuple[np.ndarray, np.ndarray | None, str]":
     """The slice, fitted to the run's size, its true mask where known, and its name."""
     import numpy as np
 
@@ -68,7 +70,7 @@ def _slice(runtime: "Runtime", arguments: argparse.Namespace) -> "tuple[np.ndarr
     from kgp.data.sources.pictures import ENDINGS, read_picture
 
     if arguments.input is None:
-        return _own_slice(arguments)
+        return _own_slice(arguments, reading)
     if not arguments.input.exists():
         raise KgpError(f"{arguments.input} does not exist.")
     if arguments.input.suffix.lower() in ENDINGS:
@@ -89,7 +91,7 @@ def _slice(runtime: "Runtime", arguments: argparse.Namespace) -> "tuple[np.ndarr
     )
 
 
-def _own_slice(arguments: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray | None, str]":
+def _own_slice(arguments: argparse.Namespace, reading: str) -> "tuple[np.ndarray, np.ndarray | None, str]":
     """A slice of the run's own data."""
     import csv
 
@@ -111,8 +113,8 @@ def _own_slice(arguments: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray |
             lines = [line for line in csv.DictReader(stream) if line.get("true_pixels") not in (None, "", "0")]
         if not lines:
             raise KgpError(f"{table} has no slice with a true mask; name a slice with --id.")
-        lines.sort(key=lambda line: float(line["dice_best"]))
-        identifier = lines[len(lines) // 2]["id"]
+        lines.sort(key=lambda line: float(line[f"dice_{reading}"]))
+        identifier = lines[(len(lines) - 1) // 2]["id"]
     row = next((row for row in cohort.rows if row.id == identifier), None)
     if row is None:
         raise KgpError(f"{trained.data} has no slice {identifier!r}.")

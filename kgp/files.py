@@ -87,6 +87,13 @@ def write_table(table: Sequence[dict[str, Any]], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes a .npy file; unlike `np.save` to a file, a full disk is reported as such."""
+    content = io.BytesIO()
+    np.save(content, np.ascontiguousarray(array))
+    path.write_bytes(content.getbuffer())
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON to `path` atomically; a NaN is refused, as JSON has none."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False, default=_plain) + "\n")

@@ -65,13 +65,14 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
     if arguments.views:
         runtime.readings[reading] = dataclasses.replace(runtime.readings[reading], views=arguments.views)
+    files = _named_files(runtime, arguments.contrasts)
     if not holds_cases(arguments.input):
-        _segment(runtime, arguments.input, arguments.out, reading, arguments)
+        _segment(runtime, arguments.input, arguments.out, reading, files, arguments)
         return 0
     failed = []
     for folder in sorted(path for path in arguments.input.iterdir() if path.is_dir() and path.name[0] != "."):
         try:
-            _segment(runtime, folder, arguments.out / folder.name, reading, arguments)
+            _segment(runtime, folder, arguments.out / folder.name, reading, files, arguments)
         except (KgpError, OSError) as error:
             failed.append(f"{folder.name}: {error}")
     for line in failed:
@@ -79,7 +80,9 @@ def execute(arguments: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
-def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments: argparse.Namespace) -> None:
+def _segment(
+    runtime: "Runtime", case: Path, out: Path, reading: str, files: dict[str, str], arguments: argparse.Namespace
+) -> None:
     """Segments one case, writes its folder and says what was found."""
     from kgp.report.case_files import case_words
     from kgp.report.case_folder import check_pictures, write_case_folder
@@ -89,7 +92,7 @@ def _segment(runtime: "Runtime", case: Path, out: Path, reading: str, arguments:
         case,
         out,
         reading,
-        files=_named_files(runtime, arguments.contrasts),
+        files=files,
         resample_to=arguments.resample_to,
         overwrite=arguments.overwrite,
     )

@@ -5,6 +5,7 @@ import pytest
 
 from kgp import evaluate
 from kgp.files import read_json, write_json
+from kgp.run_folder import refresh_manifest
 
 
 @pytest.fixture
@@ -105,6 +106,28 @@ def test_other_names_of_contrasts_and_labels(run_copy, other, capsys):
 
 
 @pytest.mark.parametrize(
+    ("own", "there", "classes"),
+    [
+        # The run's label 1 is a tumour, that of the other data is not.
+        (["no_tumour=0", "tumour=1"], {"0,no_tumour": "1,no_tumour", "1,tumour": "7,tumour"}, {"no_tumour", "tumour"}),
+        # The other data have no slice without a tumour.
+        (["no_tumour=0", "tumour=*"], {"0,no_tumour": "2,metastasis"}, {"tumour"}),
+        (["no_tumour=no_tumour", "tumour=glioma,tumour"], {}, {"no_tumour", "tumour"}),
+    ],
+)
+def test_a_runs_own_labels_mean_the_same_in_other_data(run_copy, other, own, there, classes):
+    config = read_json(run_copy / "config.json")
+    config["data"]["labels"] = own
+    write_json(run_copy / "config.json", config)
+    refresh_manifest(run_copy)
+    renamed(other, ["T1", "FLAIR"], there)
+    assert evaluate.main([str(run_copy), "--data", str(other)]) == 0
+    found = read_json(run_copy / "evaluations" / "other" / "metrics.json")["classification"]
+    assert found["slices"] == 20
+    assert {name for name, scores in found["classes"].items() if scores["support"]} == classes
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--map", "T2=channel"], "--map takes CONTRAST=NAME with a contrast of the run (T1, FLAIR), not 'T2=channel'"),
@@ -118,6 +141,12 @@ def test_bad_options_leave_nothing_behind(run_copy, other, options, message, cap
     assert message in capsys.readouterr().err
     assert not any((run_copy / "evaluations").glob("*"))
     assert not any((run_copy / "evaluations").glob(".*"))
+
+
+@pytest.mark.parametrize("option", [["--map", "T1=T1"], ["--labels", "a=1"], ["--csv", "t.csv"], ["--kind", "slices"]])
+def test_options_of_other_data_without_it(tmp_path, option, capsys):
+    assert evaluate.main([str(tmp_path), *option]) == 2
+    assert f"{option[0]} says something of other data; name them with --data." in capsys.readouterr().err
 
 
 def test_data_without_masks(run_copy, other, capsys):

@@ -58,10 +58,11 @@ def test_default_is_the_median_case_of_the_evaluation(tiny_run, tmp_path, capsys
     assert explain.main(command) == 1
     assert "has not been evaluated" in capsys.readouterr().err
     (run / "predictions.csv").write_text(
-        "id,true_pixels,dice_best\np00_0,0,1\np01_1,25,0.1\np02_1,25,0.9\np03_1,25,0.5\n"
+        "id,true_pixels,dice_best,dice_paper\np00_0,0,1,1\np01_1,25,0.1,0.5\np02_1,25,0.9,0.9\np03_1,25,0.5,0.1\n"
     )
-    assert explain.main(command) == 0
-    assert capsys.readouterr().out.startswith("p03_1: tumour")
+    for reading, identifier in (("best", "p03_1"), ("paper", "p01_1")):
+        assert explain.main([*command, "--reading", reading]) == 0
+        assert capsys.readouterr().out.startswith(f"{identifier}: tumour")
     (run / "predictions.csv").write_text("id,true\np00_0,no_tumour\n")
     assert explain.main(command) == 1
     assert "has no slice with a true mask" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """kgp.files: a reader never sees half a file."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.files import atomic_folder, atomic_path, read_json, sha256, write_json, write_table, write_text
+from kgp.files import atomic_folder, atomic_path, read_json, sha256, write_array, write_json, write_table, write_text
 
 
 def names(folder):
@@ -126,3 +127,17 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
 def test_table_leaves_missing_cells_empty(tmp_path):
     write_table([{"a": 1}, {"a": 2, "b": "x,y"}], tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == 'a,b\n1,\n2,"x,y"\n'
+
+
+def test_arrays_come_back(tmp_path):
+    array = np.arange(12, dtype=np.float32).reshape(3, 4).T
+    write_array(tmp_path / "a.npy", array)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), array)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_called_so(tmp_path):
+    (tmp_path / "a.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_array(tmp_path / "a.npy", np.zeros(100_000))
+    assert caught.value.errno == errno.ENOSPC

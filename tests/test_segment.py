@@ -184,6 +184,8 @@ def test_files_can_be_named(tmp_path, capsys):
     assert segment.main([*command, "--contrasts", "T1=p1_scan1.nii.gz"]) == 2
     assert "--contrasts must name a file for each of T1, FLAIR" in capsys.readouterr().err
     assert segment.main([*command, "--contrasts", "T1=p1_scan1.nii.gz", "FLAIR=p1_scan2.nii.gz"]) == 0
+    assert segment.main(["run", str(tmp_path), "--out", str(tmp_path / "all"), "--contrasts", "T1=a.nii"]) == 2
+    assert not (tmp_path / "all").exists()
 
 
 @pytest.mark.usefixtures("bright_run")

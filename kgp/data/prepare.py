@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import hashlib
-import io
 import logging
 import re
 import time
@@ -19,7 +18,7 @@ from kgp.data.resize import fit_image, fit_mask, fitted_spacing
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
-from kgp.files import atomic_folder, read_json, write_json
+from kgp.files import atomic_folder, read_json, write_array, write_json
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
@@ -197,10 +196,10 @@ class _Writer:
             )
         image_file, mask_file = f"slices/{name}.npy", ""
         self._types[image_file] = image.dtype
-        _save(self.folder / image_file, image)
+        write_array(self.folder / image_file, image)
         if piece.mask is not None:
             mask_file = f"masks/{name}.npy"
-            _save(self.folder / mask_file, fit_mask(piece.mask, self.size, piece.spacing).astype(np.uint8))
+            write_array(self.folder / mask_file, fit_mask(piece.mask, self.size, piece.spacing).astype(np.uint8))
         spacing: tuple[float | None, float | None] = (None, None)
         if piece.spacing is not None:
             spacing = fitted_spacing(piece.image.shape[0], piece.image.shape[1], self.size, piece.spacing)
@@ -250,15 +249,8 @@ class _Writer:
             dtype = np.dtype(np.float32)
         for file, found in self._types.items():
             if found != dtype:
-                _save(self.folder / file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
+                write_array(self.folder / file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
         return dtype
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    """Writes a .npy file; unlike `np.save` to a file, a full disk is reported as such."""
-    content = io.BytesIO()
-    np.save(content, np.ascontiguousarray(array))
-    path.write_bytes(content.getbuffer())
 
 
 def _prepared_earlier(folder: Path) -> Cohort:

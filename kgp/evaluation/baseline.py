@@ -22,37 +22,11 @@ def intensity_baseline(image: np.ndarray, channel: int, cleanup: Cleanup = BEST.
     Raises:
         ValueError: the image has no such channel or is not [H, W, C].
     """
-    bright, head = _bright(image, channel)
-    return apply_cleanup(bright, cleanup) & head
-
-
-def bright_share(image: np.ndarray, channel: int) -> float:
-    """Share of the head's pixels above Otsu's threshold in one contrast, in [0, 1]; arguments as above."""
-    bright, head = _bright(image, channel)
-    return float(bright.sum() / max(int(head.sum()), 1))
-
-
-def nearest_median(training_values: np.ndarray, training_targets: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Classifies by one number a slice: the class whose training median lies nearest (the lower index of equals).
-
-    Args:
-        training_values: [N].
-        training_targets: class indices, int [N].
-        values: [M].
-
-    Returns:
-        Class indices, int [M].
-    """
-    classes = np.unique(training_targets)
-    medians = np.array([np.median(training_values[training_targets == index]) for index in classes])
-    return classes[np.abs(np.asarray(values)[:, None] - medians).argmin(axis=1)]
-
-
-def _bright(image: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray]:
     head = head_mask(image)
     if not 0 <= channel < image.shape[-1]:
         raise ValueError(f"The image has {image.shape[-1]} channels, so there is no channel {channel}.")
     values = image[..., channel].astype(np.float32)
     if not head.any() or np.ptp(values[head]) == 0:
-        return np.zeros(head.shape, bool), head
-    return head & (values > filters.threshold_otsu(values[head])), head
+        return np.zeros(head.shape, bool)
+    bright = head & (values > filters.threshold_otsu(values[head]))
+    return apply_cleanup(bright, cleanup) & head

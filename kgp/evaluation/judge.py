@@ -109,7 +109,9 @@ def judge(
     """
     channels = range(cohort.shape[2]) if channels is None else channels
     views = {reading.views for reading in readings.values()}
-    measured = {name: _ReadingJudge(reading, runtime.no_tumour_class) for name, reading in readings.items()}
+    # Distances are in one unit: in millimetres where that is possible for all slices.
+    spaced = all(row.spacing_row and row.spacing_column for row in rows)
+    measured = {name: _ReadingJudge(reading, runtime.no_tumour_class, spaced) for name, reading in readings.items()}
     baseline = _Baseline(runtime.contrasts)
     scores: list[np.ndarray] = []
     table = []
@@ -140,7 +142,7 @@ def judge(
     if any(judged.records for judged in measured.values()):
         metrics["segmentation"] = {
             name: {
-                **judged.summary(cohort),
+                **judged.summary(),
                 "reading": judged.reading.to_dict(),
                 "masks_used": name in runtime.masks_used,
             }
@@ -151,11 +153,12 @@ def judge(
 
 
 class _ReadingJudge:
-    """Collects what one reading achieves."""
+    """Collects what one reading achieves; distances are in millimetres where all slices are `spaced`, else in pixels."""
 
-    def __init__(self, reading: Reading, no_tumour_class: int | None) -> None:
+    def __init__(self, reading: Reading, no_tumour_class: int | None, spaced: bool) -> None:
         self.reading = reading
         self.no_tumour_class = no_tumour_class
+        self.spaced = spaced
         self.records: list[SegmentationRecord] = []
         self.oracle = OffsetSearch(reading, no_tumour_class) if reading.rule in ("multiotsu", "otsu") else None
 
@@ -165,7 +168,7 @@ class _ReadingJudge:
         if truth is None:
             return {}
         delivered, tumour = masks_of(prediction, self.reading, self.no_tumour_class)
-        spacing = (row.spacing_row, row.spacing_column) if row.spacing_row and row.spacing_column else None
+        spacing = (row.spacing_row or 1.0, row.spacing_column or 1.0) if self.spaced else None
         record = SegmentationRecord(
             id=row.id,
             patient=row.group,
@@ -186,9 +189,8 @@ class _ReadingJudge:
             f"reason_{name}": record.delivered.reason or "",
         }
 
-    def summary(self, cohort: Cohort) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """The segmentation part of metrics.json for this reading."""
-        unit = "mm" if all(row.spacing_row for row in cohort.rows) else "pixels"
         oracle = None
         if self.oracle is not None:
             offset, value = self.oracle.best()
@@ -197,7 +199,7 @@ class _ReadingJudge:
                 "median_dice_of_slices_called_tumour": value,
                 "note": "chosen on these very masks; an upper bound, not a result",
             }
-        return segmentation_metrics(self.records, distance_unit=unit, oracle=oracle)
+        return segmentation_metrics(self.records, distance_unit="mm" if self.spaced else "pixels", oracle=oracle)
 
 
 class _Baseline:

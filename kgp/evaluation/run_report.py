@@ -152,15 +152,16 @@ def choose_cases(table: Sequence[dict[str, Any]], column: str) -> list[tuple[str
         middle = (len(tumour) - 1) // 2
         add("highest Dice", tumour[::-1][:_EACH])
         add("median Dice", tumour[max(middle - 1, 0) : middle + 2])
-        add("lowest Dice of the slices called tumour", [i for i in tumour if not _reason(table[i], column)][:_EACH])
+        add("lowest Dice of the slices called tumour", [i for i in tumour if not _missed(table[i], column)][:_EACH])
     else:
         add("most confident right answer", [i for i in order if table[i]["true"] == table[i]["predicted"]][: 2 * _EACH])
     add("most confident wrong answer", [i for i in order if table[i]["true"] != table[i]["predicted"]][: 2 * _EACH])
     return chosen
 
 
-def _reason(line: dict[str, Any], column: str) -> str:
-    return line.get(column.replace("dice_", "reason_"), "")
+def _missed(line: dict[str, Any], column: str) -> bool:
+    """Whether "no tumour" was called. A slice called tumour may have an empty mask too, and is then its worst case."""
+    return line.get(column.replace("dice_", "reason_")) == "no_tumour"
 
 
 def _draw(

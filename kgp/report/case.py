@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgp.data.resize import fit_image, restore_map, restore_mask
+from kgp.errors import KgpError
 from kgp.heatmap.threshold import cut_mask, select_map
 from kgp.heatmap.views import average_views
 from kgp.runtime.runtime import Runtime, probabilities, tumour_class
@@ -52,6 +53,11 @@ def segment_stack(
         KgpError: the slices do not fit the runtime.
     """
     reading = runtime.readings[reading_name]
+    if stack.shape[3] != len(runtime.contrasts):  # asked here, as the runtime never sees slices that are black
+        raise KgpError(
+            f"{runtime.name} takes slices with the {len(runtime.contrasts)} contrasts {', '.join(runtime.contrasts)}, "
+            f"not with {stack.shape[3]} channels."
+        )
     if runtime.size == 0:
         spacing = None  # slices that are not fitted are not brought back either
     height, width = stack.shape[1:3]
@@ -77,7 +83,9 @@ def segment_stack(
             likeliest = tumour_class(logits[place], runtime.no_tumour_class)
             shown = select_map(heatmaps[place], likeliest, reading, runtime.no_tumour_class)
             maps[index] = restore_map(shown, height, width, spacing)
-            table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), result.reason)
+            # A mask of few pixels may vanish on a coarser grid.
+            reason = result.reason or (None if masks[index].any() else "nothing_above")
+            table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), reason)
             table[index]["heatmap_of"] = runtime.class_names[likeliest]
     return CaseResult(masks, maps, table)
 

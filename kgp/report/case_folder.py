@@ -10,7 +10,7 @@ from kgp.data.sources.case import read_case
 from kgp.data.sources.pictures import ENDINGS, read_picture
 from kgp.data.volume import Volume, axial_slices, read_volume
 from kgp.errors import KgpError
-from kgp.files import atomic_folder, printable, write_json, write_table
+from kgp.files import atomic_folder, printable, write_array, write_json, write_table
 from kgp.report.case import CaseResult, segment_stack
 from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, write_case
 from kgp.report.overlay import overlay_sheet, write_png
@@ -50,7 +50,7 @@ def write_case_folder(
         raise KgpError(f"{out} exists already; name another --out or pass --overwrite.")
     if out.exists() and not (out / SUMMARY).is_file():
         raise KgpError(f"--overwrite: {out} is not a result of kgp segment, so it is not removed.")
-    pictures = sorted(path for path in (case.iterdir() if case.is_dir() else [case]) if path.suffix.lower() in ENDINGS)
+    pictures = _pictures(case)
     if pictures:
         return _write_pictures(runtime, pictures, out, reading, overwrite)
     if files:
@@ -58,6 +58,14 @@ def write_case_folder(
     else:
         volume = read_case(runtime.contrasts, case, resample_to)
     return _write_volume(runtime, case, volume, out, reading, overwrite)
+
+
+def _pictures(case: Path) -> list[Path]:
+    """The pictures that a case consists of; beside NIfTI files they are previews, and none is part of the case."""
+    files = [path for path in (case.iterdir() if case.is_dir() else [case]) if not path.name.startswith(".")]
+    if any(path.name.endswith((".nii", ".nii.gz")) for path in files):
+        return []
+    return sorted(path for path in files if path.suffix.lower() in ENDINGS)
 
 
 def check_pictures(summary: Mapping[str, Any]) -> None:
@@ -99,7 +107,7 @@ def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: 
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
             write_png(folder / f"{path.stem}_mask.png", (255 * result.masks[0]).astype(np.uint8))
-            np.save(folder / f"{path.stem}_heatmap.npy", result.maps[0])
+            write_array(folder / f"{path.stem}_heatmap.npy", result.maps[0])
             lines.append({"file": printable(path.name), **result.table[0]})
             if len(drawn) < SHOWN and result.table[0]["class"]:
                 drawn.append(draw_slice(runtime, stack, result, 0, path.stem, None))

@@ -27,7 +27,7 @@ def explain(
         points: evidence points drawn for each class and listed for the predicted one.
 
     Returns:
-        The picture RGB uint8: contrasts and mask above, the raw heatmap of each class below; and the text.
+        The picture RGB uint8: a title, contrasts and mask above, the raw heatmap of each class below; and the text.
     """
     reading = runtime.readings[reading_name]
     predict = runtime.predict
@@ -59,4 +59,5 @@ def explain(
     ]
     lines.append(f"Mask: {int(result.mask.sum())} pixels" + (f", {result.reason}" if result.reason else ""))
     rows = [np.concatenate([caption_bar(panel, caption) for panel, caption in row], axis=1) for row in (above, below)]
-    return stacked(rows), "\n".join(lines)
+    title = f"{name}: {runtime.class_names[predicted]} ({score[predicted]:.2f}); research use only"
+    return caption_bar(stacked(rows), title), "\n".join(lines)

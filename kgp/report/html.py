@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kgp.files import write_text
+from kgp.heatmap.reading import BEST
 from kgp.report import plots
 from kgp.report.overlay import encode_png
 
@@ -164,13 +165,8 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
             for group, one in found["as_delivered"]["classes"].items()
         ]
         notes.append(
-            f"<li><b>{escape(name)}</b>: {escape(describe_reading(found['reading']))}. "
-            + (
-                "Its offset was set on masks of validation patients."
-                if found["masks_used"]
-                else "No mask was used to set it."
-            )
-            + f" {_empties(found['empty'])}</li>"
+            f"<li><b>{escape(name)}</b>: {escape(describe_reading(found['reading']))}. {_how_set(found)} "
+            f"{_empties(found['empty'])}</li>"
         )
         if (
             found["oracle_offset"] is not None
@@ -220,6 +216,18 @@ def describe_reading(reading: dict[str, Any]) -> str:
     if reading["clip_negative"]:
         words.append("negative values set to 0")
     return ", ".join(words)
+
+
+def _how_set(found: dict[str, Any]) -> str:
+    """Which masks a reading has looked at to be set."""
+    if found["masks_used"]:
+        return "Its offset was set on masks of validation patients."
+    if found["reading"] | {"views": BEST.views} == BEST.to_dict():
+        return (
+            "It is the same for every run: its rule was chosen once, on validation masks of LGG (TCGA) slices and of the "
+            "phantom, and no mask was used to fit it to this run."
+        )
+    return "No mask was used to set it."
 
 
 def _empties(empty: dict[str, Any]) -> str:

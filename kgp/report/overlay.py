@@ -14,6 +14,7 @@ from kgp.heatmap.evidence import EvidencePoint
 PANEL = 288
 _BAND = 26
 _GAP = 6
+_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 _MASK = (255, 170, 30)
 _TRUTH = (60, 220, 120)
 _POINT = (255, 255, 255)
@@ -166,7 +167,9 @@ def _colour_bar(panel: np.ndarray, limit: float) -> np.ndarray:
     ramp = np.repeat(np.linspace(limit, -limit, height)[:, None], width, axis=1)
     panel[top : top + height, left : left + width] = diverging_colours(ramp, limit)
     for value, row in ((limit, top - 4), (-limit, top + height + 12)):
-        _text(panel, f"{value:+.1f}", (panel.shape[1] - 44, row), (20, 20, 20))
+        label, place = f"{value:+.1f}", (panel.shape[1] - 44, row)
+        cv2.putText(panel, label, place, _FONT, _FONT_SCALE, (235, 235, 235), 4, cv2.LINE_AA)  # also on full colours
+        _text(panel, label, place, (20, 20, 20))
     return panel
 
 
@@ -178,7 +181,18 @@ def _enlarged(values: np.ndarray, interpolation: int) -> np.ndarray:
 
 def _text(panel: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
     # OpenCV ends the process over a name that is no UTF-8.
-    cv2.putText(panel, printable(text), place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+    text = shortened(printable(text), panel.shape[1] - place[0])
+    cv2.putText(panel, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
+
+
+def shortened(text: str, width: int) -> str:
+    """The text with as much left out of its middle as does not fit into `width` pixels; its end says what matters."""
+    kept = len(text)
+    short = text
+    while kept > 2 and cv2.getTextSize(short, _FONT, _FONT_SCALE, 1)[0][0] > width:
+        kept -= 1
+        short = f"{text[: kept // 2]}...{text[len(text) - (kept - kept // 2) :]}"
+    return short
 
 
 def shown_contrast(contrasts: Sequence[str]) -> int:

@@ -16,6 +16,7 @@ matplotlib.rcParams.update(
         "svg.fonttype": "none",
         "svg.hashsalt": "kgp",
         "font.family": "sans-serif",
+        "text.parse_math": False,  # class names are the data's; one with two $ in it is no formula
     }
 )
 
@@ -101,6 +102,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
     loss.set(xlabel="epoch", title="Loss (training with all its terms)")
     score.set(xlabel="epoch", title="Validation", ylim=(0, 1.02))
     for axes in (loss, score):
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
     return svg(figure)
 
@@ -109,8 +111,9 @@ def dice_distribution(values: Mapping[str, Sequence[float]]) -> str:
     """Dice of every tumour slice, sorted, one line a reading."""
     figure, axes = pyplot.subplots(figsize=(5.2, 2.8), layout="constrained")
     for name, dices in values.items():
-        axes.plot(np.linspace(0, 100, len(dices)), np.sort(dices), label=name)
-    axes.set(xlabel="tumour slices, % (worst to best)", ylabel="Dice", ylim=(0, 1))
+        marker = "o" if len(dices) == 1 else None  # a line of one point is invisible
+        axes.plot(np.linspace(0, 100, len(dices)), np.sort(dices), label=name, marker=marker)
+    axes.set(xlabel="tumour slices, % (worst to best)", ylabel="Dice", xlim=(-2, 102), ylim=(0, 1.02))
     axes.axvline(50, color="0.8", linewidth=0.8, zorder=0)
     axes.legend(frameon=False, fontsize=8)
     return svg(figure)

@@ -92,3 +92,17 @@ def test_eight_views_judge_as_one_where_the_runtime_is_equivariant(tiny_cohort, 
     readings = {"zero": dataclasses.replace(runtime.readings["zero"], views=8)}
     found = judged(runtime, tiny_cohort, readings=readings).metrics
     assert found["segmentation"]["zero"]["as_delivered"]["all"]["dice"]["median"] == 1.0
+
+
+def test_distances_have_one_unit(tiny_cohort, bright_runtime):
+    """Millimetres where every slice has a spacing; pixels for all where one lacks it."""
+    runtime = bright_runtime(threshold=2.5)
+    reading = {"zero": Reading(map="margin", region="picture", rule="quantile", value=0.5)}
+    spaced = [dataclasses.replace(row, spacing_row=2.0, spacing_column=2.0) for row in tiny_cohort.rows]
+    mixed = [*spaced[:-1], tiny_cohort.rows[-1]]
+    found = {}
+    for name, rows in (("spaced", spaced), ("mixed", mixed), ("plain", list(tiny_cohort.rows))):
+        zero = judged(runtime, tiny_cohort, rows, readings=reading).metrics["segmentation"]["zero"]
+        found[name] = zero["distance_unit"], zero["any_prediction"]["all"]["hd95"]["median"]
+    assert found["mixed"] == found["plain"] and found["plain"][0] == "pixels"
+    assert found["spaced"] == ("mm", 2.0 * found["plain"][1])

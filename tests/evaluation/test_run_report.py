@@ -30,6 +30,8 @@ def test_cases_are_chosen_by_rule():
     assert by_rule["median Dice"] == [6, 5, 4]  # the missed slice counts with Dice 0
     assert by_rule["lowest Dice of the slices called tumour"] == [8, 7]  # no picture is shown twice
     assert by_rule["most confident wrong answer"] == [10, 9]
+    table.append(line("a", "a", 0.5, 0.0, "nothing_above"))
+    assert ("lowest Dice of the slices called tumour", len(table) - 1) in choose_cases(table, "dice_best")
     assert len({index for _, index in chosen}) == len(chosen)
 
 

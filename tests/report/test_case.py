@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kgp.errors import KgpError
 from kgp.report.case import BLACK, segment_stack
 
 
@@ -74,3 +75,22 @@ def test_a_black_case_is_no_error(bright_runtime):
     result = segment_stack(bright_runtime(), np.zeros((2, 12, 16, 2), np.float32), "zero")
     assert not result.masks.any() and not result.maps.any()
     assert [line["reason"] for line in result.table] == [BLACK, BLACK]
+
+
+def test_channels_are_counted_in_black_slices_too(bright_runtime):
+    with pytest.raises(KgpError, match="takes slices with the 2 contrasts T1, FLAIR, not with 3 channels"):
+        segment_stack(bright_runtime(), np.zeros((1, 12, 16, 3), np.float32), "zero")
+
+
+def test_a_mask_that_vanishes_on_a_coarser_grid_has_a_reason(bright_runtime):
+    runtime = bright_runtime(size=64)
+    predict = runtime.predict
+
+    def one_pixel(images):
+        images = np.full_like(images, 100.0)
+        images[:, 9, 9] = 200.0
+        return predict(images)
+
+    runtime.predict = one_pixel
+    line = segment_stack(runtime, square_slice(16, 16)[None], "zero").table[0]
+    assert (line["class"], line["mask_pixels"], line["reason"]) == ("tumour", 0, "nothing_above")

@@ -2,6 +2,7 @@ import csv
 import os
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 
@@ -60,3 +61,32 @@ def test_a_picture_whose_name_is_in_another_encoding(bright_runtime, tmp_path):
     with open(tmp_path / "out" / "slices.csv", newline="", encoding="utf-8") as stream:
         assert [line["file"] for line in csv.DictReader(stream)] == ["M?ller.npy"]
     assert cv2.imread(str(tmp_path / "out" / "overlay.png")) is not None
+
+
+def test_previews_beside_nifti_files_are_no_case(bright_runtime, tmp_path):
+    folder = write_pictures(tmp_path / "p1", preview=250.0)
+    for contrast in ("t1", "flair"):
+        nibabel.save(
+            nibabel.Nifti1Image(np.full((16, 16, 2), 90, np.float32), np.eye(4)), folder / f"{contrast}.nii.gz"
+        )
+    write_case_folder(bright_runtime(), folder, tmp_path / "out", "zero")
+    assert (tmp_path / "out" / "mask.nii.gz").is_file()
+
+
+def test_hidden_pictures_are_passed_over(bright_runtime, tmp_path):
+    folder = write_pictures(tmp_path / "p1", a=250.0)
+    (folder / "._a.png").write_bytes(b"what a Mac leaves behind")
+    assert write_case_folder(bright_runtime(), folder, tmp_path / "out", "zero")["failed"] == []
+
+
+def test_volume_of_a_sheared_grid(bright_runtime, tmp_path):
+    (tmp_path / "p1").mkdir()
+    affine = np.diag([2.0, 1.0, 3.0, 1.0])
+    affine[1, 2] = 1.0  # slices tilted against their stack, as with a tilted gantry
+    data = np.full((16, 16, 2), 90, np.float32)
+    data[4:8, 4:12] = 250
+    for contrast in ("t1", "flair"):
+        nibabel.save(nibabel.Nifti1Image(data, affine), tmp_path / "p1" / f"{contrast}.nii.gz")
+    summary = write_case_folder(bright_runtime(), tmp_path / "p1", tmp_path / "out", "zero")
+    voxels = int(np.asarray(nibabel.load(tmp_path / "out" / "mask.nii.gz").dataobj).sum())
+    assert voxels > 0 and summary["mask_volume_mm3"] == pytest.approx(6.0 * voxels)

@@ -18,6 +18,10 @@ def test_text_tells_the_sums(bright_runtime, image):
     picture, text = explain(bright_runtime(), image, "zero", name="case 1")
     assert picture.dtype == np.uint8 and picture.shape[2] == 3
     assert text.splitlines()[0] == "case 1: tumour (research use only)"
+    other, _ = explain(bright_runtime(), image, "zero", name="case 2")
+    assert (picture[:26] != other[:26]).any() and (
+        picture[26:] == other[26:]
+    ).all()  # the title stands in the picture too
     assert "tumour: probability 0.8176, logit 1.5000 = 3.0000 from 1 positions + -1.5000" in text
     assert "     4    6 +3.0000" in text
     assert "Mask: 25 pixels" in text

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kgp.evaluation.judge import judge
+from kgp.heatmap.reading import BEST
 from kgp.report.html import ShownCase, describe_reading, write_report
 from kgp.runtime.runtime import Runtime
 
@@ -58,6 +59,18 @@ def test_report_says_what_it_has_to(judged, tmp_path):
         "HD95 (pixels)",
     ):
         assert words in page
+
+
+@pytest.mark.parametrize(("views", "value", "chosen"), [(1, 0.15, True), (8, 0.15, True), (1, 0.3, False)])
+def test_the_rule_of_best_was_chosen_on_masks_too(judged, tmp_path, views, value, chosen):
+    judgement = judged()
+    found = judgement.metrics["segmentation"]["zero"]
+    found["reading"] = dataclasses.replace(BEST, views=views, value=value).to_dict()
+    page = page_of(tmp_path / "report.html", judgement)
+    assert ("chosen once, on validation masks of LGG" in page, "No mask was used to set it." in page) == (
+        chosen,
+        not chosen,
+    )
 
 
 def test_without_masks_the_report_says_so(judged, tmp_path):

@@ -15,6 +15,7 @@ from kgp.report.overlay import (
     mask_panel,
     merged,
     overlay_sheet,
+    shortened,
     stacked,
 )
 
@@ -109,3 +110,12 @@ def test_colours_of_several_maps_can_mean_the_same():
         int(map_panel(grey, picture)[5, 5, 0]) - int(map_panel(grey, picture)[5, 5, 2]) for picture in (weak, strong)
     ]
     assert 0 < red[0] < red[1] / 5
+
+
+def test_long_titles_lose_their_middle():
+    assert shortened("short", 200) == "short"
+    text = f"{'name_' * 50}: tumour (0.93); research use only"
+    short = shortened(text, 400)
+    assert cv2.getTextSize(short, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0] <= 400
+    assert short.startswith("name_") and "..." in short and short.endswith("; research use only")
+    assert draw_case(picture(title=text)).shape == draw_case(picture()).shape

@@ -48,3 +48,19 @@ def test_training_curves(epochs):
 
 def test_the_same_figures_give_the_same_bytes():
     assert plots.dice_distribution({"best": [0.1, 0.9]}) == plots.dice_distribution({"best": [0.9, 0.1]})
+
+
+def test_dollars_in_a_class_name_are_no_formula():
+    drawn = plots.confusion_matrix([[1, 0], [0, 1]], ["$a_{b$", "b"])
+    assert ">$a_{b$<" in drawn
+
+
+def test_a_single_tumour_slice_is_seen():
+    one, two = (plots.dice_distribution({"best": dices}).count("<use") for dices in ([0.5], [0.5, 0.5]))
+    assert one == two + 2  # a dot in the figure and one in its legend
+
+
+def test_epochs_are_whole_numbers():
+    row = {"loss": 1.0, "val_loss": 0.9, "val_accuracy": 0.5, "val_macro_f1": 0.4}
+    drawn = plots.training_curves([row | {"epoch": number} for number in (1, 2, 3)])
+    assert ">2<" in drawn and ">1.5<" not in drawn and ">1.25<" not in drawn
