@@ -232,19 +232,6 @@ def test_bad_configurations_change_nothing(client, server, saved_model, slices, 
     assert client.predict(slices, "classify")["logits"].shape == (5, 2)
 
 
-def test_a_label_of_a_broken_version_is_refused(start_server, connect, models):
-    (models / "2").mkdir()
-    server = start_server(models)
-    client = connect(server.grpc_port)
-    client.model.HandleReloadConfigRequest(reload_of(models, stable=1), timeout=60)
-    refused(
-        lambda: client.model.HandleReloadConfigRequest(reload_of(models, stable=2), timeout=60),
-        grpc.StatusCode.FAILED_PRECONDITION,
-        "Request to assign label to version 2 of model tiny",
-    )
-    assert server.models.get("tiny").labels == {"stable": 1}
-
-
 def test_a_request_that_is_too_large_is_refused(start_server, connect, models, slices):
     client = connect(start_server(models, message_mb=1).grpc_port)
     refused(

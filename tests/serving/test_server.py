@@ -19,7 +19,7 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 from kgp.errors import KgpError
 from kgp.runtime import load_runtime
 from serving.server import READY, ModelServer, ServerOptions
-from serving.store import AVAILABLE, END, ServedModel, VersionState
+from serving.version import ModelVersion
 
 
 def versions(client, model="tiny"):
@@ -362,42 +362,12 @@ def test_stop_answers_the_rest_requests_that_came(start_server, models, slices, 
     assert answers[0][0] == 200 and len(answers[0][1]["predictions"]) == 5
 
 
-def test_a_version_that_is_copied_slowly_is_served_once_it_is_there(start_server, connect, models, wait_until):
-    data = "variables/variables.data-00000-of-00001"
-    shutil.copytree(models / "1", models / "2", ignore=lambda *_: [os.path.basename(data)])
-    client = connect(start_server(models).grpc_port)
-    wait_until(lambda: versions(client).get(2, ("",))[0] == "END")
-    changed = os.stat(models / "2").st_mtime_ns
-    shutil.copy(models / "1" / data, models / "2" / data)
-    assert os.stat(models / "2").st_mtime_ns == changed
-    wait_until(lambda: versions(client)[2] == ("AVAILABLE", ""))
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda manifest: manifest.pop("batch_sizes"), "names no batch sizes"),
-        (lambda manifest: manifest.update(batch_sizes=[]), "names no batch sizes"),
-        (lambda manifest: manifest["files"].pop("saved_model.pb"), "cannot be loaded as a SavedModel"),
-    ],
-)
-def test_a_version_that_is_broken_in_another_way(models, change, reason):
-    shutil.copytree(models / "1", models / "2")
-    manifest = json.loads((models / "2" / "manifest.json").read_text())
-    change(manifest)
-    (models / "2" / "manifest.json").write_text(json.dumps(manifest))
-    (models / "2" / "saved_model.pb").unlink()
-    model = ServedModel("tiny", models, {})
-    model.refresh()
-    assert model.states[1] == VersionState(AVAILABLE)
-    assert model.states[2].state == END and (reason in model.states[2].error or "is missing" in model.states[2].error)
-
-
-def test_a_folder_without_a_version_is_told_once(tmp_path, caplog):
-    model = ServedModel("tiny", tmp_path, {})
-    for _ in range(2):
-        model.refresh()
-    assert caplog.messages == [f"model tiny: {tmp_path} holds no version yet"]
+@pytest.mark.parametrize("sizes", [None, [], [0], ["1"]])
+def test_a_manifest_without_batch_sizes(models, sizes):
+    manifest = json.loads((models / "1" / "manifest.json").read_text())
+    (models / "1" / "manifest.json").write_text(json.dumps({**manifest, "batch_sizes": sizes}))
+    with pytest.raises(KgpError, match="names no batch sizes"):
+        ModelVersion(models / "1")
 
 
 def test_a_certificate_that_is_none(tmp_path):
