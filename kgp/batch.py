@@ -49,12 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the command; 1 when a study failed."""
-    archive, out, model = arguments.input.absolute(), arguments.out.absolute(), arguments.model
+    # Resolved, as the name of a single study is the archive's own, which ".." would lead out of the results.
+    archive, out, model = arguments.input.resolve(), arguments.out.absolute(), arguments.model
     if arguments.workers < 1:
         raise UsageError(f"--workers must be at least 1, not {arguments.workers}.")
     if not archive.is_dir():
         raise KgpError(f"{arguments.input} is not a folder.")
-    if out.resolve().is_relative_to(archive.resolve()):
+    if out.resolve().is_relative_to(archive):
         raise UsageError(f"--out must not lie in the archive, but {arguments.out} lies in {arguments.input}.")
     from serving.batch import run_batch
     from serving.batch_worker import BatchJob

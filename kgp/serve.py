@@ -5,11 +5,15 @@ is served, and a newer one takes over without a gap once it went through its war
 """
 
 import argparse
+import math
 import signal
 from pathlib import Path
 
 from kgp.command import run
 from kgp.errors import UsageError
+
+_MOST_MB = 2147
+_LAST_PORT = 65535
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,8 +58,7 @@ def execute(arguments: argparse.Namespace) -> None:
     token = _token(arguments.token_file)
     if (arguments.certificate is None) != (arguments.key is None):
         raise UsageError("--certificate and --key go together.")
-    if arguments.poll_seconds <= 0 or arguments.waiting < 1 or arguments.message_mb < 1:
-        raise UsageError("--poll-seconds, --waiting and --message-mb must be above 0.")
+    _check_numbers(arguments)
     from serving.server import ModelServer, ServerOptions
 
     server = ModelServer(
@@ -82,6 +85,20 @@ def execute(arguments: argparse.Namespace) -> None:
         server.stop()
 
 
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    """Refuses numbers that make no sense.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if not 0 < arguments.poll_seconds < math.inf or arguments.waiting < 1 or arguments.message_mb < 1:
+        raise UsageError("--poll-seconds, --waiting and --message-mb must be above 0.")
+    if arguments.message_mb > _MOST_MB:
+        raise UsageError(f"--message-mb must be at most {_MOST_MB}, which gRPC can count, not {arguments.message_mb}.")
+    if not 0 <= arguments.grpc_port <= _LAST_PORT or not -1 <= arguments.rest_port <= _LAST_PORT:
+        raise UsageError(f"A port is a number from 0 to {_LAST_PORT}, and -1 stands for no REST.")
+
+
 def _folders(paths: list[Path]) -> dict[str, Path]:
     """The folders by the names of their models.
 
@@ -93,6 +110,8 @@ def _folders(paths: list[Path]) -> dict[str, Path]:
         name = path.resolve().name
         if not path.is_dir():
             raise UsageError(f"{path} is not a folder.")
+        if (path / "saved_model.pb").is_file():
+            raise UsageError(f"{path} is one version; name the folder of the versions, {path.resolve().parent}.")
         if name in folders:
             raise UsageError(
                 f"{path} and {folders[name]} have the same name, {name}, so clients could not tell them apart."
@@ -107,6 +126,10 @@ def _token(path: Path | None) -> str:
     token = path.read_text(encoding="utf-8").strip()
     if not token:
         raise UsageError(f"--token-file: {path} is empty.")
+    if not all("!" <= character <= "~" for character in token):
+        raise UsageError(
+            f"--token-file: the token in {path} must be of ASCII letters, digits and signs, without spaces."
+        )
     return token
 
 

@@ -54,8 +54,10 @@ class Answerer:
         Raises:
             Refused: there is no such model, version or label.
         """
+        if not name:
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "ModelSpec has no name specified.")
         try:
-            with self._models.get(name, version).lease(version, label) as found:
+            with self._models.get(name, version, label).lease(version, label) as found:
                 yield found
         except NotServed as error:
             raise Refused(grpc.StatusCode.NOT_FOUND, str(error)) from None
@@ -139,11 +141,17 @@ def _check_names(
 ) -> None:
     """Refuses inputs and outputs that the signature does not have."""
     sent, wanted = set(tensors), set(definition.inputs)
-    if sent != wanted:
+    if len(sent) != len(wanted):
         raise Refused(
             grpc.StatusCode.INVALID_ARGUMENT,
             f"input size does not match signature: {len(sent)}!={len(wanted)} len({_set(sent)}) != len({_set(wanted)}). "
             f"Sent extra: {_set(sent - wanted)}. Missing but required: {_set(wanted - sent)}.",
+        )
+    for name in sorted(wanted - sent):
+        raise Refused(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"Signature input alias: {name}(feed name: {definition.inputs[name].name}) not found in request and no default "
+            f"value provided. Inputs expected to be in the request {_set(sent)}, or default input alias set: ",
         )
     for name in outputs:
         if name not in definition.outputs:
@@ -152,6 +160,8 @@ def _check_names(
                 f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
                 f"{_set(set(definition.outputs))}.",
             )
+        if list(outputs).count(name) > 1:
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"duplicate output tensor alias: {name}")
 
 
 def _set(names: set[str]) -> str:

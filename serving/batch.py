@@ -72,8 +72,9 @@ class Progress:
         self._known = known
         self._answered: set[str] = set()
         self._found: list[str] = []
+        self._lost: OSError | None = None
         self._first = self._told = time.monotonic()
-        self._count = threading.Thread(target=lambda: self._found.extend(find_studies(job.archive)), daemon=True)
+        self._count = threading.Thread(target=self._find, args=(job,), daemon=True)
         self._count.start()
         if known:
             _log.info("%d studies were done before", len(known))
@@ -108,12 +109,24 @@ class Progress:
         return f"{text}, {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
 
     def add_silent(self) -> None:
-        """At the end: studies of which no answer came have failed."""
+        """At the end: studies of which no answer came have failed.
+
+        Raises:
+            KgpError: a folder of the archive could not be read, so there may be studies that nobody knows of.
+        """
         self._count.join()
         for study in self._found:
             if study not in self._known and study not in self._answered:
                 self.failed[study] = _SILENT
         _log.info("%s", self.line(time.monotonic()))
+        if self._lost:
+            raise KgpError(f"The archive could not be looked through to its end: {self._lost}; start again.")
+
+    def _find(self, job: BatchJob) -> None:
+        try:
+            self._found.extend(find_studies(job.archive))
+        except OSError as error:
+            self._lost = error
 
 
 def _identity(job: BatchJob, share: Share) -> str:

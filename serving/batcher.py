@@ -12,6 +12,7 @@ import numpy as np
 from serving.version import ModelVersion
 
 Answer = dict[str, np.ndarray]
+_EXPIRED = "The deadline passed, or the client went away, before the answer was there."
 
 
 class QueueFull(RuntimeError):
@@ -19,7 +20,7 @@ class QueueFull(RuntimeError):
 
 
 class Expired(RuntimeError):
-    """The client's deadline passed, or the client went away, before the request's turn came."""
+    """The client's deadline passed, or the client went away, before the answer was there."""
 
 
 @dataclasses.dataclass
@@ -62,6 +63,7 @@ class Batcher:
         self._linger = linger
         self._observe = observe
         self._left: _Request | None = None
+        self._ended = False
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -76,7 +78,8 @@ class Batcher:
         """Queues a request whose inputs have a common first dimension.
 
         Args:
-            wanted: asked when the request's turn comes; a request that nobody waits for any more is dropped.
+            wanted: asked when the request's turn comes, and between its pieces; a request that nobody waits for any more is
+                dropped.
 
         Returns:
             The named outputs, or Expired.
@@ -97,14 +100,19 @@ class Batcher:
         self._thread.join()
 
     def _work(self) -> None:
-        while True:
-            first = self._left or self._queue.get()
-            self._left = None
-            if first is None:
-                return
-            batch = [request for request in self._gather(first) if self._is_wanted(request)]
-            if batch:
-                self._run(batch)
+        while not self._ended:
+            self._answer_next()
+
+    def _answer_next(self) -> None:
+        """Answers one batch; nothing of it stays in the thread, so that a version that was replaced can be freed."""
+        first = self._left or self._queue.get()
+        self._left = None
+        if first is None:
+            self._ended = True
+            return
+        batch = [request for request in self._gather(first) if self._is_wanted(request)]
+        if batch:
+            self._run(batch)
 
     def _gather(self, first: _Request) -> Iterator[_Request]:
         """The first request and those behind it that can go with it."""
@@ -116,7 +124,7 @@ class Batcher:
             except queue.Empty:
                 return
             if following is None:
-                self._queue.put(None)
+                self._ended = True
                 return
             if not following.joins(first) or rows + following.rows > most:
                 self._left = following
@@ -128,14 +136,14 @@ class Batcher:
     def _is_wanted(request: _Request) -> bool:
         if request.wanted():
             return True
-        request.future.set_exception(Expired("The deadline passed before the request's turn came."))
+        request.future.set_exception(Expired(_EXPIRED))
         return False
 
     def _run(self, batch: list[_Request]) -> None:
         version, signature = batch[0].version, batch[0].signature
         try:
             inputs = {name: np.concatenate([request.inputs[name] for request in batch]) for name in batch[0].inputs}
-            outputs = self._in_pieces(version, signature, inputs)
+            outputs = self._in_pieces(version, signature, inputs, batch[0].wanted)
         except Exception as error:  # noqa: BLE001 - it must reach those who wait, and the thread must live on
             for request in batch:
                 request.future.set_exception(error)
@@ -146,10 +154,13 @@ class Batcher:
             request.future.set_result({name: value[start:end] for name, value in outputs.items()})
             start = end
 
-    def _in_pieces(self, version: ModelVersion, signature: str, inputs: Answer) -> Answer:
+    def _in_pieces(self, version: ModelVersion, signature: str, inputs: Answer, wanted: Callable[[], bool]) -> Answer:
+        """The outputs of any number of rows; only a request that is alone has more than one piece."""
         rows, most = len(next(iter(inputs.values()))), version.batch_sizes[-1]
         pieces = []
         for start in range(0, rows, most):
+            if start and not wanted():
+                raise Expired(_EXPIRED)
             piece = {name: value[start : start + most] for name, value in inputs.items()}
             count = min(most, rows - start)
             size = next(size for size in version.batch_sizes if size >= count)

@@ -19,9 +19,9 @@ from tensorflow_serving.apis import (
 
 from serving.answers import DEFAULT_SIGNATURE, Answerer, Refused
 from serving.metrics import Metrics
-from serving.store import NotServed, ServedModels
+from serving.store import NotAvailable, NotServed, ServedModels
 
-INVALID_ARGUMENT, UNKNOWN = 3, 2  # of tensorflow.error.Code
+UNKNOWN = 2  # of tensorflow.error.Code
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -85,19 +85,39 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Serves other models, or other labels; the answer's status says what was wrong with the request."""
-        response = model_management_pb2.ReloadConfigResponse()
-        with self._metrics.timed("HandleReloadConfigRequest", ""):
-            wanted = {
-                config.name: (Path(config.base_path), dict(config.version_labels))
-                for config in request.config.model_config_list.config
-            }
+        """Serves other models, or other labels; the call fails, and changes nothing, where that is not possible."""
+        with _aborting(context), self._metrics.timed("HandleReloadConfigRequest", ""):
             try:
-                self._models.configure(wanted)
+                self._models.configure(_configuration(request))
             except ValueError as error:
-                response.status.error_code = INVALID_ARGUMENT
-                response.status.error_message = str(error)
-        return response
+                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+            except NotAvailable as error:
+                raise Refused(grpc.StatusCode.FAILED_PRECONDITION, str(error)) from None
+        return model_management_pb2.ReloadConfigResponse(status={"error_code": 0})
+
+
+def _configuration(request: model_management_pb2.ReloadConfigRequest) -> dict[str, tuple[Path, dict[str, int]]]:
+    """Folder and labels of each model that a request wants served.
+
+    Raises:
+        ValueError: it is no list of models, names one twice, or wants versions chosen in a way that there is not.
+    """
+    if request.config.WhichOneof("config") != "model_config_list":
+        raise ValueError(
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported"
+        )
+    wanted: dict[str, tuple[Path, dict[str, int]]] = {}
+    for config in request.config.model_config_list.config:
+        policy = config.model_version_policy
+        if policy.WhichOneof("policy_choice") not in (None, "latest") or policy.latest.num_versions > 1:
+            raise ValueError(
+                f"model_version_policy of model {config.name} is not supported; the newest version is served, and every "
+                "version that has a label"
+            )
+        if config.name in wanted:
+            raise ValueError(f"Illegal to list model {config.name} multiple times in config list")
+        wanted[config.name] = (Path(config.base_path), dict(config.version_labels))
+    return wanted
 
 
 def model_metadata(

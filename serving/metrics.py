@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import prometheus_client
 
@@ -10,9 +10,15 @@ from serving.answers import Refused
 
 
 class Metrics:
-    """Counters and times of one server, in a registry of its own."""
+    """Counters and times of one server, in a registry of its own.
 
-    def __init__(self) -> None:
+    Args:
+        models: gives the names of the served models; others are counted as "unknown", so that clients cannot fill the memory
+            with names.
+    """
+
+    def __init__(self, models: Callable[[], Collection[str]]) -> None:
+        self._models = models
         self._registry = prometheus_client.CollectorRegistry()
         self._requests = prometheus_client.Counter(
             "kgp_requests_total", "Requests answered.", ["method", "model", "code"], registry=self._registry
@@ -26,10 +32,7 @@ class Metrics:
 
     @contextlib.contextmanager
     def timed(self, method: str, model: str) -> Iterator[None]:
-        """Counts the request that the `with` block answers.
-
-        A name of a model that is not served is counted under "unknown", so that clients cannot fill the memory with names.
-        """
+        """Counts the request that the `with` block answers; `model` is "" where it is about none."""
         start, code = time.perf_counter(), "OK"
         try:
             yield
@@ -40,7 +43,7 @@ class Metrics:
             code = "INTERNAL"
             raise
         finally:
-            known = model if code != "NOT_FOUND" else "unknown"
+            known = model if not model or model in self._models() else "unknown"
             self._requests.labels(method, known, code).inc()
             self._seconds.labels(method, known).observe(time.perf_counter() - start)
 

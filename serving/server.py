@@ -1,7 +1,6 @@
 """The embedded model server: TensorFlow Serving's gRPC and REST protocols for laptops, tests and small sites."""
 
 import dataclasses
-import hmac
 import logging
 import ssl
 import threading
@@ -16,6 +15,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from kgp.errors import KgpError
 from serving.answers import Answerer
+from serving.authorisation import is_authorised
 from serving.batcher import Batcher
 from serving.grpc_services import ModelService, PredictionService
 from serving.metrics import Metrics
@@ -70,7 +70,8 @@ class ModelServer:
 
     def __init__(self, folders: dict[str, Path], options: ServerOptions) -> None:
         self._options = options
-        self._metrics = Metrics()
+        self._tls = _tls_context(options)
+        self._metrics = Metrics(lambda: self.models.names)
         self._health = health.HealthServicer()
         self.models = ServedModels(folders, self._tell_health)
         self._batcher = Batcher(options.waiting, observe=self._metrics.observe_batch)
@@ -108,10 +109,10 @@ class ModelServer:
             return
         self._health.enter_graceful_shutdown()
         self._stopped.set()
-        self._grpc.stop(_GRACE_SECONDS).wait()
-        if self._rest:
-            self._rest.shutdown()
-            self._rest.server_close()
+        answered = self._grpc.stop(_GRACE_SECONDS)
+        if self._rest and self._threads:  # one that was never started cannot be told to stop
+            self._rest.stop(_GRACE_SECONDS)
+        answered.wait()
         self._batcher.stop()
         for thread in self._threads:
             thread.join()
@@ -159,7 +160,9 @@ class ModelServer:
 
     def _bind_grpc(self) -> int:
         options = self._options
-        address = f"{options.host}:{options.grpc_port}"
+        address = (
+            f"[{options.host}]:{options.grpc_port}" if ":" in options.host else f"{options.host}:{options.grpc_port}"
+        )
         try:
             if options.certificate and options.key:
                 pair = (options.key.read_bytes(), options.certificate.read_bytes())
@@ -173,23 +176,46 @@ class ModelServer:
         options = self._options
         try:
             server = RestServer(
-                (options.host, options.rest_port), self.models, answerer, self._metrics, most_bytes, options.token
+                (options.host, options.rest_port),
+                self.models,
+                answerer,
+                self._metrics,
+                most_bytes,
+                options.threads + options.waiting,
+                options.token,
             )
-            if options.certificate and options.key:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(options.certificate, options.key)
-                server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+            if self._tls:
+                server.socket = self._tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
             return server
         except OSError as error:
             self._batcher.stop()
             raise KgpError(f"The REST server cannot listen on {options.host}:{options.rest_port}: {error}.") from None
 
 
+def _tls_context(options: ServerOptions) -> ssl.SSLContext | None:
+    """Certificate and key for TLS, or None where there are none.
+
+    Raises:
+        KgpError: they cannot be used.
+    """
+    if not options.certificate or not options.key:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # The empty password is for a key that wants one, which would ask for it on the terminal.
+        context.load_cert_chain(options.certificate, options.key, password="")
+    except OSError as error:
+        raise KgpError(
+            f"{options.certificate} and {options.key} are no certificate and its key without a password: {error}."
+        ) from None
+    return context
+
+
 class _TokenNeeded(grpc.ServerInterceptor):
     """Refuses calls without the token; health can be asked without."""
 
     def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}"
+        self._token = token
 
         def refuse(_: Any, context: grpc.ServicerContext) -> None:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "a valid token is needed")
@@ -198,7 +224,7 @@ class _TokenNeeded(grpc.ServerInterceptor):
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         """Lets the call through or refuses it."""
-        sent = dict(details.invocation_metadata).get("authorization", "")
-        if details.method.startswith("/grpc.health.") or hmac.compare_digest(str(sent), self._expected):
+        sent = str(dict(details.invocation_metadata).get("authorization", ""))
+        if details.method.startswith("/grpc.health.") or is_authorised(sent, self._token):
             return continuation(details)
         return self._refusal

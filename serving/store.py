@@ -26,6 +26,10 @@ class UnknownLabel(LookupError):
     """The model has no such label; the message is TensorFlow Serving's."""
 
 
+class NotAvailable(RuntimeError):
+    """A configuration needs a version that cannot be served; the message is TensorFlow Serving's where it has one."""
+
+
 @dataclasses.dataclass(frozen=True)
 class VersionState:
     """What is known of one version: its state, and why it is not served."""
@@ -51,7 +55,8 @@ class ServedModel:
         self._on_change = on_change
         self._versions: dict[int, ModelVersion] = {}
         self._states: dict[int, VersionState] = {}
-        self._refused: dict[int, int] = {}  # when the folder of a version that could not be loaded was last changed
+        self._refused: dict[int, frozenset[tuple[str, int, int]]] = {}  # what versions that cannot be loaded look like
+        self._empty_told = False
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
 
@@ -94,9 +99,7 @@ class ServedModel:
         """
         with self._refreshing:
             folders = version_folders(self.folder)
-            for number in sorted(folders, reverse=True):
-                if number in self._versions or self._load(folders[number]):
-                    break
+            self._load_newest(folders)
             labelled = set(self.labels.values())
             for number in sorted(labelled & set(folders) - set(self._versions)):
                 self._load(folders[number])
@@ -104,6 +107,24 @@ class ServedModel:
             keep = {max(present)} | labelled if present else set()
             for number in sorted(set(self._versions) - keep):
                 self._unload(number)
+
+    def prepare(self, labels: dict[str, int]) -> None:
+        """Loads the newest version and those that are to get a label; the labels themselves stay as they are.
+
+        Raises:
+            NotAvailable: the model has no version that can be served, or one that is to get a label cannot be.
+        """
+        with self._refreshing:
+            folders = version_folders(self.folder)
+            self._load_newest(folders)
+            for number in sorted(set(labels.values())):
+                if number not in self._versions and not (number in folders and self._load(folders[number])):
+                    raise NotAvailable(
+                        f"Request to assign label to version {number} of model {self.name}, which is not currently "
+                        "available for inference"
+                    )
+            if not self._versions:
+                raise NotAvailable(f"{self.folder} holds no version of model {self.name} that can be served")
 
     def unload(self) -> None:
         """Drains and frees all versions."""
@@ -122,19 +143,29 @@ class ServedModel:
             raise NotServed(f"Servable not found for request: {asked}")
         return self._versions[number]
 
+    def _load_newest(self, folders: dict[int, Path]) -> None:
+        """Loads the newest version that can be loaded unless it is in memory."""
+        if not folders and not self._empty_told:
+            self._empty_told = True
+            _log.warning("model %s: %s holds no version yet", self.name, self.folder)
+        for number in sorted(folders, reverse=True):
+            if number in self._versions or self._load(folders[number]):
+                return
+
     def _load(self, folder: Path) -> bool:
         """Loads a version unless it was refused as it lies there; whether it is served now."""
-        number, changed = int(folder.name), folder.stat().st_mtime_ns
-        if self._refused.get(number) == changed:
+        number, files = int(folder.name), _files(folder)
+        if self._refused.get(number) == files:
             return False
         self._set(number, VersionState(LOADING))
         _log.info("model %s: loading version %d", self.name, number)
         try:
             version = ModelVersion(folder)
-        except KgpError as error:
-            _log.error("model %s: version %d is not served: %s", self.name, number, error)
-            self._refused[number] = changed
-            self._set(number, VersionState(END, str(error)))
+        except Exception as error:  # noqa: BLE001 - however a version is broken, the others must go on being looked after
+            reason = str(error) if isinstance(error, KgpError) else f"{type(error).__name__}: {error}"
+            _log.error("model %s: version %d is not served: %s", self.name, number, reason)
+            self._refused[number] = files
+            self._set(number, VersionState(END, reason))
             return False
         with self._lock:
             self._versions[number] = version
@@ -160,6 +191,16 @@ class ServedModel:
             self._states[number] = state
 
 
+def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Path, time and size of all files below a folder, which tell when one that is being copied there has changed."""
+    found = []
+    with contextlib.suppress(OSError):  # it may vanish meanwhile
+        for path in folder.rglob("*"):
+            state = path.stat()
+            found.append((str(path), state.st_mtime_ns, state.st_size))
+    return frozenset(found)
+
+
 class ServedModels:
     """All served models by name.
 
@@ -171,15 +212,21 @@ class ServedModels:
     def __init__(self, folders: dict[str, Path], on_change: Callable[[], None] = lambda: None) -> None:
         self._on_change = on_change
         self._models = {name: ServedModel(name, folder, {}, on_change) for name, folder in folders.items()}
+        self._changing = threading.Lock()  # held while folders are looked at, and while the configuration changes
         self._roots = {folder.resolve().parent for folder in folders.values()}
 
-    def get(self, name: str, version: int | None = None) -> ServedModel:
+    def get(self, name: str, version: int | None = None, label: str = "") -> ServedModel:
         """The model of that name.
 
+        Args:
+            version, label: what is asked for of it, for the message.
+
         Raises:
-            NotServed: there is none.
+            NotServed: there is none. UnknownLabel: there is none, and so no such label.
         """
         model = self._models.get(name)
+        if model is None and label:
+            raise UnknownLabel(f"Unrecognized servable version label: {label}")
         if model is None:
             asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise NotServed(f"Servable not found for request: {asked}")
@@ -197,41 +244,54 @@ class ServedModels:
 
     def refresh(self) -> None:
         """Looks for new versions of every model."""
-        for model in list(self._models.values()):
-            model.refresh()
+        with self._changing:
+            for model in self._models.values():
+                model.refresh()
 
     def configure(self, wanted: dict[str, tuple[Path, dict[str, int]]]) -> None:
         """Serves these models instead: folder and version by label of each, by name.
 
         Raises:
-            ValueError: there is none; a folder does not lie beside those served at the start; a label names a version that
-                is not there. Then nothing changes.
+            ValueError: there is none; a folder does not lie beside those served at the start.
+            NotAvailable: a model has no version that can be served, or a label names one that cannot be.
+                Either way nothing changes.
         """
         if not wanted:
             raise ValueError("the list of models is empty")
-        for name, (folder, labels) in wanted.items():
+        for name, (folder, _) in wanted.items():
             if folder.resolve().parent not in self._roots:
                 raise ValueError(
                     f"base_path {folder} of model {name} does not lie beside the folders served at the start"
                 )
-            missing = sorted(set(labels.values()) - set(version_folders(folder)))
-            if missing:
-                raise ValueError(f"a label of model {name} names version {missing[0]}, which {folder} does not have")
-        before = dict(self._models)
-        after = {}
-        for name, (folder, labels) in wanted.items():
-            kept = before.get(name)
-            if kept is None or kept.folder.resolve() != folder.resolve():
-                kept = ServedModel(name, folder, labels, self._on_change)
-            kept.labels = dict(labels)
-            kept.refresh()
-            after[name] = kept
-        self._models = after
-        for model in before.values():
-            if model not in after.values():
-                model.unload()
+        with self._changing:
+            before, after = self._models, {}
+            try:
+                for name, (folder, labels) in wanted.items():
+                    kept = before.get(name)
+                    if kept is None or kept.folder.resolve() != folder.resolve():
+                        kept = ServedModel(name, folder, {}, self._on_change)
+                    after[name] = kept
+                    kept.prepare(labels)
+            except NotAvailable:
+                _unload_all_but(before, after)
+                raise
+            for name, (_, labels) in wanted.items():
+                after[name].labels = dict(labels)
+            self._models = after
+            _unload_all_but(after, before)
+            for model in after.values():
+                model.refresh()
+        self._on_change()
 
     def unload(self) -> None:
         """Drains and frees everything."""
-        for model in list(self._models.values()):
+        with self._changing:
+            for model in self._models.values():
+                model.unload()
+
+
+def _unload_all_but(kept: dict[str, ServedModel], models: dict[str, ServedModel]) -> None:
+    """Frees those models that are not among the kept ones."""
+    for model in models.values():
+        if model not in kept.values():
             model.unload()

@@ -36,9 +36,12 @@ class ModelVersion:
     def __init__(self, folder: Path) -> None:
         self.number = int(folder.name)
         self.description, manifest = read_artifact(folder / MANIFEST, folder)
-        self.batch_sizes: tuple[int, ...] = tuple(manifest["batch_sizes"])
-        self.signatures = _signatures(folder)
+        sizes = manifest.get("batch_sizes")
+        if not isinstance(sizes, list) or not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise KgpError(f"{folder / MANIFEST} names no batch sizes, so it is not the manifest of a SavedModel.")
+        self.batch_sizes: tuple[int, ...] = tuple(sorted(sizes))
         try:
+            self.signatures = _signatures(folder)
             self._loaded = tf.saved_model.load(str(folder))
             self._warm_up(folder)
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:

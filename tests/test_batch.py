@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from kgp import batch
+from serving.batch import Outcome
 
 
 @pytest.fixture
@@ -25,6 +26,14 @@ def test_bad_arguments(archive, words, status, message, capsys):
     assert batch.main(["--model", "run", *words]) == status
     assert message in capsys.readouterr().err
     assert [path.name for path in archive.iterdir()] == ["archive"]
+
+
+def test_an_archive_with_dots_keeps_its_name(archive, monkeypatch):
+    jobs = []
+    monkeypatch.setattr("serving.batch.run_batch", lambda job: jobs.append(job) or Outcome(0, {}))
+    monkeypatch.chdir(archive / "archive" / "p1")
+    assert batch.main(["--input", "..", "--model", "run", "--out", str(archive / "out")]) == 0
+    assert jobs[0].archive == archive / "archive"
 
 
 def test_without_ray(archive, capsys, monkeypatch):

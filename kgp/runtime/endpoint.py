@@ -45,7 +45,7 @@ class Endpoint(DescribedRuntime):
         self.host, self.model = match["host"], match["model"]
         self.version = int(match["version"]) if match["version"] else None
         self.name = address
-        token = os.environ.get("KGP_TOKEN")
+        token = os.environ.get("KGP_TOKEN", "").strip()
         self._authorization = {"authorization": f"Bearer {token}"} if token else {}
         answer = self._patiently(lambda: self._call("describe", "request", np.zeros(1, np.int32), ("description",)))
         text = np.asarray(answer["description"]).reshape(-1)[0]
@@ -89,7 +89,12 @@ class Endpoint(DescribedRuntime):
                 pause *= 2
         raise AssertionError("unreachable")
 
-    def _refusal(self, signature: str, message: str) -> KgpError:
-        if signature == "describe":
+    def _refusal(self, signature: str, message: str, foreign: bool = True) -> KgpError:
+        """The error for a refused request.
+
+        Args:
+            foreign: whether a server that knows no such model or signature refuses so.
+        """
+        if signature == "describe" and foreign:
             return KgpError(f"{self.name} is no kgp model: it does not answer to the signature describe ({message}).")
         return KgpError(f"{self.name} refuses the request: {message}.")

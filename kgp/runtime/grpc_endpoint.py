@@ -13,6 +13,12 @@ from kgp.runtime.endpoint import Endpoint, Unavailable
 _SECONDS = 120.0
 _LARGEST_MESSAGE = 2**31 - 1
 _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
+_FOREIGN = (
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNIMPLEMENTED,
+)
 
 
 class GrpcEndpoint(Endpoint):
@@ -45,5 +51,6 @@ class GrpcEndpoint(Endpoint):
         except grpc.RpcError as error:
             if error.code() in _PASSING:
                 raise Unavailable(error.details()) from None
-            raise self._refusal(signature, f"{error.code().name}, {error.details()}") from None
+            message = f"{error.code().name}, {error.details()}"
+            raise self._refusal(signature, message, error.code() in _FOREIGN) from None
         return {key: tf.make_ndarray(tensor) for key, tensor in response.outputs.items()}

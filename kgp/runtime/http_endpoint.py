@@ -3,6 +3,7 @@
 import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import numpy as np
@@ -11,6 +12,7 @@ from kgp.runtime.endpoint import Endpoint, Unavailable
 
 _SECONDS = 120.0
 _PASSING = (429, 502, 503)
+_FOREIGN = (400, 404, 405, 501)
 
 
 class HttpEndpoint(Endpoint):
@@ -22,22 +24,24 @@ class HttpEndpoint(Endpoint):
         scheme = self.name.partition("://")[0]
         version = "" if self.version is None else f"/versions/{self.version}"
         request = urllib.request.Request(
-            f"{scheme}://{self.host}/v1/models/{self.model}{version}:predict",
+            f"{scheme}://{self.host}/v1/models/{urllib.parse.quote(self.model)}{version}:predict",
             data=json.dumps({"signature_name": signature, "inputs": {name: value.tolist()}}).encode(),
             headers={"Content-Type": "application/json", **self._authorization},
         )
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as response:
                 found = json.load(response)["outputs"]
+            if not isinstance(found, dict):  # a signature with one output answers without its name
+                found = {outputs[0]: found}
+            return {key: np.array(found[key]) for key in outputs}
         except urllib.error.HTTPError as error:
             message = error.read(1000).decode(errors="replace")
             if error.code in _PASSING:
                 raise Unavailable(message) from None
-            raise self._refusal(signature, f"HTTP {error.code}, {message}") from None
-        except (urllib.error.URLError, TimeoutError, http.client.HTTPException) as error:
+            raise self._refusal(signature, f"HTTP {error.code}, {message}", error.code in _FOREIGN) from None
+        except TimeoutError:
+            raise self._refusal(signature, f"no answer came in {_SECONDS:.0f} s", foreign=False) from None
+        except (OSError, http.client.HTTPException) as error:
             raise Unavailable(getattr(error, "reason", error)) from None
         except (ValueError, KeyError, TypeError) as error:
             raise self._refusal(signature, f"no answer of a model server: {error}") from None
-        if not isinstance(found, dict):  # a signature with one output answers without its name
-            found = {outputs[0]: found}
-        return {key: np.array(found[key]) for key in outputs}

@@ -1,5 +1,6 @@
 """The runtimes over a network, against the embedded server."""
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -87,6 +88,22 @@ def test_another_kind_of_server_is_told():
         other.shutdown()
         thread.join()
         other.server_close()
+
+
+def test_a_slow_server_is_asked_once(monkeypatch):
+    monkeypatch.setattr("kgp.runtime.http_endpoint._SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(KgpError, match="refuses the request: no answer came in 0 s"):
+            load_runtime(f"http://127.0.0.1:{silent.getsockname()[1]}/tiny")
+        silent.accept()[0].close()
+        silent.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            silent.accept()
+
+
+def test_the_token_is_sent_without_the_end_of_its_line(server, monkeypatch):
+    monkeypatch.setenv("KGP_TOKEN", "secret\n")
+    assert load_runtime(f"http://127.0.0.1:{server.rest_port}/tiny").class_names == ("no_tumour", "tumour")
 
 
 @pytest.mark.parametrize("place", ["grpc://127.0.0.1/tiny", "grpc://127.0.0.1:1", "http://127.0.0.1:1/a/b"])

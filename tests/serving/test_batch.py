@@ -13,6 +13,7 @@ import pytest
 
 import kgp
 from kgp import segment
+from kgp.errors import KgpError
 from kgp.files import read_json
 from serving.batch import Progress
 from serving.batch_worker import BatchJob
@@ -198,3 +199,16 @@ def test_progress(tmp_path):
     assert progress.line(progress._first + 2.0) == "3 of 5 studies, 1 failed, 0.50 studies/s, 0:00:04 left"
     progress.add_silent()
     assert set(progress.failed) == {"c", "d", "e"} and "no answer came" in progress.failed["e"]
+
+
+def test_an_archive_that_goes_away_is_told(tmp_path, monkeypatch):
+    def studies(_):
+        yield "a"
+        raise OSError("stale file handle")
+
+    monkeypatch.setattr("serving.batch.find_studies", studies)
+    progress = Progress(BatchJob(tmp_path, "run", tmp_path), frozenset())
+    progress.add("a", "")
+    with pytest.raises(KgpError, match="could not be looked through to its end: stale file handle"):
+        progress.add_silent()
+    assert progress.failed == {}

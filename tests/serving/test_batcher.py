@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -126,3 +128,24 @@ def test_batches_are_observed(batcher, version):
     seen = []
     batcher(observe=seen.append).submit(version, "s", rows(1, 2, 3)).result(10)
     assert seen == [3]
+
+
+def test_a_large_request_that_nobody_waits_for_any_more_ends_between_its_pieces(batcher, version):
+    asked = iter([True, False])
+    gone = batcher().submit(version, "s", rows(*range(9)), wanted=lambda: next(asked))
+    with pytest.raises(Expired):
+        gone.result(10)
+    assert version.sizes == [4]
+
+
+def test_an_idle_batcher_holds_no_version(batcher):
+    queue, version = batcher(), Doubling()
+    queue.submit(version, "s", rows(1)).result(10)
+    held = weakref.ref(version)
+    del version
+    for _ in range(100):  # the thread may still be on its way back to the queue
+        gc.collect()
+        if held() is None:
+            return
+        time.sleep(0.01)
+    pytest.fail("the version is still in memory")

@@ -79,6 +79,8 @@ def test_compose_and_kubernetes_start_the_same_server_with_files_that_exist():
     assert container["args"] == compose["command"]
     assert container["image"] == compose["image"]
     assert all(port.startswith("127.0.0.1:") for port in compose["ports"])
+    security = container["securityContext"]
+    assert security["runAsNonRoot"] and compose["user"] == f"{security['runAsUser']}:{security['runAsGroup']}"
     kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
     mounted = kustomization["configMapGenerator"][0]["files"]
     needed = {Path(word.split("=")[-1]).name for word in compose["command"] if "=/config/" in word} | {"ready.sh"}

@@ -75,6 +75,23 @@ def test_status(client):
     ("change", "code", "message"),
     [
         (lambda r: r.ClearField("model_spec"), "INVALID_ARGUMENT", "Missing ModelSpec"),
+        (lambda r: setattr(r.model_spec, "name", ""), "INVALID_ARGUMENT", "ModelSpec has no name specified."),
+        (
+            lambda r: (setattr(r.model_spec, "name", "x"), setattr(r.model_spec, "version_label", "canary")),
+            "INVALID_ARGUMENT",
+            "Unrecognized servable version label: canary",
+        ),
+        (
+            lambda r: (r.inputs["x"].CopyFrom(r.inputs["images"]), r.inputs.pop("images")),
+            "INVALID_ARGUMENT",
+            "Signature input alias: images(feed name: serving_default_images:0) not found in request and no default value "
+            "provided. Inputs expected to be in the request {x}, or default input alias set: ",
+        ),
+        (
+            lambda r: r.output_filter.extend(["logits", "logits"]),
+            "INVALID_ARGUMENT",
+            "duplicate output tensor alias: logits",
+        ),
         (lambda r: setattr(r.model_spec, "name", "x"), "NOT_FOUND", "Servable not found for request: Latest(x)"),
         (
             lambda r: setattr(r.model_spec.version, "value", 7),
@@ -163,22 +180,55 @@ def test_labels_and_models_can_be_reloaded(start_server, connect, models, reques
     assert server.models.names == ["other"]
 
 
+def reload_of(folder, name="tiny", **labels):
+    request = model_management_pb2.ReloadConfigRequest()
+    config = request.config.model_config_list.config.add(name=name, base_path=str(folder))
+    for label, number in labels.items():
+        config.version_labels[label] = number
+    return request
+
+
+def twice(folder):
+    request = reload_of(folder)
+    request.config.model_config_list.config.append(request.config.model_config_list.config[0])
+    return request
+
+
+def pinned(folder):
+    request = reload_of(folder)
+    request.config.model_config_list.config[0].model_version_policy.specific.versions.append(1)
+    return request
+
+
 @pytest.mark.parametrize(
-    ("base_path", "label", "message"),
+    ("make", "code", "message"),
     [
-        ("/etc", None, "does not lie beside the folders served at the start"),
-        (None, 9, "a label of model tiny names version 9"),
+        (lambda _: reload_of("/etc"), "INVALID_ARGUMENT", "does not lie beside the folders served at the start"),
+        (
+            lambda folder: reload_of(folder, stable=9),
+            "FAILED_PRECONDITION",
+            "Request to assign label to version 9 of model tiny, which is not currently available for inference",
+        ),
+        (
+            lambda folder: reload_of(folder.parent / "gone", name="gone"),
+            "FAILED_PRECONDITION",
+            "holds no version of model gone that can be served",
+        ),
+        (twice, "INVALID_ARGUMENT", "Illegal to list model tiny multiple times in config list"),
+        (pinned, "INVALID_ARGUMENT", "model_version_policy of model tiny is not supported"),
+        (
+            lambda _: model_management_pb2.ReloadConfigRequest(),
+            "INVALID_ARGUMENT",
+            "Only ModelConfigList is currently supported",
+        ),
     ],
 )
-def test_bad_configurations_change_nothing(client, saved_model, slices, base_path, label, message):
-    request = model_management_pb2.ReloadConfigRequest()
-    config = request.config.model_config_list.config.add(name="tiny", base_path=base_path or str(saved_model[0].parent))
-    if label:
-        config.version_labels["stable"] = label
-    status = client.model.HandleReloadConfigRequest(request, timeout=60).status
-    assert status.error_code == 3 and message in status.error_message
-    empty = client.model.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=60).status
-    assert empty.error_code == 3
+def test_bad_configurations_change_nothing(client, server, saved_model, slices, make, code, message):
+    request = make(saved_model[0].parent)
+    refused(
+        lambda: client.model.HandleReloadConfigRequest(request, timeout=60), getattr(grpc.StatusCode, code), message
+    )
+    assert server.models.names == ["tiny"] and server.models.get("tiny").labels == {}
     assert client.predict(slices, "classify")["logits"].shape == (5, 2)
 
 
