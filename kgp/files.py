@@ -57,6 +57,8 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o755)
         if path.exists():
+            if not overwrite:  # somebody else was faster
+                raise KgpError(f"{path} exists already; name another folder or pass --overwrite.")
             shutil.rmtree(path)
         os.replace(temporary, path)
     finally:

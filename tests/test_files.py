@@ -56,6 +56,14 @@ def test_atomic_folder_refuses_an_existing_one(tmp_path):
     assert names(tmp_path) == ["prepared"]
 
 
+def test_atomic_folder_keeps_one_that_somebody_else_made_meanwhile(tmp_path):
+    target = tmp_path / "prepared"
+    with pytest.raises(KgpError, match="prepared exists already"), atomic_folder(target):
+        target.mkdir()
+        (target / "theirs").write_text("1")
+    assert names(target) == ["theirs"] and names(tmp_path) == ["prepared"]
+
+
 def test_atomic_folder_replaces_an_existing_one_on_demand(tmp_path):
     target = tmp_path / "prepared"
     target.mkdir()
