@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.archive import write_archive
+from export.archive import new_archive, write_archive
 from export.manifest import write_manifest
 from export.quantise import activation_ranges, layers_to_quantise, quantised
 from export.samples import run_samples
@@ -56,9 +56,7 @@ def export_litert(
     """
     if path.suffix != ".tflite" or precision not in PRECISIONS:
         raise UsageError(f"A .tflite file in {', '.join(PRECISIONS)} is written, not {path.name} in {precision}.")
-    manifest = litert_manifest(path)
-    if not overwrite and (path.exists() or manifest.exists()):
-        raise KgpError(f"{path} exists already; name another --out or pass --overwrite.")
+    _check_free(path, overwrite)
     run = read_run(run_folder)
     description = description_of(run)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,14 +68,22 @@ def export_litert(
         if precision != "float32":
             layers = [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
             layers.remove("head")
-            content, export["float_layers"] = _in_fewer_bits(run, description, content, precision, layers, temporary)
+            content, choice = _in_fewer_bits(run, description, content, precision, layers, temporary)
+            export |= choice
         _write(temporary, content, run, description, export)
         _log.info("Comparing with %s.", run_folder)
         found = verify(run_folder, temporary)
         _write(temporary, content, run, description, {**export, "comparison": found})
+        _check_free(path, overwrite)
         os.replace(temporary, path)
-        os.replace(litert_manifest(temporary), manifest)
+        os.replace(litert_manifest(temporary), litert_manifest(path))
     return found
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Before the work, and again after it, as another export may have been faster."""
+    if not overwrite and (path.exists() or litert_manifest(path).exists()):
+        raise KgpError(f"{path} exists already; name another --out or pass --overwrite.")
 
 
 def converted(run: Run, network: keras.Model, description: Description) -> bytes:
@@ -86,8 +92,7 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
     Raises:
         KgpError: an operation is not built into LiteRT.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(network)
+    archive = new_archive(network)
     images = tf.TensorSpec((1, *run.shape), tf.float32, name="images")
     functions = network_signatures(run, network, description)
     for name in SIGNATURES:
@@ -113,8 +118,8 @@ def _in_fewer_bits(
     precision: str,
     layers: Sequence[str],
     temporary: Path,
-) -> tuple[bytes, list[str]]:
-    """The file in fewer bits, and the names of the layers that stay in 32; decided on training slices."""
+) -> tuple[bytes, dict[str, Any]]:
+    """The file in fewer bits, and for its manifest the layers that stay in 32 and the slices that this was decided on."""
     samples = run_samples(run, "train")
     slices = [image[None] for image in samples.images]
     ranges = activation_ranges(model, layers, slices) if precision == "int8" else None
@@ -138,7 +143,10 @@ def _in_fewer_bits(
         return not broken
 
     chosen = layers_to_quantise(layers, convert, predict, good)
-    return convert(chosen), [layer for layer in layers if layer not in chosen] + ["head"]
+    if not chosen:
+        _log.warning("No convolution can go to fewer bits, so all of the file has 32.")
+    kept = [layer for layer in layers if layer not in chosen] + ["head"]
+    return convert(chosen), {"float_layers": kept, "calibrated_on": samples.source}
 
 
 def _write(path: Path, content: bytes, run: Run, description: Description, export: dict[str, Any]) -> None:

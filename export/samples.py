@@ -1,6 +1,7 @@
 """Slices by which an export is compared with its run, and by which 8-bit ranges are found."""
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kgp.errors import KgpError
 from kgp.evaluation.run_report import part_of_run
 from kgp.run_folder import Run
 
+_log = logging.getLogger(__name__)
 SLICES = 100
 
 
@@ -37,7 +39,10 @@ def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
     """Slices of one part of a run's own data, as many of each class; of the phantom where the data are not here."""
     try:
         cohort, rows, targets = part_of_run(run, part)
-    except KgpError:
+        if not rows:
+            raise KgpError(f"{run.folder / 'split.csv'} has no slice in it.")
+    except KgpError as error:
+        _log.warning("Slices of the phantom stand in for the %s part of %s: %s", part, run.folder, error)
         return _phantom_samples(run, count)
     picked: list[int] = []
     for target in sorted(set(targets)):

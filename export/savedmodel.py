@@ -1,21 +1,22 @@
 """A run as a versioned SavedModel for TensorFlow Serving."""
 
+import errno
 import logging
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from export.archive import write_archive
+from export.archive import new_archive, write_archive, written_by_tensorflow
 from export.manifest import write_manifest, write_model_card
 from export.signatures import HEATMAP_TYPES, describe_signature, network_signatures
 from export.verify import comparison_lines, verify
 from export.warmup import BATCH_SIZES, write_warmup
 from kgp.errors import UsageError
-from kgp.files import atomic_folder
 from kgp.run_folder import build_run_network, read_run
-from kgp.runtime.artifact import MANIFEST, version_folders
+from kgp.runtime.artifact import MANIFEST
 from kgp.runtime.keras_run import description_of
 
 _log = logging.getLogger(__name__)
@@ -46,17 +47,19 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
     run = read_run(run_folder)
     description = description_of(run)
     model = build_run_network(run)
-    version = models / str(max(version_folders(models), default=0) + 1)
-    with atomic_folder(version) as folder:
-        archive = keras.export.ExportArchive()
-        archive.track(model)
+    models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=models, prefix=".export.") as name:
+        folder = Path(name) / "version"
+        folder.mkdir()
+        archive = new_archive(model)
         images = tf.TensorSpec((None, *run.shape), tf.float32, name="images")
         for name, function in network_signatures(run, model, description, heatmap).items():
             archive.add_endpoint(name, function, input_signature=[images])
         request = tf.TensorSpec((None,), tf.int32, name="request")
         archive.add_endpoint("describe", describe_signature(description), input_signature=[request])
         write_archive(archive, folder)
-        write_warmup(folder, run.shape, models.name)
+        with written_by_tensorflow(folder):
+            write_warmup(folder, run.shape, models.resolve().name)
         export = {"kind": "savedmodel", "precision": heatmap, "batch_sizes": list(BATCH_SIZES)}
         files = {
             str(path.relative_to(folder)): path
@@ -68,4 +71,17 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         found = verify(run_folder, folder)
         write_model_card(folder / "README.md", run, description, comparison_lines(found))
         write_manifest(folder / MANIFEST, run, description, {**export, "comparison": found}, files)
-    return version, found
+        return publish(folder, models), found
+
+
+def publish(folder: Path, models: Path) -> Path:
+    """Renames a finished folder to the next version, and to the one after where another export was faster."""
+    while True:
+        taken = [int(path.name) for path in models.iterdir() if path.name.isdecimal()]
+        version = models / str(max(taken, default=0) + 1)
+        try:
+            os.rename(folder, version)
+            return version
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise

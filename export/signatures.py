@@ -19,7 +19,8 @@ HEATMAP_TYPES = ("float32", "float16")
 def network_signatures(
     run: Run, model: keras.Model, description: Description, heatmap: str = "float32"
 ) -> dict[str, Signature]:
-    """The signatures that take `images`, raw intensities float32 [B, H, W, C]; finite values are the caller's duty.
+    """The signatures that take `images`, raw intensities float32 [B, H, W, C]. Where these are not finite, neither
+    are the answers, and the mask is empty.
 
         serving_default  logits [B, K], probabilities [B, K], heatmap [B, H, W, K]
         classify         logits, probabilities
@@ -38,6 +39,7 @@ def network_signatures(
     reading = description.readings[description.default_reading]
     head = run.config.network
     explained = keras.Model(model.input, {**model.output, "features": model.get_layer("features").output})
+    classifier = keras.Model(model.input, model.output["logits"])  # without the layers that only the heatmap needs
 
     def normalised(images: tf.Tensor) -> tf.Tensor:
         return normalise(images, description.normalisation)
@@ -50,7 +52,7 @@ def network_signatures(
         return {**classified(outputs["logits"]), "heatmap": tf.cast(outputs["heatmap"], heatmap)}
 
     def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return classified(model(normalised(images), training=False)["logits"])
+        return classified(classifier(normalised(images), training=False))
 
     def segment(images: tf.Tensor) -> dict[str, tf.Tensor]:
         def predict(views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -147,14 +147,17 @@ def verify(run_folder: Path, place: Path) -> dict[str, Any]:
     exported: Any = load_runtime(place)
     if not hasattr(exported, "manifest"):
         raise KgpError(f"{place} is not an export.")
+    kind, precision = exported.manifest.get("kind"), exported.manifest.get("precision")
+    if (kind, precision) not in BOUNDS:
+        raise KgpError(f"{place} has a manifest of an unknown kind of export ({kind}, {precision}).")
     if exported.description.weights_sha256 != reference.description.weights_sha256:
         raise KgpError(f"{place} was not exported from {run_folder}: its weights have another SHA-256.")
     samples = run_samples(run, "validation")
     answers = answers_of(exported, samples.images)
     found = compare(answers_of(reference, samples.images), answers, samples)
-    if exported.manifest["kind"] == "savedmodel":
+    if kind == "savedmodel":
         found["graph_mask_dice"] = _median_dice(answers.masks, list(exported.masks(samples.images)))
-    broken = broken_bounds(found, BOUNDS[exported.manifest["kind"], exported.manifest["precision"]])
+    broken = broken_bounds(found, BOUNDS[kind, precision])
     if broken:
         raise KgpError(f"the export is not equal to {run_folder}: {'; '.join(broken)}.")
     measured = {"run": _measure(run_folder), "export": _measure(place)}

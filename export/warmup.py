@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
-SIGNATURES = ("serving_default", "classify", "segment", "explain")
+SIGNATURES = ("serving_default", "classify", "segment", "explain", "describe")
 _FILE = "assets.extra/tf_serving_warmup_requests"  # where TensorFlow Serving looks
 _INTENSITY = 100.0
 
@@ -15,7 +15,7 @@ _INTENSITY = 100.0
 def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> None:
     """Writes assets.extra/tf_serving_warmup_requests with a request for every signature and allowed batch size.
 
-    The slices are constant, which protobuf keeps as one number whatever the shape; no patient's slice is in the file.
+    The values are constant, which protobuf keeps as one number whatever the shape; no patient's slice is in the file.
 
     Args:
         folder: the version folder.
@@ -31,10 +31,13 @@ def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> 
                 request = predict_pb2.PredictRequest()
                 request.model_spec.name = model_name
                 request.model_spec.signature_name = signature
-                tensor = request.inputs["images"]
-                tensor.dtype = tf.float32.as_datatype_enum
-                tensor.tensor_shape.CopyFrom(tf.TensorShape((batch, *shape)).as_proto())
-                tensor.float_val.append(_INTENSITY)
+                if signature == "describe":
+                    request.inputs["request"].CopyFrom(tf.make_tensor_proto(np.zeros(batch, np.int32)))
+                else:
+                    tensor = request.inputs["images"]
+                    tensor.dtype = tf.float32.as_datatype_enum
+                    tensor.tensor_shape.CopyFrom(tf.TensorShape((batch, *shape)).as_proto())
+                    tensor.float_val.append(_INTENSITY)
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
                 writer.write(log.SerializeToString())
 

@@ -27,6 +27,12 @@ def test_a_litert_file_is_written(tiny_run, tmp_path, capsys, monkeypatch):
     assert "exists already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["runs/x", "--verify", "x.tflite"], ["--verify", "x.tflite", "runs/x"]])
+def test_verify_takes_run_and_export_in_any_order(words):
+    arguments = export.build_parser().parse_args(words)
+    assert (str(arguments.run), str(arguments.verify)) == ("runs/x", "x.tflite")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -60,7 +60,9 @@ def _shares(columns, pooling: str, value: float) -> tuple:
     if pooling == "average":
         return ops.full_like(columns, 1.0 / count), rest
     if pooling == "max":
-        return ops.transpose(ops.one_hot(ops.argmax(columns, axis=1), count), (0, 2, 1)), rest
+        # Not argmax, in which Keras looks at signs by bit operations that LiteRT has not.
+        first = ops.top_k(ops.transpose(columns, (0, 2, 1)), 1)[1][..., 0]
+        return ops.transpose(ops.one_hot(first, count), (0, 2, 1)), rest
     if pooling == "lse":
         logarithm = ops.log_softmax(value * columns, axis=1)
         shares = ops.exp(logarithm)

@@ -26,6 +26,8 @@ def cut_masks(
     """
     predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
     maps = select_maps(heatmaps, predicted, reading, no_tumour_class)
+    # A map with NaN or infinity becomes constant: it gets no mask, and the others in its batch theirs.
+    maps = tf.where(tf.reduce_all(tf.math.is_finite(maps), axis=[1, 2], keepdims=True), maps, 0.0)
     region = head_mask(images) if reading.region == "head" else tf.ones_like(maps, tf.bool)
     threshold, usable = _threshold(maps, region, reading)
     if no_tumour_class is not None:
@@ -33,7 +35,7 @@ def cut_masks(
     if reading.rule == "hysteresis":
         masks = _hysteresis(maps, region, threshold, float(reading.value or 0.0))
     else:
-        masks = tf.cast(maps, tf.float64) > threshold[:, None, None]
+        masks = _above(maps, threshold)
     masks = masks & region & usable[:, None, None]
     return clean_up(masks, reading.cleanup) & region
 
@@ -89,12 +91,16 @@ def _threshold(maps: tf.Tensor, region: tf.Tensor, reading: Reading) -> tuple[tf
 
 def _hysteresis(maps: tf.Tensor, region: tf.Tensor, threshold: tf.Tensor, share: float) -> tf.Tensor:
     """What lies above the low threshold and is joined to something above the high one."""
-    maps = tf.cast(maps, tf.float64)
-    lowest = tf.reduce_min(maps, axis=[1, 2], keepdims=True)
-    outside = tf.where(region, maps, lowest)
-    highest = tf.reduce_max(tf.where(region, maps, lowest), axis=[1, 2])
+    outside = tf.where(region, maps, tf.reduce_min(maps, axis=[1, 2], keepdims=True))
+    highest = tf.cast(tf.reduce_max(outside, axis=[1, 2]), tf.float64)
     low = tf.minimum(share * highest, threshold)
-    return touching(outside > low[:, None, None], outside > threshold[:, None, None])
+    # scikit-image compares with the low one in 64 bits.
+    return touching(tf.cast(outside, tf.float64) > low[:, None, None], _above(outside, threshold))
+
+
+def _above(maps: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+    """Compares in the maps' 32 bits, as NumPy does with an array and a float."""
+    return maps > tf.cast(threshold, tf.float32)[:, None, None]
 
 
 def _opening(masks: tf.Tensor, radius: int) -> tf.Tensor:

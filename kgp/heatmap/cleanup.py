@@ -39,5 +39,6 @@ def _keep_components(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
     largest = sizes.max()
     kept = (sizes >= cleanup.minimum_pixels) & (sizes >= cleanup.minimum_share * largest) & (sizes > 0)
     if cleanup.largest_only:
-        kept &= np.arange(len(sizes)) == np.argmax(sizes)
+        # Of several as large the one that begins first; OpenCV's numbers come block by block and do not tell.
+        kept &= np.arange(len(sizes)) == labels.flat[np.argmax(sizes[labels])]
     return kept[labels]

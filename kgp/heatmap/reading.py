@@ -26,7 +26,7 @@ class Cleanup:
         opening: radius in pixels of a disc for a morphological opening; 0 for none.
         minimum_pixels: components smaller than this are dropped.
         minimum_share: components smaller than this share of the largest one are dropped, in [0, 1].
-        largest_only: keep the largest component only.
+        largest_only: keep the largest component only; of several as large, the one that begins first.
         fill_holes: fill holes in what is left.
     """
 

@@ -192,13 +192,17 @@ def _otsu_of_positive(values: np.ndarray) -> tuple[float | None, str | None]:
         return None, "nothing_above"
     if positive.min() == positive.max():
         return None, "few_levels"
-    return float(filters.threshold_otsu(positive, nbins=_BINS)), None
+    return float(filters.threshold_otsu(_wide(positive), nbins=_BINS)), None
 
 
 def _multiotsu(values: np.ndarray) -> tuple[float | None, str | None]:
-    # In 64 bits, as a range of neighbouring float32 values cannot be cut into 256 bins.
-    counts, edges = np.histogram(values.astype(np.float64), bins=_BINS)
+    counts, edges = np.histogram(_wide(values), bins=_BINS)
     if np.count_nonzero(counts) < 3:
         return None, "few_levels"
     centres = (edges[:-1] + edges[1:]) / 2.0
     return float(filters.threshold_multiotsu(hist=(counts / values.size, centres), classes=3)[-1]), None
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    """In 64 bits, as a range of neighbouring float32 values cannot be cut into 256 bins."""
+    return values.astype(np.float64)

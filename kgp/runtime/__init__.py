@@ -44,6 +44,8 @@ def load_runtime(place: str | Path) -> DescribedRuntime:
         from kgp.runtime.saved_model import SavedModel
 
         return SavedModel(exported)
+    if not path.is_dir():  # before Keras is asked for, which may not be installed
+        raise KgpError(f"{path} is not a run folder: there is no such folder.")
     from kgp.runtime.keras_run import KerasRun
 
     return KerasRun(path)

@@ -23,6 +23,8 @@ class SavedModel(DescribedRuntime):
 
     def __init__(self, folder: Path) -> None:
         description, self.manifest = read_artifact(folder / MANIFEST, folder)
+        if "saved_model.pb" not in self.manifest["files"]:
+            raise KgpError(f"{folder / MANIFEST} does not list saved_model.pb, so the export cannot be checked.")
         super().__init__(str(folder), description, files=self.manifest["files"])
         try:
             self._loaded = tf.saved_model.load(str(folder))  # holds the variables, so it must stay alive

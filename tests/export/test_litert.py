@@ -40,6 +40,24 @@ def test_inputs_and_outputs_are_named_static_and_float(litert_files, precision):
         assert details[name]["dtype"] == np.float32
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_xnnpack_takes_the_network(litert_files, precision):
+    """All but the normalisation's percentiles and comparisons, and the evidence; told by what goes in and out of its parts."""
+    interpreter = Interpreter(str(litert_files(precision)[0]))
+    interpreter.allocate_tensors()
+    operations = interpreter._get_ops_details()
+    parts = [one for one in operations if one["op_name"] == "DELEGATE"]
+    entering, leaving = ({int(tensor) for one in parts for tensor in one[side]} for side in ("inputs", "outputs"))
+    taken, wanted = set(), set(leaving)
+    for one in reversed(operations):  # in the order of the graph, the parts behind it
+        outputs = {int(tensor) for tensor in one["outputs"]}
+        if one["op_name"] != "DELEGATE" and outputs & wanted:
+            taken.add(one["index"])
+            wanted |= {int(tensor) for tensor in one["inputs"]} - entering
+    left = {one["op_name"] for one in operations if one["index"] not in taken} - {"DELEGATE"}
+    assert parts and not left & {"CONV_2D", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CONCATENATION", "FULLY_CONNECTED"}
+
+
 def test_fewer_bits_make_a_smaller_file(litert_files):
     sizes = [litert_files(precision)[0].stat().st_size for precision in ("float32", "float16")]
     assert sizes[1] < sizes[0]

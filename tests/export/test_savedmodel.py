@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from export.savedmodel import export_savedmodel
+from export.savedmodel import export_savedmodel, publish
+from export.signatures import network_signatures
 from export.warmup import BATCH_SIZES, SIGNATURES
 from kgp.errors import KgpError, UsageError
 from kgp.heatmap.threshold import cut_mask
@@ -88,6 +90,17 @@ def test_masks_are_those_of_kgp_heatmap(loaded, images, tiny_run):
         np.testing.assert_array_equal(mask > 0, wanted)
 
 
+def test_classify_has_no_work_for_the_heatmap(tiny_run):
+    run = read_run(tiny_run)
+    functions = network_signatures(run, build_run_network(run), load_runtime(tiny_run).description)
+    images = tf.TensorSpec((None, 16, 16, 2))
+    heads = {}
+    for name in ("serving_default", "classify"):
+        operations = tf.function(functions[name]).get_concrete_function(images).graph.get_operations()
+        heads[name] = [one for one in operations if one.type == "Conv2D" and "head" in one.name]
+    assert [len(found) for found in heads.values()] == [2, 1]  # one for the map, one for the logits
+
+
 def test_contributions_and_constant_add_up_to_the_logits(loaded, images):
     outputs = loaded.signatures["explain"](images=tf.constant(images))
     total = tf.reduce_sum(outputs["contributions"], axis=[1, 2]) + outputs["constant"]
@@ -106,8 +119,10 @@ def test_warm_up_holds_every_signature_and_batch_size(saved_model):
     for record in records:
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         assert request.model_spec.name == "tiny"
-        seen.add((request.model_spec.signature_name, tf.make_ndarray(request.inputs["images"]).shape))
-    assert seen == {(name, (batch, 16, 16, 2)) for name in SIGNATURES for batch in BATCH_SIZES}
+        (tensor,) = request.inputs.values()
+        seen.add((request.model_spec.signature_name, tf.make_ndarray(tensor).shape))
+    slices = {(name, (batch, 16, 16, 2)) for name in SIGNATURES for batch in BATCH_SIZES if name != "describe"}
+    assert seen == slices | {("describe", (batch,)) for batch in BATCH_SIZES}
 
 
 def test_the_next_version_is_one_higher_and_may_send_heatmaps_in_16_bits(tiny_run, tmp_path):
@@ -117,6 +132,23 @@ def test_the_next_version_is_one_higher_and_may_send_heatmaps_in_16_bits(tiny_ru
     assert found["heatmap_difference"] < 1e-3
     outputs = tf.saved_model.load(str(folder)).signatures["serving_default"].structured_outputs
     assert outputs["heatmap"].dtype == tf.float16 and outputs["logits"].dtype == tf.float32
+
+
+def test_an_export_that_took_the_number_meanwhile_is_kept(tmp_path, monkeypatch):
+    models, built = tmp_path / "models", tmp_path / "built"
+    (models / "3").mkdir(parents=True)
+    built.mkdir()
+    rename = os.rename
+
+    def later(source, target):
+        if target == models / "4" and not target.exists():
+            target.mkdir()
+            (target / "theirs").write_text("1")
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", later)
+    assert publish(built, models) == models / "5"
+    assert sorted(path.name for path in models.rglob("*")) == ["3", "4", "5", "theirs"]
 
 
 def test_masks_that_16_bits_would_lose_are_noticed(tiny_run, tmp_path):

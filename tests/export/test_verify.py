@@ -57,11 +57,12 @@ def test_samples_have_every_class(tiny_run):
     assert found.images.dtype == np.float32 and found.images.shape[1:] == (16, 16, 2)
 
 
-def test_without_data_the_phantom_stands_in(tiny_run):
+def test_without_data_the_phantom_stands_in_and_that_is_said(tiny_run, caplog):
     found = run_samples(dataclasses.replace(read_run(tiny_run), data=""), "validation", count=3)
     assert found.source == "the phantom" and found.images.shape == (3, 16, 16, 2)
     assert found.targets is None and found.masks == [None] * 3
     assert np.ptp(found.images) > 10
+    assert "phantom stand in for the validation part" in caplog.text and "was not trained here" in caplog.text
 
 
 def test_an_export_of_another_run_is_refused(saved_model, tiny_run, tmp_path, monkeypatch):
@@ -73,6 +74,13 @@ def test_an_export_of_another_run_is_refused(saved_model, tiny_run, tmp_path, mo
     )
     with pytest.raises(KgpError, match="was not exported from"):
         verify(tiny_run, folder)
+
+
+def test_a_manifest_of_an_unknown_kind_is_refused(saved_model, tiny_run, monkeypatch):
+    manifest = read_json(saved_model[0] / "manifest.json")
+    monkeypatch.setattr("kgp.runtime.artifact.read_json", lambda path: {**manifest, "precision": "int4"})
+    with pytest.raises(KgpError, match=r"unknown kind of export \(savedmodel, int4\)"):
+        verify(tiny_run, saved_model[0])
 
 
 def test_a_run_is_no_export(tiny_run):

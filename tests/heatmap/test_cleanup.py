@@ -43,6 +43,12 @@ def test_opening_removes_what_a_disc_does_not_fit_into(mask):
     assert not opened[14, 2] and opened[10, 10]
 
 
+def test_of_equally_large_components_the_one_that_begins_first_is_kept():
+    mask = np.zeros((4, 8), bool)
+    mask[1, 0] = mask[0, 6] = True
+    np.testing.assert_array_equal(np.argwhere(apply_cleanup(mask, Cleanup(largest_only=True))), [[0, 6]])
+
+
 def test_components_touching_at_a_corner_are_one():
     assert apply_cleanup(np.eye(4, dtype=bool), Cleanup(minimum_pixels=4)).sum() == 4
 

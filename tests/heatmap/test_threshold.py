@@ -29,6 +29,14 @@ def smooth() -> np.ndarray:
     return ndimage.gaussian_filter(noise, (3, 3, 0)).astype(np.float32)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_map_of_three_neighbouring_numbers_raises_nothing(rule):
+    heatmap = np.ones((8, 8, 1), np.float32)
+    heatmap[2, 2] = np.nextafter(np.float32(1), np.float32(2))
+    heatmap[3, 3] = np.nextafter(heatmap[2, 2], np.float32(2))
+    assert cut_mask(heatmap, 0, plain(rule, value=0.5)).mask[3, 3]
+
+
 def test_maps_by_hand():
     heatmap = np.array([[[1.0, 5.0, -2.0]]])
     margin, own = Reading(map="margin"), Reading(map="class")

@@ -1,4 +1,5 @@
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -124,10 +125,22 @@ def test_a_saved_model_without_its_variables_is_refused(version):
         load_runtime(version)
 
 
+def test_a_manifest_that_checks_nothing_is_refused(version):
+    write_json(version / "manifest.json", {**read_json(version / "manifest.json"), "files": {}})
+    with pytest.raises(KgpError, match=r"does not list saved_model\.pb"):
+        load_runtime(version)
+
+
 def test_a_foreign_manifest_is_refused(version):
     write_json(version / "manifest.json", {"format": "other"})
     with pytest.raises(KgpError, match="not the manifest of an export"):
         load_runtime(version)
+
+
+def test_a_missing_place_is_said_where_keras_is_missing_too(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kgp.runtime.keras_run", None)
+    with pytest.raises(KgpError, match="nowhere is not a run folder: there is no such folder"):
+        load_runtime(tmp_path / "nowhere")
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from export.graph.evidence import contributions, top_points
 from kgp.heatmap.evidence import evidence_points
@@ -42,3 +43,14 @@ def test_equal_values_share_the_last_places_of_a_top_fraction():
         features, kernel, bias, head_order="pool_then_project", pooling="topfraction", pooling_value=0.5
     )
     np.testing.assert_allclose(np.asarray(found)[0, ..., 0], np.full((2, 2), 0.75))
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "lse", "topfraction"])
+def test_every_pooling_becomes_built_in_operations_of_litert(head, pooling):
+    _, kernel, bias = head
+    arguments = {"head_order": "pool_then_project", "pooling": pooling, "pooling_value": 0.0}
+    split = tf.function(lambda features: contributions(features, kernel, bias, **arguments))
+    concrete = split.get_concrete_function(tf.TensorSpec((1, 9, 7, 5)))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    assert converter.convert()

@@ -51,6 +51,34 @@ def test_no_tumour_and_constant_maps_give_empty_masks(slices, name):
     assert not cut_masks(heatmaps, logits, images, READINGS[name], 0).numpy().any()
 
 
+@pytest.mark.parametrize("name", READINGS)
+def test_a_slice_that_is_not_finite_has_an_empty_mask_and_does_not_touch_the_others(slices, answers, name):
+    images, (heatmaps, logits) = slices[0][:4].copy(), (array[:4].copy() for array in answers)
+    wanted = cut_masks(heatmaps, logits, images, READINGS[name], None).numpy()
+    wanted[1] = False
+    images[1], heatmaps[1], logits[1] = np.nan, np.nan, np.nan
+    np.testing.assert_array_equal(cut_masks(heatmaps, logits, images, READINGS[name], None), wanted)
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Reading(map="class", region="picture", rule="fixed", value=0.1),
+        Reading(map="class", region="picture", rule="hysteresis", value=0.1),
+        Reading(map="class", region="picture", rule="quantile", value=0.3),
+    ],
+)
+def test_values_next_to_the_threshold_fall_as_with_numpy(reading):
+    near = np.nextafter(np.float32(0.1), np.array([-1, 1, 1], np.float32) * np.inf)
+    values = np.concatenate([near, [0.1, 0.0, 0.05, 0.5, 1.0, 1.0]]).astype(np.float32)
+    heatmaps = np.zeros((8, 3, 3, 2), np.float32)
+    for seed in range(8):
+        heatmaps[seed, ..., 1] = np.random.default_rng(seed).permutation(values).reshape(3, 3)
+    images, logits = np.ones((8, 3, 3, 1), np.float32), np.tile(np.array([[0, 1]], np.float32), (8, 1))
+    wanted = numpy_masks(images, heatmaps, logits, reading, None)
+    np.testing.assert_array_equal(cut_masks(heatmaps, logits, images, reading, None), wanted)
+
+
 def test_a_black_slice_gives_an_empty_mask_inside_the_head(answers):
     heatmaps, logits = answers
     images = np.zeros((16, 48, 48, 4), np.float32)
