@@ -94,7 +94,12 @@ def cached_cohort(
     if (folder / "cohort.json").is_file():
         return read_cohort(folder)
     _log.info("Preparing %s into %s.", data or "the phantom", folder)
-    return prepare(source, folder, size=size)
+    try:
+        return prepare(source, folder, size=size)
+    except KgpError:
+        if (folder / "cohort.json").is_file():  # another process, such as the next worker, was faster
+            return read_cohort(folder)
+        raise
 
 
 class _Unusable(KgpError):
