@@ -74,7 +74,7 @@ def test_earlier_run_is_kept_unless_overwritten(tiny_cohort, tmp_path, capsys):
 
 
 def test_a_refused_training_leaves_no_folder_and_an_earlier_run_alone(tiny_cohort, tiny_run, tmp_path, capsys):
-    command = ["--arch", "shuffleunet", "--depth", "5", "--width", "2", "--data", str(tiny_cohort.folder), "--out"]
+    command = ["--arch", "shuffleunet", "--preset", "demo", "--depth", "5", "--data", str(tiny_cohort.folder), "--out"]
     assert train.main([*command, str(tmp_path / "new")]) == 1
     assert "the next that works is 32x32" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
