@@ -2,9 +2,10 @@
 
     python benchmarks/search.py --trials 20 --epochs 2
 
-The same random search twice: one trial after the other, while the resident memory of the searching process is read once a
-second without the trials (each trains in a process of its own), and with two workers. CPU seconds are those of all
-processes together, so that a search that does not gain tells why. Nothing else should run meanwhile.
+The same random search twice: one trial after the other, on all cores, while the resident memory of the searching process
+is read once a second without the trials (each trains in a process of its own), and with two workers, which share the
+cores. CPU seconds are those of all processes together, so that a search that does not gain tells why. Nothing else should
+run meanwhile.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 
 OPTIONS = ("--method", "random", "--preset", "demo", "--size", "32", "--width", "4")
+_SINGLE = "one at a time"
 
 
 def main() -> None:
@@ -30,19 +32,15 @@ def main() -> None:
         common += ["--trials", str(arguments.trials), "--max-epochs", str(arguments.epochs)]
         rows = {}
         memory: dict[int, float] = {}
-        for name, options in {
-            "one process": [],
-            "1 worker": ["--workers", "1"],
-            "2 workers": ["--workers", "2"],
-        }.items():
-            out = Path(folder) / name
+        for name, options in {_SINGLE: [], "2 workers": ["--workers", "2"]}.items():
+            out = Path(folder) / name.replace(" ", "_")
             rows[name] = _run([*common, *options, "--out", str(out)], out, None if options else memory)
     print("| trials done | MiB of the search's process |\n|---|---|")
     for done, size in sorted(memory.items()):
         print(f"| {done} | {size:.0f} |")
     print("\n| | s | ratio | CPU s |\n|---|---|---|---|")
     for name, (seconds, cpu) in rows.items():
-        print(f"| {name} | {seconds:.0f} | {seconds / rows['one at a time'][0]:.2f} | {cpu:.0f} |")
+        print(f"| {name} | {seconds:.0f} | {seconds / rows[_SINGLE][0]:.2f} | {cpu:.0f} |")
 
 
 def _run(command: list[str], out: Path | None = None, memory: dict[int, float] | None = None) -> tuple[float, float]:

@@ -56,11 +56,11 @@ def infer_network(arch: str, state: State) -> dict[str, int]:
         "shuffleunet": ("conv_inp.conv_1.weight", "out.weight", r"wave_down\.(\d+)\."),
         "reconresnet": ("intialConv.1.weight", "finalconv.0.weight", r"resblocks\.(\d+)\."),
     }[arch]
-    missing = [key for key in (first, last) if key not in state]
+    missing = [key for key in (first, last) if key not in state or state[key].ndim != 4]
     numbers = [int(match.group(1)) for key in state if (match := re.match(repeated, key))]
     if missing or not numbers:
         raise KgpError(
-            f"These are not the weights of {arch}: {missing[0] if missing else repeated} is not among their names, "
+            f"These are not the weights of {arch}: no kernel {missing[0] if missing else repeated} is among their names, "
             f"which begin with {', '.join(list(state)[:3])}."
         )
     return {
@@ -222,6 +222,9 @@ def _read_safetensors(path: Path) -> State:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise KgpError(f"{path} cannot be read as safetensors: {error}.") from None
+    except (TypeError, AttributeError):
+        # What safetensors lets through where NumPy lacks the type: bfloat16, float8.
+        raise KgpError(f"{path} holds numbers of a type that NumPy does not have; save it in 32 or 16 bits.") from None
 
 
 def _read_torch(path: Path) -> State:

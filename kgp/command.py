@@ -16,7 +16,7 @@ _EXTRA_OF = {
     "ai_edge_quantizer": "serve", "tensorflow_serving": "serve", "ai_edge_litert": "console",
     "grpc": "serve", "grpc_health": "serve", "prometheus_client": "serve",
     "pydicom": "console", "highdicom": "console", "pynetdicom": "console", "torch": "torch", "safetensors": "torch",
-    "ray": "scale", "pyarrow": "scale", "filelock": "scale",
+    "ray": "scale", "pyarrow": "scale", "filelock": "scale", "jax": None,
 }  # fmt: skip
 
 
@@ -54,7 +54,8 @@ def run(
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA_OF:
             raise
-        install = f"pip install 'kgp[{_EXTRA_OF[error.name]}]'"
+        extra = _EXTRA_OF[error.name]
+        install = f"pip install 'kgp[{extra}]'" if extra else f"pip install {error.name}"
         print(f"kgp {name}: this needs the package {error.name}; {install} brings it.", file=sys.stderr)
         return 1
     except OSError as error:

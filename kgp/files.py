@@ -7,8 +7,8 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _sibling(path)
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
-        temporary.chmod(0o644)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -47,26 +45,34 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         overwrite: replace an existing folder; without it an existing one is refused.
 
     Raises:
-        KgpError: `path` exists and `overwrite` is false, also where it appears only while the block runs.
+        KgpError: `path` exists, or appeared meanwhile, and `overwrite` is false; or it is no folder.
     """
     path = Path(path)
     if path.exists() and not overwrite:
         raise KgpError(f"{path} exists already; name another folder or pass --overwrite.")
+    if path.exists() and not path.is_dir():
+        raise KgpError(f"{path} is not a folder, so it is not replaced by one.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    temporary, earlier = _sibling(path), _sibling(path)
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o755)
         if overwrite and path.exists():
-            shutil.rmtree(path)
+            os.replace(path, earlier)  # removing it takes its time, in which a kill would leave half of it
         try:
             os.replace(temporary, path)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            raise KgpError(f"{path} was made by something else meanwhile; it is left as it is.") from None
+            raise KgpError(f"{path} was made by another process meanwhile; it is left as it is.") from None
+        shutil.rmtree(earlier, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sibling(path: Path) -> Path:
+    """A name that nobody uses beside `path`. What is made there has the rights that the user's umask gives."""
+    return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -92,6 +92,8 @@ def _names(given: list[str] | None, count: int, flag: str, prefix: str, first: i
     names = tuple(given) if given else tuple(f"{prefix}{first + number}" for number in range(count))
     if len(names) != count:
         raise UsageError(f"{flag} must name {count}, as the weights have them, not {len(names)}: {', '.join(names)}.")
+    if len(set(names)) < count:
+        raise UsageError(f"{flag} must name each once, not {', '.join(names)}.")
     return names
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kgp
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_path, read_json, sha256, write_json
 from kgp.training.config import RunConfig
 
@@ -137,7 +137,9 @@ def read_run(folder: Path) -> Run:
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise KgpError(f"{folder / 'manifest.json'} is not the manifest of a run in format {FORMAT}.")
-    files = manifest.get("files", {})
+    files = manifest.get("files")
+    if not isinstance(files, dict):
+        raise KgpError(f"{folder / 'manifest.json'} is not complete: it lists no files.")
     for name in ("config.json", WEIGHTS):
         if not (folder / name).is_file():
             raise KgpError(f"{folder / name} is missing, so the run cannot be used.")
@@ -149,7 +151,7 @@ def read_run(folder: Path) -> Run:
     try:
         return Run(
             folder=folder,
-            config=RunConfig.from_dict(read_json(folder / "config.json")),
+            config=read_config(folder),
             class_names=tuple(manifest["class_names"]),
             no_tumour_class=manifest["no_tumour_class"],
             contrasts=tuple(manifest["contrasts"]),
@@ -159,6 +161,18 @@ def read_run(folder: Path) -> Run:
         )
     except (KeyError, TypeError) as error:
         raise KgpError(f"{folder / 'manifest.json'} is not complete: {error}.") from None
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The configuration of a run, finished or not.
+
+    Raises:
+        KgpError: config.json is missing, or is not a configuration that this version knows.
+    """
+    try:
+        return RunConfig.from_dict(read_json(folder / "config.json"))
+    except UsageError as error:  # nothing was wrong with the command
+        raise KgpError(f"{folder / 'config.json'}: {error}") from None
 
 
 def build_network(config: RunConfig, shape: tuple[int, int, int], classes: int) -> "keras.Model":

@@ -46,7 +46,7 @@ def execute(arguments: argparse.Namespace) -> None:
         source = source_of(arguments)
     from kgp.training.job import train_from_source
 
-    trained = train_from_source(config, folder, source, bool(arguments.resume))
+    trained = train_from_source(config, folder, source, bool(arguments.resume), arguments.overwrite)
     if trained is not None:
         _judge(trained)
 
@@ -62,6 +62,7 @@ def _judge(trained: "Run") -> None:
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:
+    from kgp.run_folder import read_config
     from kgp.training.loop import is_finished
 
     folder = arguments.resume
@@ -75,7 +76,7 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:
         raise KgpError(f"{folder} holds no run to resume: it has no config.json.")
     if is_finished(folder):
         raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
-    return folder, RunConfig.from_dict(read_json(folder / "config.json")), read_json(folder / "source.json")
+    return folder, read_config(folder), read_json(folder / "source.json")
 
 
 def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:

@@ -68,18 +68,20 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
     from tuning.choices import TRIALS
     from tuning.report import write_report
     from tuning.search import Search, best_trial, run_search, trial_rows
-    from tuning.space import chosen_space
+    from tuning.space import check_space, chosen_space
     from tuning.workers import is_chief, is_part_of_search, run_workers, wait_for_chief
 
     if arguments.workers < 1 or (arguments.trials is not None and arguments.trials < 1):
         raise UsageError("--trials and --workers must be at least 1.")
     if arguments.method == "hyperband" and arguments.trials is not None:
         raise UsageError("--trials does not go with --method hyperband, which decides from --max-epochs.")
+    config, space = configuration(arguments), chosen_space(arguments.search)
+    check_space(space, config)
     search = Search(
         folder=arguments.out.resolve(),
-        config=configuration(arguments),
+        config=config,
         source=source_of(arguments),
-        space=chosen_space(arguments.search),
+        space=space,
         method=arguments.method,
         objective=arguments.objective,
         trials=arguments.trials or TRIALS,

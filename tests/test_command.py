@@ -74,6 +74,11 @@ def test_the_command_gets_the_parsed_arguments():
             1,
             "kgp test: this needs the package pydicom; pip install 'kgp[console]' brings it.\n",
         ),
+        (
+            ModuleNotFoundError("No module named 'jax'", name="jax"),
+            1,
+            "kgp test: this needs the package jax; pip install jax brings it.\n",
+        ),
         (KeyboardInterrupt(), 130, "kgp test: interrupted.\n"),
     ],
 )

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ def test_atomic_path_shows_the_file_only_when_the_block_has_ended(tmp_path):
         assert temporary.name.endswith(".weights.h5")
         assert not target.exists()
     assert target.read_text() == "new"
-    assert target.stat().st_mode & 0o777 == 0o644
     assert names(target.parent) == ["weights.h5"]
 
 
@@ -45,8 +45,35 @@ def test_atomic_folder_appears_whole(tmp_path):
         (temporary / "a").write_text("1")
         assert not target.exists()
     assert names(target) == ["a"]
-    assert target.stat().st_mode & 0o777 == 0o755
     assert names(tmp_path) == ["prepared"]
+
+
+def test_rights_are_those_of_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_text(tmp_path / "file", "of a patient")
+        with atomic_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
+
+
+def test_atomic_folder_keeps_one_that_appeared_meanwhile(tmp_path):
+    target = tmp_path / "prepared"
+    with pytest.raises(KgpError, match="prepared was made by another process meanwhile"), atomic_folder(target):
+        target.mkdir()
+        (target / "theirs").write_text("1")
+    assert names(target) == ["theirs"]
+    assert names(tmp_path) == ["prepared"]
+
+
+def test_atomic_folder_does_not_replace_a_file(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(KgpError, match="is not a folder"), atomic_folder(tmp_path / "file", overwrite=True):
+        pass
+    assert names(tmp_path) == ["file"]
 
 
 def test_atomic_folder_refuses_an_existing_one(tmp_path):
@@ -55,14 +82,6 @@ def test_atomic_folder_refuses_an_existing_one(tmp_path):
     with pytest.raises(KgpError, match="prepared exists already"), atomic_folder(target):
         pass
     assert names(tmp_path) == ["prepared"]
-
-
-def test_atomic_folder_leaves_one_that_appeared_meanwhile(tmp_path):
-    target = tmp_path / "prepared"
-    with pytest.raises(KgpError, match="prepared was made by something else meanwhile"), atomic_folder(target):
-        target.mkdir()
-        (target / "theirs").touch()
-    assert [path.name for path in tmp_path.rglob("*")] == ["prepared", "theirs"]
 
 
 def test_atomic_folder_replaces_an_existing_one_on_demand(tmp_path):

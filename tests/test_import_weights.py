@@ -67,6 +67,7 @@ def test_names_are_not_guessed(weights, tmp_path):
             "--no-tumour must be one of the classes class_0, class_1, class_2, not 'healthy'.",
         ),
         (["--contrasts", "T1"], 2, "--contrasts must name 2"),
+        (["--classes", "a", "b", "a"], 2, "--classes must name each once, not a, b, a."),
     ],
 )
 def test_names_that_do_not_fit(weights, tmp_path, capsys, options, status, message):

@@ -73,6 +73,16 @@ def test_earlier_run_is_kept_unless_overwritten(tiny_cohort, tmp_path, capsys):
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+def test_a_refused_training_leaves_no_folder_and_an_earlier_run_alone(tiny_cohort, tiny_run, tmp_path, capsys):
+    command = ["--arch", "shuffleunet", "--preset", "demo", "--depth", "5", "--data", str(tiny_cohort.folder), "--out"]
+    assert train.main([*command, str(tmp_path / "new")]) == 1
+    assert "the next that works is 32x32" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    shutil.copytree(tiny_run, tmp_path / "earlier")
+    assert train.main([*command, str(tmp_path / "earlier"), "--overwrite"]) == 1
+    assert read_run(tmp_path / "earlier").config.network.arch == "unet"
+
+
 def test_resume_of_nothing_and_of_a_finished_run(tiny_cohort, tmp_path, capsys):
     assert train.main(["--resume", str(tmp_path / "none")]) == 1
     assert "holds no run to resume" in capsys.readouterr().err

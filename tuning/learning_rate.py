@@ -11,14 +11,13 @@ from matplotlib import pyplot
 
 from kgp.data.labels import choose_labels
 from kgp.data.pipeline import steps_per_epoch
-from kgp.data.split import split_cohort
 from kgp.errors import KgpError
 from kgp.files import write_table, write_text
 from kgp.report.plots import svg
 from kgp.run_folder import build_network
 from kgp.training.config import RunConfig
 from kgp.training.devices import set_precision
-from kgp.training.job import source_cohort
+from kgp.training.job import source_cohort, split_of
 from kgp.training.loop import compiled_model, parts_of, training_batches
 
 _LOW, _HIGH = 1e-6, 1.0
@@ -57,7 +56,7 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
     """
     cohort = source_cohort(config, source)
     labelled = choose_labels(cohort, config.data.labels)
-    parts = parts_of(labelled, split_cohort(labelled, by=config.data.split, seed=config.optimiser.seed))
+    parts = parts_of(labelled, split_of(config, labelled))
     steps = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size)
     config = config.override(schedule="constant", accumulation=1, epochs=math.ceil(_STEPS / steps))
     keras.utils.set_random_seed(config.optimiser.seed)
@@ -65,22 +64,24 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
     try:
         network = build_network(config, cohort.shape, len(labelled.class_names))
         model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps)
-        growing = _GrowingRate()
+        model.optimizer.learning_rate = _GrowingRate()
+        record = _Record()
         batches = training_batches(config, labelled, parts["train"], list(model.output))
-        model.fit(batches, steps_per_epoch=_STEPS, shuffle=False, verbose=0, callbacks=[growing])
+        model.fit(batches, steps_per_epoch=_STEPS, shuffle=False, verbose=0, callbacks=[record])
     finally:
         set_precision(mixed=False)
-    return read_off(np.array(growing.rates), np.array(growing.losses))
+    losses = np.array(record.losses)
+    return read_off(np.array([_rate(step) for step in range(len(losses))]), losses)
 
 
 def read_off(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     """Smooths the losses and takes a tenth of the rate at their lowest point, where the training is about to break.
 
     Raises:
-        KgpError: they never fall.
+        KgpError: they never fall, or there is none as the first was not a number.
     """
     smoothed = _smoothed(losses)
-    lowest = int(np.argmin(smoothed))
+    lowest = int(np.argmin(smoothed)) if len(losses) else 0
     if lowest == 0:
         raise KgpError(
             "The loss never falls in the learning-rate range test; the data or the other options are the matter."
@@ -106,25 +107,33 @@ def write_range_test(found: RangeTest, folder: Path) -> None:
     write_text(folder / "learning_rates.svg", svg(figure))
 
 
-class _GrowingRate(keras.callbacks.Callback):
-    """Raises the learning rate by the same factor at each step, and stops when the loss has exploded."""
+def _rate(step: Any) -> Any:
+    """The learning rate of a step, from 0."""
+    return _LOW * (_HIGH / _LOW) ** (step / (_STEPS - 1))
+
+
+class _GrowingRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Raises the learning rate by the same factor at each step.
+
+    A schedule, as JAX does not see what a callback assigns to the optimiser between two steps.
+    """
+
+    def __call__(self, step: Any) -> Any:
+        return _rate(keras.ops.cast(step, "float32"))
+
+
+class _Record(keras.callbacks.Callback):
+    """Keeps the loss of each step, and stops when it has exploded."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rates: list[float] = []
         self.losses: list[float] = []
         self._sum = 0.0
-
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        rate = _LOW * (_HIGH / _LOW) ** (batch / (_STEPS - 1))
-        self.model.optimizer.learning_rate = rate
-        self.rates.append(rate)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         total = float((logs or {})["loss"]) * (batch + 1)  # Keras gives the mean since the epoch's begin
         loss, self._sum = total - self._sum, total
         if not math.isfinite(loss):
-            self.rates.pop()
             self.model.stop_training = True
             return
         self.losses.append(loss)

@@ -11,7 +11,7 @@ from tuning.space import Range, Space
 
 
 def parallel_coordinates(
-    space: Space, values: Sequence[dict[str, Any]], scores: Sequence[float], objective: str
+    space: Space, values: Sequence[dict[str, Any]], scores: Sequence[float], objective: str, direction: str = "max"
 ) -> str:
     """One line a trial across all parameters, coloured by its score, the best ones on top.
 
@@ -20,13 +20,15 @@ def parallel_coordinates(
         values: of each trial; a parameter that a trial did not have leaves a gap.
         scores: of each trial.
         objective: name of the score, for the last axis.
+        direction: "max" where the highest score is the best, else "min".
     """
     names = [*space]
     figure, axes = pyplot.subplots(figsize=(8.6, 3.6), layout="constrained")
     colours = pyplot.get_cmap("viridis")
-    shade = _shares(np.asarray(scores, float))
+    heights = _shares(np.asarray(scores, float))
+    shade = heights if direction == "max" else 1.0 - heights
     for index in np.argsort(shade):
-        places = [_place(space[name], values[index].get(name)) for name in names] + [shade[index]]
+        places = [_place(space[name], values[index].get(name)) for name in names] + [heights[index]]
         axes.plot(range(len(places)), places, color=colours(shade[index]), marker="o", markersize=3, linewidth=1.2)
     axes.set_xticks(range(len(names) + 1), [*names, objective], rotation=20, ha="right")
     axes.set_yticks([])

@@ -103,9 +103,13 @@ def _best(search: Search, done: list[TrialRow]) -> str:
 
 def _coordinates(search: Search, done: list[TrialRow]) -> str:
     drawing = plots.parallel_coordinates(
-        search.space, [row.values for row in done], [row.score or 0.0 for row in done], search.objective
+        search.space,
+        [row.values for row in done],
+        [row.score or 0.0 for row in done],
+        search.objective,
+        OBJECTIVES[search.objective],
     )
-    return "<h2>Trials</h2>" + figure(drawing, "One line a trial; yellow has the highest score.")
+    return "<h2>Trials</h2>" + figure(drawing, "One line a trial; yellow is the best.")
 
 
 def _importance(search: Search, done: list[TrialRow]) -> str:

@@ -8,21 +8,24 @@ import os
 from pathlib import Path
 from typing import Any
 
+import grpc
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 import kgp
-from kgp.data.labels import choose_labels
+from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.errors import KgpError, UsageError
-from kgp.files import read_json, write_json
+from kgp.files import read_json, sha256, write_json
 from kgp.training.config import RunConfig
-from kgp.training.job import source_cohort
+from kgp.training.devices import leave_gpus_alone
+from kgp.training.job import source_cohort, split_of
 from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.hypermodel import RunHyperModel
 from tuning.oracles import build_oracle
 from tuning.space import Space
 from tuning.trial import run_trial
+from tuning.workers import wait_for_chief
 
 _log = logging.getLogger(__name__)
 SEARCH = "search.json"
@@ -117,6 +120,7 @@ class _Tuner(BaseTuner):
             )
         except KgpError as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
+        self._reach_chief()
         return {self._search.objective: result[self._search.objective]}
 
     def _try_run_and_update_trial(self, *arguments: Any, **more: Any) -> None:
@@ -124,10 +128,20 @@ class _Tuner(BaseTuner):
         with contextlib.redirect_stderr(io.StringIO()):
             super()._try_run_and_update_trial(*arguments, **more)
 
+    def pre_create_trial(self) -> None:
+        """Makes sure that there is somebody to ask for the next trial."""
+        self._reach_chief()
+
     def on_trial_end(self, trial: Trial) -> None:
         """Records the trial and says how the search stands."""
+        self._reach_chief()
         super().on_trial_end(trial)
         _log.info(progress_line(self._search, trial.trial_id))
+
+    def _reach_chief(self) -> None:
+        """Ends a worker whose chief is gone; KerasTuner would wait for an hour."""
+        if self._is_worker():
+            wait_for_chief()
 
     def save(self) -> None:
         """Writes the oracle's state, and a file of its own whose presence makes KerasTuner take the search up again."""
@@ -141,13 +155,13 @@ def run_search(search: Search) -> None:
 
     Raises:
         UsageError: the folder holds another search, or the objective needs masks and there are none.
-        KgpError: three trials in a row failed, or the data cannot be used.
+        KgpError: three trials in a row failed, the data cannot be used, or the chief is gone.
     """
+    leave_gpus_alone()
     cohort = source_cohort(search.config, search.source)
     labelled = choose_labels(cohort, search.config.data.labels)
-    if search.objective == WITH_MASKS and not any(row.mask for row in labelled.rows):
-        raise UsageError(f"--objective {WITH_MASKS} needs masks, and the data have none.")
-    _claim(search, str(cohort.folder.name))
+    _check_objective(search, labelled)
+    _claim(search, f"{cohort.folder.name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
     optimiser = search.config.optimiser
     oracle = build_oracle(
         search.method, search.objective, OBJECTIVES[search.objective], search.trials, optimiser.epochs, optimiser.seed
@@ -156,11 +170,25 @@ def run_search(search: Search) -> None:
     tuner = _Tuner(search, hypermodel, oracle)
     try:
         tuner.search(verbose=0)
-    except RuntimeError as error:
-        if "consecutive failures" not in str(error):
-            raise
-        failed = [row for row in trial_rows(search.folder) if row.message]
-        raise KgpError(f"Three trials in a row failed; the last: {failed[-1].message}") from None
+    except (RuntimeError, grpc.RpcError) as error:  # a worker hears of it from its chief
+        if "consecutive failures" in str(error):
+            failed = [row for row in trial_rows(search.folder) if row.message]
+            raise KgpError(f"Three trials in a row failed; one of them: {failed[-1].message}") from None
+        if isinstance(error, grpc.RpcError):
+            raise KgpError(f"The chief of the search does not answer: {error.details()}.") from None
+        raise
+
+
+def _check_objective(search: Search, labelled: LabelledCohort) -> None:
+    """Refuses data that cannot be split, or whose validation part cannot give the objective, before anything is trained."""
+    part = set(split_of(search.config, labelled).parts["validation"])
+    rows = zip(labelled.rows, labelled.targets, strict=True)
+    if search.objective == WITH_MASKS and not any(
+        row.mask and row.id in part and target != labelled.no_tumour_class for row, target in rows
+    ):
+        raise UsageError(
+            f"--objective {WITH_MASKS} needs tumour masks in the validation part, and the data have none there."
+        )
 
 
 def _claim(search: Search, data: str) -> None:

@@ -101,6 +101,21 @@ def configured(base: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     return base.override(**_scaled(base.augment, factor), **changes)
 
 
+def check_space(space: Space, base: RunConfig) -> None:
+    """Refuses values that the training options do not take, before anything is trained.
+
+    Raises:
+        UsageError: such a value.
+    """
+    for name, kind in space.items():
+        needed = dict([_ONLY_WITH[name]]) if name in _ONLY_WITH else {}
+        for value in kind.values if isinstance(kind, Choice) else (kind.low, kind.high):
+            try:
+                configured(base, {**needed, name: value})
+            except UsageError as error:
+                raise UsageError(f"--search {name}: {error}") from None
+
+
 def default_of(name: str, base: RunConfig) -> Any:
     """The value that a parameter has in a configuration."""
     if name == "augmentation":

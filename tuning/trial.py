@@ -1,6 +1,6 @@
 """One trial: a training in a process of its own, so that memory is given back and a crash ends nothing else.
 
-    python -m tuning.trial FOLDER
+    python -P -m tuning.trial FOLDER
 
 reads FOLDER/job.json, trains into FOLDER/run (an ordinary run folder; a killed training goes on from its checkpoint) and writes
 FOLDER/result.json. The test part of the data is not looked at.
@@ -53,7 +53,8 @@ def run_trial(folder: Path, config: RunConfig, source: dict[str, Any], objective
 
 
 def _wait_for_process(folder: Path, resume: bool) -> None:
-    command = [sys.executable, "-m", "tuning.trial", str(folder), *(["--resume"] if resume else [])]
+    # -P: a folder called tuning in the working directory is not ours.
+    command = [sys.executable, "-P", "-m", "tuning.trial", str(folder), *(["--resume"] if resume else [])]
     with open(folder / _LOG, "ab") as log:
         # The pipe is never written to: its end tells the process that nobody waits for it any more.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
@@ -83,7 +84,7 @@ def train_trial(folder: Path, resume: bool) -> None:
     start = time.monotonic()
     if not (resume and (run / "config.json").is_file() and is_finished(run)):
         resume = resume and (run / "checkpoint.npz").is_file()
-        train_from_source(config, run, job["source"], resume)
+        train_from_source(config, run, job["source"], resume, overwrite=True)
     figures = _kept_figures(run)
     if job["objective"] == WITH_MASKS:
         figures[WITH_MASKS] = _validation_dice(run)
@@ -116,9 +117,12 @@ def _validation_dice(run: Path) -> float:
     name = runtime.default_reading
     cohort, rows, targets = part_of_run(read_run(run), "validation")
     found = judge(runtime, cohort, rows, targets, {name: runtime.readings[name]}, name).metrics["segmentation"]
-    if found is None:
-        raise UsageError(f"--objective {WITH_MASKS} needs masks in the validation part, and the data have none there.")
-    return float(found[name]["as_delivered"]["all"]["dice"]["median"])
+    median = found[name]["as_delivered"]["all"]["dice"]["median"] if found else None
+    if median is None:
+        raise UsageError(
+            f"--objective {WITH_MASKS} needs tumour masks in the validation part, and the data have none there."
+        )
+    return float(median)
 
 
 def _end_with_parent() -> None:

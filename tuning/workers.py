@@ -7,17 +7,32 @@ import subprocess
 import sys
 import time
 
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 
 _log = logging.getLogger(__name__)
 _RESTARTS = 3
 _PAUSE = 0.5
 _PATIENCE = 60.0
+_VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 
 
 def is_part_of_search() -> bool:
-    """Whether KerasTuner's environment variables make this process a chief or a worker."""
-    return "KERASTUNER_TUNER_ID" in os.environ
+    """Whether KerasTuner's environment variables make this process a chief or a worker.
+
+    Raises:
+        UsageError: some of them are missing, or the port is not a number.
+    """
+    missing = [name for name in _VARIABLES if not os.environ.get(name)]
+    if len(missing) == len(_VARIABLES):
+        return False
+    if missing:
+        raise UsageError(
+            f"A search on several hosts needs the variables {', '.join(_VARIABLES)}; {missing[0]} is not set."
+        )
+    port = os.environ["KERASTUNER_ORACLE_PORT"]
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"KERASTUNER_ORACLE_PORT must be a port such as 8000, not {port!r}.")
+    return True
 
 
 def is_chief() -> bool:
@@ -62,6 +77,8 @@ def run_workers(words: list[str], workers: int) -> None:
     }
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     shares = {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": threads}
+    # Otherwise the first of them takes nearly all memory of a GPU.
+    shares |= {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     chief = _start(words, {**environment, "KERASTUNER_TUNER_ID": "chief"})
     environments = {f"worker{number}": {**environment, **shares} for number in range(workers)}
     running = {name: _start(words, {**own, "KERASTUNER_TUNER_ID": name}) for name, own in environments.items()}

@@ -161,8 +161,10 @@ class RunConfig:
         """The configuration that `to_dict` wrote.
 
         Raises:
-            UsageError: a section or key is unknown, or a value is not allowed.
+            UsageError: it is no such thing, a section or key is unknown, or a value is not allowed.
         """
+        if not isinstance(values, dict):
+            raise UsageError(f"A configuration is an object of sections, not {values!r}.")
         sections = {field.name: field for field in dataclasses.fields(cls)}
         for name in values:
             if name not in sections:
@@ -191,6 +193,8 @@ class RunConfig:
 
 def _section(kind: Any, values: dict[str, Any]) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
+    if not isinstance(values, dict):
+        raise UsageError(f"A section of the configuration is an object of options, not {values!r}.")
     for name in values:
         if name not in fields:
             raise UsageError(f"Unknown option {name!r} in the configuration; known are {', '.join(fields)}.")

@@ -1,5 +1,6 @@
 """Precision and devices of a training."""
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -18,6 +19,19 @@ def set_precision(mixed: bool) -> None:
     if mixed:
         policy = "mixed_float16" if _has_gpu() else "mixed_bfloat16"
     keras.config.set_dtype_policy(policy)
+
+
+def leave_gpus_alone() -> None:
+    """Keeps this process on the CPU, as the first use of a GPU would take its memory from the processes that train."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # TensorFlow has started already; then there is nothing left to save
+            tf.config.set_visible_devices([], "GPU")
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_platforms", "cpu")
 
 
 def build_strategy(optimiser: OptimiserConfig) -> "tf.distribute.Strategy | None":

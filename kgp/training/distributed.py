@@ -85,7 +85,8 @@ class DistributedModel(keras.Model):
                 # Keras divides each by the number of devices.
                 losses = {f"{name}_loss": self.loss[name](labels[name], outputs[name]) for name in outputs}
                 losses["loss"] = sum(losses.values())
-            gradients = tape.gradient(losses["loss"], self.trainable_variables)
+                scaled = self.optimizer.scale_loss(losses["loss"])  # in 16 bits small gradients would vanish
+            gradients = tape.gradient(scaled, self.trainable_variables)
             use(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients))
             self.batches.assign_add(1)
             return losses
@@ -134,8 +135,10 @@ def distributed_model(
     model: DistributedModel = training_model(network, config.equivariance, DistributedModel)
     with strategy.scope():
         optimiser = build_optimiser(config, steps, accumulated=True)
+        optimiser._all_reduce_sum_gradients = lambda pairs: pairs  # summed already, before they are clipped
+        if keras.config.dtype_policy().name == "mixed_float16":  # as `compile` does, but in the scope
+            optimiser = keras.optimizers.LossScaleOptimizer(optimiser)
         optimiser.build(model.trainable_variables)
-    optimiser._all_reduce_sum_gradients = lambda pairs: pairs  # summed already, before they are clipped
     model.distribute(strategy, config.accumulation)
     model.compile(optimizer=optimiser, loss=training_losses(model, SharedCrossEntropy(class_weights)))
     return model
@@ -156,5 +159,5 @@ def lost_workers_told(folder: Path) -> Iterator[None]:
     except _LOST as error:
         raise KgpError(
             f"Another worker of this training cannot be reached any more ({type(error).__name__}); start all workers again "
-            f"with kgp train --strategy multiworker --resume {folder} to go on from the last whole epoch."
+            f"with kgp train --resume {folder} to go on from the last whole epoch."
         ) from None

@@ -1,31 +1,31 @@
 """A training from its source: prepared data, labels, split, and the run folder."""
 
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
 from kgp.data.cohort import Cohort
-from kgp.data.labels import choose_labels
+from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.data.prepare import cached_cohort
-from kgp.data.split import read_split, split_cohort
-from kgp.files import write_json
+from kgp.data.split import Split, read_split, split_cohort
 from kgp.run_folder import Run
-from kgp.training.cluster import worker_place
 from kgp.training.config import RunConfig
 from kgp.training.loop import train
 
 _log = logging.getLogger(__name__)
 
 
-def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False) -> Run | None:
+def train_from_source(
+    config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False, overwrite: bool = False
+) -> Run | None:
     """Prepares the data unless that was done before, splits them, and trains.
 
     Args:
         config: the complete configuration.
-        folder: the run folder; what is there is removed unless `resume` is set.
+        folder: the run folder.
         source: as `kgp.training.options.source_of` gives it; data None is the built-in phantom.
         resume: go on with the unfinished training in `folder`.
+        overwrite: remove what is in `folder`, once nothing speaks against the new training.
 
     Returns:
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
@@ -37,17 +37,7 @@ def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], r
     labelled = choose_labels(cohort, config.data.labels)
     for message in labelled.dropped:
         _log.warning(message)
-    if resume:
-        split = read_split(folder / "split.csv")
-    else:
-        split = split_cohort(
-            labelled, by=config.data.split, folds=config.data.folds, fold=config.data.fold, seed=config.optimiser.seed
-        )
-        if worker_place(config.optimiser)[0] == 0:
-            if folder.exists():
-                shutil.rmtree(folder)
-            folder.mkdir(parents=True)
-            write_json(folder / "source.json", source)
+    split = read_split(folder / "split.csv") if resume else split_of(config, labelled)
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
     _log.info(
         "Preset %s, GP-%s, classes %s; slices of %s: %s.",
@@ -57,7 +47,13 @@ def train_from_source(config: RunConfig, folder: Path, source: dict[str, Any], r
         "x".join(map(str, cohort.shape)),
         sizes,
     )
-    return train(config, labelled, split, folder, resume)
+    return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite)
+
+
+def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:
+    """The split that the configuration asks for; see `kgp.data.split.split_cohort`."""
+    data = config.data
+    return split_cohort(labelled, by=data.split, folds=data.folds, fold=data.fold, seed=config.optimiser.seed)
 
 
 def source_cohort(config: RunConfig, source: dict[str, Any]) -> Cohort:

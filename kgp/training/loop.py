@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import logging
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +58,21 @@ def parts_of(labelled: LabelledCohort, split: Split) -> dict[str, Part]:
     return parts
 
 
-def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Path, resume: bool = False) -> Run | None:
+def train(
+    config: RunConfig,
+    labelled: LabelledCohort,
+    split: Split,
+    folder: Path,
+    resume: bool = False,
+    *,
+    source: dict[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Run | None:
     """Fits the network and writes the run folder.
 
     The same configuration, data and machine give the same weights, also when the training was killed and resumed in
-    between. An interruption (Ctrl-C) writes the weights of the last whole epoch as a usable run and is raised again.
+    between. An interruption (Ctrl-C) writes the weights of the last whole epoch as a usable run and is raised again;
+    before the end of the first epoch it leaves a folder that `resume` starts again.
 
     With the strategy multiworker every worker calls this; the first writes the run folder, which all must see, and the
     others return None.
@@ -70,11 +82,14 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
         labelled: slices and classes.
         split: the parts.
         folder: the run folder.
-        resume: go on from the checkpoint in `folder`.
+        resume: go on from the checkpoint in `folder`, or from the beginning where there is none yet.
+        source: where the data come from, kept as source.json for a later resumption.
+        overwrite: remove what is in `folder`, once nothing speaks against the new training.
 
     Raises:
-        KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, or another
-            worker is lost.
+        KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, `folder`
+            exists though neither `resume` nor `overwrite` is set, memory runs out, a slice vanishes, or another worker is
+            lost.
     """
     optimiser = config.optimiser
     parts = parts_of(labelled, split)
@@ -86,21 +101,20 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
     steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
     model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps, strategy)
     worker, workers = worker_place(optimiser)
-    if worker == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", config.to_dict())
-        write_split(split, folder / "split.csv")
-    progress = checkpoint.load_checkpoint(folder, model) if resume else checkpoint.Progress()
+    if worker == 0 and not resume:
+        _begin(folder, config, split, source, overwrite)
+    begun = resume and (folder / checkpoint.NAME).is_file()
+    progress = checkpoint.load_checkpoint(folder, model) if begun else checkpoint.Progress()
     interrupted = False
     try:
         if progress.epoch < optimiser.epochs and not _patience_over(progress, optimiser):
-            with lost_workers_told(folder) if strategy else contextlib.nullcontext():
+            with lost_workers_told(folder) if strategy else contextlib.nullcontext(), _failures_told():
                 _fit(model, network, config, labelled, parts, folder, progress, steps, strategy)
     except KeyboardInterrupt:
-        if progress.epoch == 0 or worker > 0:
+        if worker > 0 or not (folder / checkpoint.NAME).is_file():
             raise
         interrupted = True
-        checkpoint.load_checkpoint(folder, model)
+        progress = checkpoint.load_checkpoint(folder, model)
     finally:
         set_precision(mixed=False)
     if workers > 1:
@@ -108,6 +122,38 @@ def train(config: RunConfig, labelled: LabelledCohort, split: Split, folder: Pat
             "Worker %d of %d: the weights' SHA-256 is %s.", worker + 1, workers, checkpoint.digest(model.variables)
         )
     return _finish(network, config, labelled, folder, progress, interrupted) if worker == 0 else None
+
+
+def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any] | None, overwrite: bool) -> None:
+    """Makes the run folder with what a resumed training needs; config.json, which makes it a run, comes last."""
+    if folder.exists():
+        if not overwrite:
+            raise KgpError(f"{folder} exists already; name another folder.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    if source is not None:
+        write_json(folder / "source.json", source)
+    write_split(split, folder / "split.csv")
+    write_json(folder / "config.json", config.to_dict())
+
+
+@contextlib.contextmanager
+def _failures_told() -> Iterator[None]:
+    """Turns what TensorFlow raises for want of memory, and for slices that vanished, into one sentence."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise KgpError(
+            f"The training ran out of a resource ({error.message.splitlines()[0]}); where that is memory, a smaller "
+            "--batch-size, --size or --width needs less."
+        ) from None
+    except tf.errors.NotFoundError as error:
+        raise KgpError(
+            f"A slice could not be read any more ({error.message.splitlines()[0]}); the hosts of a data service must see "
+            "the prepared slices under the same path."
+        ) from None
 
 
 def _fit(

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,11 @@ def test_weights_of_another_architecture():
         infer_network("reconresnet", torch_state("unet"))
 
 
+def test_a_kernel_that_is_none():
+    with pytest.raises(KgpError, match="no kernel last.weight is among their names"):
+        infer_network("unet", {**torch_state("unet"), "last.weight": np.float32(1.0).reshape(())})
+
+
 def test_dead_residual_blocks_are_reported_and_kept(caplog):
     state = torch_state("reconresnet")
     state["resblocks.1.conv_block.1.weight"] *= 1e-7
@@ -137,6 +144,14 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "short.safetensors").write_bytes(b"\x10\x00")
     pytest.importorskip("safetensors")
     with pytest.raises(KgpError, match="short.safetensors cannot be read as safetensors"):
+        read_torch_weights(tmp_path / "short.safetensors")
+
+
+def test_numbers_that_numpy_does_not_have(tmp_path):
+    pytest.importorskip("safetensors")
+    header = json.dumps({"last.weight": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    (tmp_path / "short.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(KgpError, match="of a type that NumPy does not have"):
         read_torch_weights(tmp_path / "short.safetensors")
 
 

@@ -9,13 +9,18 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kgp.data.cohort import read_image
+from kgp.networks import build_network
 from kgp.run_folder import build_run_network, read_run
 from kgp.runtime import load_runtime
 from kgp.runtime.runtime import probabilities
+from kgp.training.config import OptimiserConfig
+from kgp.training.distributed import distributed_model
 
 OPTIONS = (
     "--preset", "demo", "--width", "2", "--depth", "2", "--dropout", "0", "--epochs", "2", "--batch-size", "4",
@@ -92,6 +97,26 @@ def test_two_devices_are_one(single, tiny_cohort, tmp_path):
     assert_close(single, tmp_path / "run")
 
 
+def test_sixteen_bits_scale_the_loss():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    config = OptimiserConfig(accumulation=1, learning_rate=0.1)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with strategy.scope():
+            network = build_network("unet", (4, 4, 1), 2, width=1, depth=1, dropout=0.0)
+        model = distributed_model(network, config, [1.0, 1.0], 1, strategy)
+        before = network.get_weights()
+        labels = {"logits": np.eye(2, dtype=np.float32)}
+        batch = tf.data.Dataset.from_tensors((np.random.default_rng(0).random((2, 4, 4, 1), np.float32), labels))
+        model.fit(strategy.distribute_datasets_from_function(lambda _: batch), steps_per_epoch=1, verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    # Adam's first step is as long as the learning rate where the gradient is not far below 1e-8.
+    moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), before, strict=True)]
+    assert 0.05 < max(moved) < 0.11
+
+
 def test_two_workers_are_one(single, tiny_cohort, tmp_path):
     words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run", "--strategy", "multiworker"]
     ports = free_ports(2)
@@ -111,7 +136,7 @@ def test_a_lost_worker_ends_the_training_which_then_goes_on(single, tiny_cohort,
     _, told = first.communicate(timeout=TIMEOUT)
     second.communicate()
     assert first.returncode == 1
-    assert "Another worker of this training cannot be reached any more" in told and "--resume" in told
+    assert "Another worker of this training cannot be reached any more" in told and "kgp train --resume" in told
     assert "Traceback" not in told
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     epoch = int((tmp_path / "run" / "history.csv").read_text().splitlines()[-1].split(",")[0])

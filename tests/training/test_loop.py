@@ -4,6 +4,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kgp.data.labels import choose_labels
 from kgp.data.split import split_cohort
@@ -103,6 +104,30 @@ def test_interruption_leaves_a_usable_run_that_can_go_on(whole, tiny_cohort, tmp
     assert_same_weights(whole(), tmp_path / "run")
 
 
+def test_interruption_in_the_first_epoch_can_go_on_too(tiny_cohort, tmp_path, monkeypatch):
+    labelled, split = prepared(tiny_cohort)
+    loop.train(small(epochs=1), labelled, split, tmp_path / "whole")
+
+    def ctrl_c(folder, model, progress):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks, "save_checkpoint", ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(small(epochs=1), labelled, split, tmp_path / "run")
+    loop.train(small(epochs=1), labelled, split, tmp_path / "run", resume=True)
+    assert_same_weights(tmp_path / "whole", tmp_path / "run")
+
+
+def test_a_folder_that_appeared_meanwhile_is_kept(tiny_cohort, tmp_path):
+    labelled, split = prepared(tiny_cohort)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("another training's")
+    with pytest.raises(KgpError, match="run exists already; name another folder"):
+        loop.train(small(), labelled, split, tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
+
+
 def test_run_folder_is_complete(whole):
     run = read_run(whole())
     assert run.class_names == ("no_tumour", "tumour") and run.no_tumour_class == 0
@@ -152,6 +177,28 @@ def test_size_the_network_cannot_take(tiny_cohort, tmp_path):
     config = load_preset("demo", "shuffleunet").override(width=2)
     with pytest.raises(KgpError, match="24"):
         loop.train(config, labelled, split, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nHint"),
+            "OOM when allocating.; where that is",
+        ),
+        (
+            tf.errors.NotFoundError(None, None, "a.npy; No such file"),
+            "could not be read any more .a.npy; No such file.",
+        ),
+    ],
+)
+def test_what_tensorflow_says_is_told(tiny_cohort, tmp_path, monkeypatch, error, message):
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(loop, "_fit", failing)
+    with pytest.raises(KgpError, match=message):
+        loop.train(small(), *prepared(tiny_cohort), tmp_path / "run")
 
 
 def test_split_of_other_data(tiny_cohort):

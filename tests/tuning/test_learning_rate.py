@@ -20,6 +20,8 @@ def test_the_suggestion_is_a_tenth_of_the_rate_of_the_lowest_loss():
 def test_a_loss_that_never_falls_is_told():
     with pytest.raises(KgpError, match="never falls"):
         read_off(np.logspace(-6, 0, 10), np.arange(1.0, 11.0))
+    with pytest.raises(KgpError, match="never falls"):
+        read_off(np.zeros(0), np.zeros(0))
 
 
 def test_the_command_writes_table_and_drawing(tiny_cohort, tmp_path, capsys):

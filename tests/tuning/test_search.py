@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import grpc
 import pytest
 
 from kgp.errors import KgpError, UsageError
@@ -84,6 +85,12 @@ def test_another_search_is_refused(search, change, message):
         run_search(dataclasses.replace(search, **change))
 
 
+def test_other_data_of_the_same_name_is_refused(search, tiny_cohort, tmp_path, write_cohort):
+    other = write_cohort(tmp_path / tiny_cohort.folder.name, patients=12)
+    with pytest.raises(UsageError, match="another search: its data is"):
+        run_search(dataclasses.replace(search, source={**search.source, "data": str(other.folder)}))
+
+
 def test_a_folder_with_other_things_is_refused(make_search, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="is not empty and holds no search"):
@@ -105,15 +112,30 @@ def test_three_failures_in_a_row_end_the_search(make_search, monkeypatch):
 
     monkeypatch.setattr("tuning.search.run_trial", broken)
     search = make_search(trials=5)
-    with pytest.raises(KgpError, match="Three trials in a row failed; the last: no memory"):
+    with pytest.raises(KgpError, match="Three trials in a row failed; one of them: no memory"):
         run_search(search)
     assert len(trial_rows(search.folder)) == 3
+
+
+def test_what_a_chief_says_is_told(make_search, monkeypatch):
+    """A worker hears of a chief that is gone, and of what it refuses, as an error of the connection."""
+
+    class Answer(grpc.RpcError):
+        def details(self):
+            return str(self)
+
+    def search(*_, **__):
+        raise Answer("Connection refused")
+
+    monkeypatch.setattr("tuning.search._Tuner.search", search)
+    with pytest.raises(KgpError, match="The chief of the search does not answer: Connection refused"):
+        run_search(make_search())
 
 
 def test_masks_are_needed_for_their_objective(make_search, tiny_cohort, tmp_path, write_cohort):
     bare = write_cohort(tmp_path / "bare", masks=False)
     source = {"data": str(bare.folder), "csv": None, "cache": str(tmp_path), "kind": None}
-    with pytest.raises(UsageError, match="needs masks, and the data have none"):
+    with pytest.raises(UsageError, match="needs tumour masks in the validation part"):
         run_search(make_search(source=source, objective="val_dice"))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from kgp.errors import UsageError
 from kgp.training.presets import load_preset
-from tuning.space import SPACE, Choice, Range, chosen_space, configured, declare, default_of
+from tuning.space import SPACE, Choice, Range, check_space, chosen_space, configured, declare, default_of
 
 BASE = load_preset("best", "unet")
 
@@ -40,6 +40,21 @@ def test_pooling_brings_its_own_parameter():
 def test_bad_words(words, message):
     with pytest.raises(UsageError, match=message):
         chosen_space(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("dropout=0:3", "--search dropout: --dropout must be at most 0.999, not 3.0"),
+        ("width=0,8", "--search width: --width must be at least 1, not 0"),
+        ("pooling=max,median", "--search pooling: --pooling must be one of"),
+        ("augmentation=-1:1", "--search augmentation: --rotation must be at least 0"),
+    ],
+)
+def test_values_that_the_training_does_not_take(word, message):
+    with pytest.raises(UsageError, match=message):
+        check_space(chosen_space([word]), BASE)
+    check_space(chosen_space([*SPACE]), BASE)
 
 
 def test_values_reach_the_configuration():

@@ -1,8 +1,8 @@
 import pytest
 
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from tuning.search import trial_rows
-from tuning.workers import run_workers, wait_for_chief
+from tuning.workers import is_part_of_search, run_workers, wait_for_chief
 
 
 def test_two_workers_share_a_search(tiny_cohort, tmp_path):
@@ -27,6 +27,23 @@ def test_two_workers_share_a_search(tiny_cohort, tmp_path):
 def test_a_worker_that_cannot_work_ends_the_search(tmp_path, capfd):
     with pytest.raises(KgpError, match="ended with"):
         run_workers(["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "search")], 2)
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("KERASTUNER_TUNER_ID", "TUNER_ID is not set"),
+        ("KERASTUNER_ORACLE_IP", "ORACLE_IP is not set"),
+        (None, "not 'x'"),
+    ],
+)
+def test_variables_that_are_missing_or_wrong(monkeypatch, missing, message):
+    assert not is_part_of_search()
+    given = {"KERASTUNER_TUNER_ID": "worker0", "KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "x"}
+    for name in given.keys() - {missing}:
+        monkeypatch.setenv(name, given[name])
+    with pytest.raises(UsageError, match=message):
+        is_part_of_search()
 
 
 def test_an_unreachable_chief_is_told(monkeypatch):
