@@ -15,6 +15,7 @@ import numpy as np
 from export.torch_weights import assign_weights, infer_network, read_torch_weights
 from kgp.errors import KgpError
 from kgp.networks import build_network
+from kgp.training.config import PAPER_NAMES
 
 TOLERANCE = {"unet": 2e-5, "reconresnet": 2e-5, "shuffleunet": 2e-4}
 PARAMETERS = {"unet": 1_740_675, "shuffleunet": 26_371_587, "reconresnet": 17_272_918}
@@ -47,7 +48,7 @@ def _fixtures(folder: Path) -> bool:
                     for name in ("logits", "heatmap")
                 )
                 good &= max(logits, heatmap) <= tolerance
-                print(f"| GP-{arch} | {size} | {logits:.1e} | {heatmap:.1e} | {tolerance:.0e} |")
+                print(f"| {PAPER_NAMES[arch]} | {size} | {logits:.1e} | {heatmap:.1e} | {tolerance:.0e} |")
     return good
 
 
@@ -58,7 +59,7 @@ def _parameters() -> bool:
         model = build_network(arch, (240, 240, 4), 3)
         count = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
         good &= count == expected
-        print(f"| GP-{arch} | {count:,} | {expected:,} |")
+        print(f"| {PAPER_NAMES[arch]} | {count:,} | {expected:,} |")
     return good
 
 

@@ -8,6 +8,7 @@ from kgp.report.findings import headline
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.artifact import FORMAT
 from kgp.runtime.description import Description
+from kgp.training.config import PAPER_NAMES
 
 USE = "Research use only; not a medical device."
 
@@ -54,7 +55,7 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
     reading = description.readings[description.default_reading]
     looked = ", ".join(description.masks_used) or "none"
     lines = [
-        f"# GP-{description.arch}: {', '.join(description.class_names)}",
+        f"# {PAPER_NAMES[description.arch]}: {', '.join(description.class_names)}",
         "",
         "## Intended use",
         "",

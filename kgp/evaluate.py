@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kgp.command import network_place, run
 from kgp.data.sources import KINDS
 from kgp.errors import KgpError, UsageError
+from kgp.training.config import PAPER_NAMES
 
 if TYPE_CHECKING:
     from kgp.data.cohort import Cohort
@@ -115,7 +116,7 @@ def execute(arguments: argparse.Namespace) -> None:
             rows,
             targets,
             folder,
-            f"GP-{runtime.description.arch} on {name}",
+            f"{PAPER_NAMES.get(runtime.description.arch, runtime.description.arch)} on {name}",
             facts,
             channels=channels,
             reading=arguments.reading or "",

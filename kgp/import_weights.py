@@ -6,7 +6,7 @@ from pathlib import Path
 from kgp.command import run
 from kgp.errors import KgpError, UsageError
 from kgp.training import presets
-from kgp.training.config import ARCHITECTURES, NORMALISATIONS
+from kgp.training.config import ARCHITECTURES, NORMALISATIONS, PAPER_NAMES
 
 _SIZE = 240
 
@@ -83,7 +83,7 @@ def execute(arguments: argparse.Namespace) -> None:
         )
     imported = read_run(arguments.out)
     print(
-        f"{arguments.out}: GP-{arguments.arch}, width {found['width']}, depth {found['depth']}, contrasts "
+        f"{arguments.out}: {PAPER_NAMES[arguments.arch]}, width {found['width']}, depth {found['depth']}, contrasts "
         f"{', '.join(imported.contrasts)}, classes {', '.join(imported.class_names)}."
     )
 

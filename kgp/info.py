@@ -17,7 +17,7 @@ from kgp.heatmap import reading
 from kgp.report.findings import headline
 from kgp.run_folder import Run, read_run
 from kgp.training import presets
-from kgp.training.config import RunConfig
+from kgp.training.config import PAPER_NAMES, RunConfig
 
 SOURCES = {
     "phantom": "the built-in drawn heads, four contrasts; taken without --data",
@@ -144,7 +144,7 @@ def _run_lines(values: dict[str, Any]) -> list[str]:
     empty = values["no_tumour_class"]
     classes = [name + (" (no tumour)" if index == empty else "") for index, name in enumerate(values["class_names"])]
     rows = {
-        "network": f"GP-{network['arch']}, width {network['width']}, depth {network['depth'] or 'of the paper'}, "
+        "network": f"{PAPER_NAMES[network['arch']]}, width {network['width']}, depth {network['depth'] or 'of the paper'}, "
         f"pooling {network['pooling']}, {network['head_order']}",
         "preset": f"{config['preset']}, {optimiser['epochs']} epochs, seed {optimiser['seed']}",
         "classes": ", ".join(classes),

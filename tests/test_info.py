@@ -89,7 +89,7 @@ def test_run_as_json(run_folder, capsys):
 def test_run_for_reading(run_folder, capsys):
     assert main([str(run_folder)]) == 0
     printed = capsys.readouterr().out
-    for text in ("GP-unet", "demo, ", "seed 7", "none (no tumour), glioma", "T1, FLAIR", "64x48x2", "prepared/x"):
+    for text in ("GP-UNet", "demo, ", "seed 7", "none (no tumour), glioma", "T1, FLAIR", "64x48x2", "prepared/x"):
         assert text in printed
     assert "not calibrated" in printed
     assert "Not evaluated." in printed

@@ -12,6 +12,7 @@ from scipy import stats
 
 from kgp.files import read_json
 from kgp.report.html import figure, table, write_page
+from kgp.training.config import PAPER_NAMES
 from tuning import plots
 from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.search import SEARCH, Search, TrialRow, best_trial, trial_rows
@@ -70,7 +71,7 @@ def _facts(search: Search, rows: list[TrialRow]) -> str:
     failed = sum(row.status == TrialStatus.FAILED for row in rows)
     facts = {
         "data": known["data"],
-        "network": f"GP-{search.config.network.arch}",
+        "network": PAPER_NAMES[search.config.network.arch],
         "preset": search.config.preset,
         "slices": f"{search.config.data.size} x {search.config.data.size}"
         if search.config.data.size

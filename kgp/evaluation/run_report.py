@@ -21,6 +21,7 @@ from kgp.run_folder import Run, package_versions, read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
 from kgp.runtime.description import Description
 from kgp.runtime.runtime import tumour_class
+from kgp.training.config import PAPER_NAMES
 
 _log = logging.getLogger(__name__)
 _POINTS = 12
@@ -78,7 +79,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
         rows,
         targets,
         run.folder,
-        f"GP-{run.config.network.arch}",
+        PAPER_NAMES[run.config.network.arch],
         facts,
         history=_history(run.folder / "history.csv"),
     )
@@ -198,7 +199,7 @@ def run_facts(run: Run) -> dict[str, str]:
     manifest = run.manifest
     facts = {
         "preset": run.config.preset,
-        "architecture": f"GP-{run.config.network.arch}",
+        "architecture": PAPER_NAMES[run.config.network.arch],
         "slices": f"{run.shape[0]} x {run.shape[1]}, contrasts {', '.join(run.contrasts)}",
         "seed": str(manifest["seed"]),
     }
@@ -212,7 +213,7 @@ def export_facts(description: Description, place: str) -> dict[str, str]:
     """What a report says of an export or a served model that it is about."""
     return {
         "model": f"{place}, weights {description.weights_sha256[:12]}",
-        "architecture": f"GP-{description.arch}",
+        "architecture": PAPER_NAMES.get(description.arch, description.arch),
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
         "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
     }

@@ -10,7 +10,8 @@ from typing import Any
 
 from kgp.errors import UsageError
 
-ARCHITECTURES = ("unet", "shuffleunet", "reconresnet")
+PAPER_NAMES = {"unet": "GP-UNet", "shuffleunet": "GP-ShuffleUNet", "reconresnet": "GP-ReconResNet"}
+ARCHITECTURES = tuple(PAPER_NAMES)
 NORMALISATIONS = ("slice_maximum", "channel_maximum", "zscore", "percentile", "head_zscore", "none")
 
 

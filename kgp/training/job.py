@@ -9,7 +9,7 @@ from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.data.prepare import cached_cohort
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.run_folder import Run
-from kgp.training.config import RunConfig
+from kgp.training.config import PAPER_NAMES, RunConfig
 from kgp.training.loop import train
 
 _log = logging.getLogger(__name__)
@@ -40,9 +40,9 @@ def train_from_source(
     split = read_split(folder / "split.csv") if resume else split_of(config, labelled)
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
     _log.info(
-        "Preset %s, GP-%s, classes %s; slices of %s: %s.",
+        "Preset %s, %s, classes %s; slices of %s: %s.",
         config.preset,
-        config.network.arch,
+        PAPER_NAMES[config.network.arch],
         ", ".join(labelled.class_names),
         "x".join(map(str, cohort.shape)),
         sizes,
