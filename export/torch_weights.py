@@ -212,6 +212,7 @@ _CONVERSIONS: dict[str, Callable[[list[np.ndarray]], list[np.ndarray]]] = {
 
 def _read_safetensors(path: Path) -> State:
     try:
+        import ml_dtypes  # noqa: F401 - comes with keras, and teaches NumPy bfloat16 and float8
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
     except ImportError:
@@ -219,12 +220,9 @@ def _read_safetensors(path: Path) -> State:
             'Reading safetensors needs the package safetensors; install it with: pip install "kgp[torch]"'
         ) from None
     try:
-        return load_file(path)
+        return {name: value.astype(np.float32) for name, value in load_file(path).items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise KgpError(f"{path} cannot be read as safetensors: {error}.") from None
-    except (TypeError, AttributeError):
-        # What safetensors lets through where NumPy lacks the type: bfloat16, float8.
-        raise KgpError(f"{path} holds numbers of a type that NumPy does not have; save it in 32 or 16 bits.") from None
 
 
 def _read_torch(path: Path) -> State:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -10,16 +11,6 @@ import pytest
 from kgp.data.cohort import FORMAT, SliceRow, read_cohort
 from kgp.heatmap.evidence import Evidence
 from kgp.heatmap.reading import Reading
-
-_COSTLY = ("saved_model", "litert_files", "single", "whole", "search")
-
-
-def pytest_collection_modifyitems(items):
-    """Keeps tests that share a costly fixture in one process of pytest-xdist, which then makes it once."""
-    for item in items:
-        shared = [name for name in _COSTLY if name in item.fixturenames]
-        if shared:
-            item.add_marker(pytest.mark.xdist_group(shared[0]))
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +106,17 @@ def tiny_run(tiny_cohort, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def saved_model(tiny_run, tmp_path_factory):
+def measured_once():
+    """Time and memory of a place are measured once, in a process of its own as ever, however often it is compared."""
+    from export import verify
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "_measure", functools.cache(verify._measure))
+        yield
+
+
+@pytest.fixture(scope="session")
+def saved_model(tiny_run, tmp_path_factory, measured_once):
     """(version folder, what the comparison found) of the tiny run as a SavedModel."""
     from export.savedmodel import export_savedmodel
 
@@ -123,7 +124,7 @@ def saved_model(tiny_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def litert_files(tiny_run, tmp_path_factory):
+def litert_files(tiny_run, tmp_path_factory, measured_once):
     """Makes the tiny run a .tflite file in a precision, once each: (file, what the comparison found)."""
     from export.litert import export_litert
 
