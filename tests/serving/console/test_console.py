@@ -270,7 +270,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_no_result(phantom_study, litert_
     child.wait()
     child.stdout.close()
     # What is left behind is hidden and never taken for a result.
-    assert all(path.name.startswith(".out.") for path in (tmp_path / "results").iterdir())
+    assert all(path.name.startswith(".") for path in (tmp_path / "results").iterdir())
     run_study(tmp_path / "study", load_console(model), tmp_path / "results" / "out")
     assert (tmp_path / "results" / "out" / "summary.json").is_file()
 
