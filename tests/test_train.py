@@ -8,6 +8,7 @@ from kgp.run_folder import read_run
 from kgp.training.presets import load_preset
 
 SMALL = ["--arch", "unet", "--preset", "demo", "--width", "2", "--depth", "2", "--epochs", "1", "--batch-size", "4"]
+SMALL += ["--equivariance", "0"]
 
 
 def parsed(*argv):

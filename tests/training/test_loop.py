@@ -15,8 +15,8 @@ from kgp.training.presets import load_preset
 
 
 def small(**options):
-    """A demo configuration small enough for a test: width 2, three epochs."""
-    defaults = {"width": 2, "depth": 2, "epochs": 3, "batch_size": 4, "dropout": 0.2}
+    """A demo configuration small enough for a test: width 2, three epochs, a single pass a step."""
+    defaults = {"width": 2, "depth": 2, "epochs": 3, "batch_size": 4, "dropout": 0.2, "equivariance": 0.0}
     return load_preset("demo", "unet").override(**{**defaults, **options})
 
 
@@ -54,7 +54,9 @@ def whole(tiny_cohort, tmp_path_factory):
     return train
 
 
-@pytest.mark.parametrize("options", [{}, {"keep": "best", "accumulation": 2, "optimiser": "adam_l2"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"keep": "best", "accumulation": 2, "optimiser": "adam_l2", "equivariance": 0.3}]
+)
 def test_killed_and_resumed_equals_uninterrupted(whole, tiny_cohort, tmp_path, monkeypatch, options):
     labelled, split = prepared(tiny_cohort)
     config = small(**options)
