@@ -1,9 +1,11 @@
 """A run as a versioned SavedModel for TensorFlow Serving."""
 
+import contextlib
 import errno
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +49,8 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
     run = read_run(run_folder)
     description = description_of(run)
     model = build_run_network(run)
-    models.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=models, prefix=".export.") as name:
-        folder = Path(name) / "version"
+    with _scratch(models) as scratch:
+        folder = scratch / "version"
         folder.mkdir()
         archive = new_archive(model)
         images = tf.TensorSpec((None, *run.shape), tf.float32, name="images")
@@ -72,6 +73,20 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         write_model_card(folder / "README.md", run, description, comparison_lines(found))
         write_manifest(folder / MANIFEST, run, description, {**export, "comparison": found}, files)
         return publish(folder, models), found
+
+
+@contextlib.contextmanager
+def _scratch(models: Path) -> Iterator[Path]:
+    """A hidden folder in `models`; where `models` was made for it and nothing came of it, both go."""
+    made = not models.exists()
+    models.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=models, prefix=".export.") as name:
+            yield Path(name)
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # there is a version in it
+                models.rmdir()
 
 
 def publish(folder: Path, models: Path) -> Path:
