@@ -84,65 +84,32 @@ class OffsetSearch:
         return self.candidates[best], float(medians[best])
 
 
-def calibrate_offset(
-    cases: Iterable[Case], reading: Reading, no_tumour_class: int | None, candidates: Sequence[float] = OFFSETS
-) -> Reading:
-    """The reading with the offset that gives the highest median Dice over the cases with a mask.
-
-    Args:
-        cases: slices of validation patients; read once, one at a time.
-        reading: the reading to calibrate.
-        no_tumour_class: index of the class that means "no tumour", or None.
-        candidates: offsets to try, in heatmap units.
-
-    Returns:
-        The reading with its new offset; offset 0 where no case has a usable mask.
-
-    Raises:
-        ValueError: the rule has no offset, or a heatmap cannot be cut (see `kgp.heatmap.threshold.cut_mask`).
-    """
-    search = OffsetSearch(reading, no_tumour_class, candidates)
-    for case in cases:
-        search.add(case)
-    return dataclasses.replace(reading, offset=search.best()[0])
-
-
 def calibrations(
-    cases: Iterable[Case],
-    no_tumour_class: int | None,
-    *,
-    best: Reading = BEST,
-    calibrate_best: bool = False,
-    candidates: Sequence[float] = OFFSETS,
+    cases: Iterable[Case], no_tumour_class: int | None, candidates: Sequence[float] = OFFSETS
 ) -> dict[str, Any]:
     """The content of a run's `calibration.json`: the named readings, and which of them looked at masks.
 
+    "paper" has the offset that gives the highest median Dice; "best", the default one, is the same for every run.
+
     Args:
         cases: slices of validation patients; read once, one at a time.
         no_tumour_class: index of the class that means "no tumour", or None.
-        best: the reading named "best", which is also the default one.
-        calibrate_best: calibrate its offset too; without it no mask is used for "best".
         candidates: offsets to try, in heatmap units.
 
     Returns:
         A dict of plain JSON values with the keys default, readings, masks_used, and patients and slices: how many
         gave a usable mask.
     """
-    searches = {"paper": OffsetSearch(PAPER, no_tumour_class, candidates)}
-    if calibrate_best:
-        searches["best"] = OffsetSearch(best, no_tumour_class, candidates)
+    search = OffsetSearch(PAPER, no_tumour_class, candidates)
     for case in cases:
-        for search in searches.values():
-            search.add(case)
-    readings = {"paper": PAPER, "best": best}
-    for name, search in searches.items():
-        readings[name] = dataclasses.replace(readings[name], offset=search.best()[0])
+        search.add(case)
+    paper = dataclasses.replace(PAPER, offset=search.best()[0])
     return {
         "default": "best",
-        "readings": {name: reading.to_dict() for name, reading in readings.items()},
-        "masks_used": {name: name in searches and searches[name].slices > 0 for name in readings},
-        "patients": len(searches["paper"].patients),
-        "slices": searches["paper"].slices,
+        "readings": {"paper": paper.to_dict(), "best": BEST.to_dict()},
+        "masks_used": {"paper": search.slices > 0, "best": False},
+        "patients": len(search.patients),
+        "slices": search.slices,
     }
 
 

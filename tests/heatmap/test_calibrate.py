@@ -1,10 +1,11 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from kgp.heatmap.calibrate import Case, OffsetSearch, calibrate_offset, calibrations
-from kgp.heatmap.reading import PAPER, Cleanup, Reading
+from kgp.heatmap.calibrate import Case, OffsetSearch, calibrations
+from kgp.heatmap.reading import BEST, PAPER, Cleanup, Reading
 from kgp.heatmap.threshold import cut_mask
 
 PLAIN = Reading(map="class", region="picture", rule="multiotsu", cleanup=Cleanup())
@@ -20,11 +21,12 @@ def blob(patient: str, radius: float = 12.0, predicted: int = 1, mask: bool = Tr
 
 def test_offset_brings_the_mask_to_the_true_size():
     cases = [blob("a"), blob("b"), blob("c")]
-    candidates = np.linspace(-4.0, 4.0, 81)
-    reading = calibrate_offset(iter(cases), PLAIN, 0, candidates)
-    result = cut_mask(cases[0].heatmap, 1, reading)
-    assert result.threshold == pytest.approx(4.0, abs=0.1)
-    assert reading.rule == PLAIN.rule and reading.offset != 0.0
+    search = OffsetSearch(PLAIN, 0, np.linspace(-4.0, 4.0, 81))
+    for case in cases:
+        search.add(case)
+    offset, dice = search.best()
+    result = cut_mask(cases[0].heatmap, 1, dataclasses.replace(PLAIN, offset=offset))
+    assert result.threshold == pytest.approx(4.0, abs=0.1) and offset != 0.0 and dice > 0.99
 
 
 def test_search_equals_cutting_with_each_offset():
@@ -54,15 +56,13 @@ def test_without_usable_masks_the_offset_is_zero(cases):
     assert found["masks_used"] == {"paper": False, "best": False} and found["patients"] == 0
 
 
-def test_best_looks_at_masks_only_when_asked():
+def test_best_looks_at_no_mask():
     cases = [blob("a"), blob("a"), blob("b")]
     found = calibrations(iter(cases), 0)
     assert found["default"] == "best" and found["patients"] == 2 and found["slices"] == 3
     assert found["masks_used"] == {"paper": True, "best": False}
     assert found["readings"]["best"]["offset"] == 0.0
-    asked = calibrations(iter(cases), 0, best=PLAIN, calibrate_best=True)
-    assert asked["masks_used"] == {"paper": True, "best": True} and asked["readings"]["best"]["offset"] != 0.0
-    assert Reading.from_dict(json.loads(json.dumps(asked["readings"]["best"]))).rule == "multiotsu"
+    assert Reading.from_dict(json.loads(json.dumps(found["readings"]["best"]))) == BEST
 
 
 def test_smallest_of_equally_good_offsets_is_taken():
