@@ -16,22 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
 from pydicom.tag import Tag
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    UID,
-    ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.dsutils import encode_file_meta
 from pynetdicom.events import Event
@@ -39,6 +24,7 @@ from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import VerificationPresentationContexts
 from pynetdicom.transport import ThreadedAssociationServer
 
+from kgp.data.sources.dicom_pixels import COMPRESSIONS
 from kgp.errors import KgpError
 
 _log = logging.getLogger(__name__)
@@ -54,10 +40,6 @@ _STALL_SECONDS = 30.0  # in the middle of a PDU, or before an association
 _IDLE_SECONDS = 60.0  # between two PDUs
 _GRACE_SECONDS = 10.0
 _IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing after the last is looked at
-_COMPRESSED = (
-    JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless,
-    JPEG2000Lossless, JPEG2000, HTJ2KLossless, HTJ2K, RLELossless,
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +175,7 @@ def image_classes() -> list[UID]:
 
 def transfer_syntaxes() -> list[UID]:
     """The transfer syntaxes that are taken: those that are not compressed, and those that pydicom can decompress here."""
-    readable = [syntax for syntax in _COMPRESSED if get_decoder(syntax).is_available]
+    readable = [syntax for syntax in COMPRESSIONS if get_decoder(syntax).is_available]
     return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *readable]
 
 

@@ -12,12 +12,8 @@ from pydicom.uid import (
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
     RLELossless,
 )
 
@@ -28,9 +24,10 @@ from kgp.errors import KgpError
 
 _GREY = ("1", "MONOCHROME2")
 _DEPTHS = ("8", "16")
-_DECODED = (
-    HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL, JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless,
-    JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless, RLELossless,
+# The compressions that are read where a decoder of pydicom is installed.
+COMPRESSIONS = (
+    *JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, JPEG2000Lossless, JPEG2000, HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K,
+    RLELossless,
 )  # fmt: skip
 
 
@@ -96,7 +93,7 @@ def _check_packing(dataset: Any, name: str) -> None:
     """Compressed pixels need a decoder; others must fill the matrix exactly, where one byte of padding may follow."""
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
-        if syntax not in _DECODED or not get_decoder(syntax).is_available:
+        if syntax not in COMPRESSIONS or not get_decoder(syntax).is_available:
             raise KgpError(
                 f"{name} is compressed as {syntax.name}, for which there is no decoder here; pip install 'kgp[console]' brings "
                 "the usual ones."
