@@ -167,9 +167,10 @@ def _colour_bar(panel: np.ndarray, limit: float) -> np.ndarray:
     ramp = np.repeat(np.linspace(limit, -limit, height)[:, None], width, axis=1)
     panel[top : top + height, left : left + width] = diverging_colours(ramp, limit)
     for value, row in ((limit, top - 4), (-limit, top + height + 12)):
-        label, place = f"{value:+.1f}", (panel.shape[1] - 44, row)
-        cv2.putText(panel, label, place, _FONT, _FONT_SCALE, (235, 235, 235), 4, cv2.LINE_AA)  # also on full colours
-        _text(panel, label, place, (20, 20, 20))
+        label, left = f"{value:+.1f}", panel.shape[1] - 44
+        (length, tall), _ = cv2.getTextSize(label, _FONT, _FONT_SCALE, 1)
+        panel[row - tall - 2 : row + 3, left - 2 : left + length + 2] = 235  # legible on full colours too
+        _text(panel, label, (left, row), (20, 20, 20))
     return panel
 
 
