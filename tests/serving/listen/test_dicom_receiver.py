@@ -84,14 +84,14 @@ def test_what_is_not_taken_is_refused_before_it_is_sent(receiver, associate, kin
     association.release()
 
 
-def test_titles_are_checked(receiver, associate, caplog):
+def test_titles_are_checked(receiver, associate, eventually, caplog):
     port = receiver(aet="KGP", allow=("MR1", "MR2")).port
     for calling, called, established in [("MR2", "KGP", True), ("SCANNER", "KGP", False), ("MR1", "OTHER", False)]:
         association = associate(port, calling=calling, called=called)
         assert association.is_established == established and association.is_rejected != established
         if established:
             association.release()
-    assert "(AE title SCANNER) for KGP was rejected" in caplog.text
+    eventually(lambda: "(AE title SCANNER) for KGP was rejected" in caplog.text)
 
 
 @pytest.mark.parametrize(
