@@ -3,7 +3,8 @@
 Reproduces: nothing but the way from labels to masks, on drawn heads.
 Command:    kgp train --arch reconresnet
 Hardware:   two CPU cores: under six minutes, under 3 GB.
-Expected:   macro-F1 above 0.85 and a median Dice above 0.55 on the phantom's test patients; see benchmarks/README.md.
+Expected:   macro-F1 above 0.85 and a median Dice above 0.55 on the phantom's test patients (GP-ShuffleUNet: about 0.55);
+            see benchmarks/README.md.
 
 It differs from `best` in size and epochs, and in the head, which pools before it projects, as the paper's does: with so
 few slices it learns sooner. GP-UNet and GP-ShuffleUNet pool the highest 5 % and 2 % instead of the maximum, which gave
