@@ -61,6 +61,7 @@ def write_archive(archive: Path, studies: int) -> None:
 
 def _measure(archive: Path, model: str, out: Path, workers: int) -> float:
     """Prints a line of the table; returns studies a second between the first and the last."""
+    _wait_for_no_worker()
     begin = time.monotonic()
     process = _start(archive, model, out, workers)
     peak, seconds = 0.0, {}
@@ -87,8 +88,7 @@ def _kill_and_resume(archive: Path, model: str, out: Path, studies: int) -> int:
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while list(_workers()):
-        time.sleep(0.1)
+    _wait_for_no_worker()
     before = {path: path.stat().st_mtime_ns for path in (out / "ledger").iterdir() if path.name[0] != "."}
     status = _start(archive, model, out, workers=2).wait()
     with open(out / "studies.csv", newline="", encoding="utf-8") as stream:
@@ -125,6 +125,12 @@ def _workers() -> "list[Path]":
         except OSError:
             continue
     return found
+
+
+def _wait_for_no_worker() -> None:
+    """Workers of an earlier start end a little later than it does."""
+    while list(_workers()):
+        time.sleep(0.1)
 
 
 def _peak_mib(process: Path) -> float:

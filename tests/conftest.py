@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import functools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from kgp.data.cohort import FORMAT, SliceRow, read_cohort
 from kgp.heatmap.evidence import Evidence
 from kgp.heatmap.reading import Reading
+
+# Nothing here is large enough for a second thread, and several processes with several threads each hold one another up.
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +107,13 @@ def tiny_run(tiny_cohort, tmp_path_factory):
         data=str(tiny_cohort.folder),
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def jax_environment():
+    """Variables for a process on JAX, whose compiler is kept quick: an initialiser is compiled for every shape."""
+    flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    return {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
 
 
 @pytest.fixture(scope="session")

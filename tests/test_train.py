@@ -7,7 +7,7 @@ from kgp import train
 from kgp.run_folder import read_run
 from kgp.training.presets import load_preset
 
-SMALL = ["--arch", "unet", "--preset", "demo", "--width", "2", "--depth", "2", "--epochs", "1", "--batch-size", "4"]
+SMALL = ["--arch", "unet", "--preset", "demo", "--width", "2", "--depth", "1", "--epochs", "1", "--batch-size", "4"]
 SMALL += ["--equivariance", "0"]
 
 

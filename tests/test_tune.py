@@ -27,7 +27,7 @@ def test_best_of_nothing(tmp_path, capsys):
 
 def test_the_best_trial_becomes_a_run(tiny_cohort, tmp_path, capsys):
     search, run = tmp_path / "search", tmp_path / "run"
-    words = ["--data", str(tiny_cohort.folder), "--preset", "demo", "--width", "2", "--depth", "2", "--batch-size", "4"]
+    words = ["--data", str(tiny_cohort.folder), "--preset", "demo", "--width", "2", "--depth", "1", "--batch-size", "4"]
     words += ["--equivariance", "0"]
     assert (
         tune.main(

@@ -19,6 +19,8 @@ from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
 from kgp.training.config import AugmentConfig
 
+# No control flow here depends on a tensor, so nothing needs AutoGraph, whose reading of the source takes seconds.
+_as_written = tf.autograph.experimental.do_not_convert
 _EPOCHS_APART = 1_000_003  # random streams of two seeds do not meet within this many epochs
 
 
@@ -108,11 +110,13 @@ def training_dataset(
     paths = tf.constant([str(cohort.folder / row.image) for row in rows])
     labels = tf.constant(np.asarray(targets, np.int32))
 
+    @_as_written
     def slices_of(step: tf.Tensor) -> tf.data.Dataset:
         epoch, place = step // steps, step % steps * batch + first
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))
         return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[place : place + own]))
 
+    @_as_written
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = read_slice(paths[index], cohort)
         image = normalise(image, normalisation, tensorflow_ops)
@@ -145,6 +149,7 @@ def evaluation_dataset(
     """
     check_files(cohort, rows)
 
+    @_as_written
     def example(index: tf.Tensor, path: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"image": normalise(read_slice(path, cohort), normalisation or "none", tensorflow_ops), "index": index}
 

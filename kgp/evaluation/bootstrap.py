@@ -1,6 +1,6 @@
 """Bootstrap over patients: slices of one patient are not independent, so whole patients are drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,44 +8,50 @@ import numpy as np
 def patient_bootstrap(
     values: Sequence[float] | np.ndarray,
     groups: Sequence[str],
-    statistic: Callable = np.median,
     *,
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[float | None, float | None, float | None]:
-    """A statistic over slices with its percentile interval from a cluster bootstrap over patients.
+    """The median over slices with its percentile interval from a cluster bootstrap over patients.
 
     Each resample draws as many patients as there are, with replacement, and takes all slices of each draw.
 
     Args:
-        values: one number a slice [N], or one row a slice [N, ...].
+        values: one finite number a slice [N].
         groups: the patient of each slice [N].
-        statistic: maps values [M] (or [M, ...]) to a number; NaN in a resample leaves that resample out.
         resamples: number of resamples.
         seed: seed of the draws; equal seeds give equal intervals.
         level: the interval's level.
 
     Returns:
-        Value, low and high. All None without values; low and high None with a single patient, where nothing is known
+        Median, low and high. All None without values; low and high None with a single patient, where nothing is known
         about how patients differ.
 
     Raises:
         ValueError: values and groups differ in length.
     """
-    values = np.asarray(values)
+    values = np.asarray(values, np.float64)
     if len(values) != len(groups):
         raise ValueError(f"{len(values)} values are given for {len(groups)} patient names.")
     if len(values) == 0:
         return None, None, None
-    names, patient = np.unique(np.asarray(groups), return_inverse=True)
-    value = float(statistic(values))
+    order = np.argsort(values)
+    names, patient = np.unique(np.asarray(groups)[order], return_inverse=True)
+    median = float(np.median(values))
     if len(names) < 2:
-        return value, None, None
+        return median, None, None
     draws = draw_counts(len(names), resamples, seed)
-    results = np.array([statistic(np.repeat(values, times, axis=0)) for times in draws[:, patient]])
-    low, high = interval(results, level)
-    return value, low, high
+    results = [_median_of_repeated(values[order], times[patient]) for times in draws]
+    low, high = interval(np.array(results), level)
+    return median, low, high
+
+
+def _median_of_repeated(ordered: np.ndarray, times: np.ndarray) -> float:
+    """The median of ascending values [N] of which each stands there so many times [N]."""
+    upto = np.cumsum(times)
+    middle = np.searchsorted(upto, ((upto[-1] - 1) // 2, upto[-1] // 2), side="right")
+    return ordered[middle].sum() / 2.0
 
 
 def draw_counts(patients: int, resamples: int, seed: int) -> np.ndarray:

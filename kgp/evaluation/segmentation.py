@@ -192,7 +192,7 @@ def _summary(records: list[SegmentationRecord], field: str, resamples: int, seed
 def _middle(values: list[Any], records: list[SegmentationRecord], resamples: int, seed: int) -> dict[str, Any]:
     """Median with interval, and mean, of one value a record."""
     patients = [record.patient for record in records]
-    median, low, high = patient_bootstrap(values, patients, np.median, resamples=resamples, seed=seed)
+    median, low, high = patient_bootstrap(values, patients, resamples=resamples, seed=seed)
     return {"median": median, "low": low, "high": high, "mean": float(np.mean(values)) if values else None}
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kgp.evaluation.bootstrap import draw_counts, patient_bootstrap
+from kgp.evaluation.bootstrap import draw_counts, interval, patient_bootstrap
 
 
 def test_interval_holds_the_value_and_is_repeatable():
@@ -14,27 +14,29 @@ def test_interval_holds_the_value_and_is_repeatable():
 
 
 def test_patients_are_drawn_whole():
-    groups = ["a"] * 50 + ["b"] * 50
-    value, low, high = patient_bootstrap(np.repeat([0.0, 1.0], 50), groups, np.mean)
-    assert (value, low, high) == (0.5, 0.0, 1.0)
-    assert patient_bootstrap(np.repeat([0.0, 1.0], 50), [str(i) for i in range(100)], np.mean)[1] > 0.35
+    values = np.random.default_rng(1).permutation(100)
+    groups = np.where(values < 50, "a", "b")
+    # Twice the one, twice the other, or both.
+    assert patient_bootstrap(values, groups) == (49.5, 24.5, 74.5)
+    _, low, high = patient_bootstrap(values, [str(value) for value in values])
+    assert 35 < low < high < 65
 
 
-def test_width_for_the_mean_is_that_of_theory():
+def test_equals_the_medians_of_the_slices_drawn():
+    rng = np.random.default_rng(2)
+    values, patients = rng.random(31), rng.integers(0, 6, 31)
+    drawn = [np.median(np.repeat(values, times[patients])) for times in draw_counts(6, 300, seed=0)]
+    expected = np.median(values), *np.quantile(drawn, (0.05, 0.95))
+    assert patient_bootstrap(values, patients.astype(str), resamples=300, level=0.9) == pytest.approx(
+        expected, abs=1e-15
+    )
+
+
+def test_width_is_that_of_theory():
     values = np.random.default_rng(1).normal(size=400)
-    _, low, high = patient_bootstrap(values, [str(index) for index in range(400)], np.mean)
-    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20.0, rel=0.1)
-
-
-def test_statistic_may_see_several_columns_and_nan_is_left_out():
-    values = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
-
-    def share(rows):
-        chosen = rows[rows[:, 0] == 1.0]
-        return chosen[:, 1].mean() if len(chosen) else np.nan
-
-    value, low, high = patient_bootstrap(values, ["a", "b", "c", "d"], share, resamples=200)
-    assert (value, low, high) == (0.5, 0.0, 1.0)
+    _, low, high = patient_bootstrap(values, [str(index) for index in range(400)])
+    # The standard error of a normal sample's median is sqrt(pi / 2) times that of its mean.
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(np.pi / 2) * values.std() / 20.0, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,8 @@ def test_lengths_must_agree():
 def test_each_resample_draws_as_many_patients():
     draws = draw_counts(7, 50, seed=3)
     assert draws.shape == (50, 7) and (draws.sum(axis=1) == 7).all()
+
+
+def test_results_that_are_nan_are_left_out():
+    assert interval(np.array([np.nan, 1.0, 3.0]), 0.5) == (1.5, 2.5)
+    assert interval(np.array([np.nan]), 0.5) == (None, None)

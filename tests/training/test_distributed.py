@@ -23,7 +23,7 @@ from kgp.training.config import OptimiserConfig
 from kgp.training.distributed import distributed_model
 
 OPTIONS = (
-    "--preset", "demo", "--width", "2", "--depth", "2", "--dropout", "0", "--epochs", "2", "--batch-size", "4",
+    "--preset", "demo", "--width", "2", "--depth", "1", "--dropout", "0", "--epochs", "2", "--batch-size", "4",
     "--optimiser", "adam_l2", "--accumulation", "2", "--clip-value", "0.01", "--equivariance", "0.1",
 )  # fmt: skip
 TIMEOUT = 240
@@ -155,9 +155,9 @@ def wait_for(path, process):
         time.sleep(0.2)
 
 
-def test_a_run_trained_with_jax_is_a_run_of_tensorflow(tiny_cohort, tmp_path):
+def test_a_run_trained_with_jax_is_a_run_of_tensorflow(tiny_cohort, tmp_path, jax_environment):
     words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run"]
-    finished(start(words, KERAS_BACKEND="jax"))
+    finished(start(words, **jax_environment))
     runtime = load_runtime(tmp_path / "run")
     with open(tmp_path / "run" / "predictions.csv", newline="") as stream:
         lines = list(csv.DictReader(stream))

@@ -16,7 +16,7 @@ from kgp.training.presets import load_preset
 
 def small(**options):
     """A demo configuration small enough for a test: width 2, three epochs, a single pass a step."""
-    defaults = {"width": 2, "depth": 2, "epochs": 3, "batch_size": 4, "dropout": 0.2, "equivariance": 0.0}
+    defaults = {"width": 2, "depth": 1, "epochs": 3, "batch_size": 4, "dropout": 0.2, "equivariance": 0.0}
     return load_preset("demo", "unet").override(**{**defaults, **options})
 
 

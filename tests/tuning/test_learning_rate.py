@@ -25,7 +25,7 @@ def test_a_loss_that_never_falls_is_told():
 
 
 def test_the_command_writes_table_and_drawing(tiny_cohort, tmp_path, capsys):
-    words = ["--find-lr", "--data", str(tiny_cohort.folder), "--preset", "demo", "--width", "2", "--depth", "2"]
+    words = ["--find-lr", "--data", str(tiny_cohort.folder), "--preset", "demo", "--width", "2", "--depth", "1"]
     assert tune.main([*words, "--batch-size", "4", "--out", str(tmp_path / "rates")]) == 0
     assert "Suggested learning rate: " in capsys.readouterr().out
     with open(tmp_path / "rates" / "learning_rates.csv", newline="") as stream:

@@ -18,7 +18,7 @@ from tuning.report import importance, write_report
 from tuning.search import Search, best_trial, run_search, trial_rows
 from tuning.space import Choice, Range, chosen_space
 
-OPTIONS = {"width": 2, "depth": 2, "epochs": 1, "batch_size": 4, "equivariance": 0.0}
+OPTIONS = {"width": 2, "depth": 1, "epochs": 1, "batch_size": 4, "equivariance": 0.0}
 
 
 @pytest.fixture(scope="module")

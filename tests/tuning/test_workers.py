@@ -19,7 +19,7 @@ def test_two_workers_share_a_search(tiny_cohort, tmp_path):
         "--method",
         "random",
     ]
-    words += ["--width", "2", "--depth", "2", "--max-epochs", "1", "--batch-size", "4", "--equivariance", "0"]
+    words += ["--width", "2", "--depth", "1", "--max-epochs", "1", "--batch-size", "4", "--equivariance", "0"]
     run_workers(words, 2)
     assert [row.status for row in trial_rows(folder)] == ["COMPLETED"] * 2
 
