@@ -5,9 +5,9 @@
 The same training of the phantom with the same batches (preset `demo`, gradients clipped and accumulated over two batches;
 without dropout, of which each device has its own). Prints how far the loss of each epoch lies from that of one device: sums
 over devices are rounded differently, and what that changes grows from step to step. How fast it grows is seen from one device
-again that rounds otherwise, because TensorFlow's own convolutions take the place of oneDNN's. Further whether all devices
-and workers end with the same weights, and the seconds of the training, which on one machine say what the sharing costs and
-not what it gains.
+again with oneDNN's convolutions and with TensorFlow's own, of which one or the other is the processor's default. Further
+whether all devices and workers end with the same weights, and the seconds of the training, which on one machine say what
+the sharing costs and not what it gains.
 """
 
 import argparse
@@ -25,12 +25,16 @@ import h5py
 import numpy as np
 
 OPTIONS = ("--dropout", "0", "--accumulation", "2", "--clip-value", "0.01")
-ROUNDED = "one device, other rounding"
 KINDS = {
     "one device": (),
-    ROUNDED: (),
+    "one device without oneDNN": (),
+    "one device with oneDNN": (),
     "2 devices": ("--strategy", "mirrored", "--devices", "2"),
     "2 workers": ("--strategy", "multiworker"),
+}
+KERNELS = {
+    "one device without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+    "one device with oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "1"},
 }
 
 
@@ -54,8 +58,9 @@ def main() -> None:
         ]
         for name, options in KINDS.items():
             run = Path(folder) / name
-            kernels = {"TF_ENABLE_ONEDNN_OPTS": "0"} if name == ROUNDED else {}
-            digests = _train([*common, *options, "--out", str(run)], 2 if "workers" in name else 1, kernels)
+            digests = _train(
+                [*common, *options, "--out", str(run)], 2 if "workers" in name else 1, KERNELS.get(name, {})
+            )
             losses = np.abs(_losses(run) - _losses(Path(folder) / "one device"))
             weights = "" if "one device" in name else f"{_apart(run, Path(folder) / '2 devices'):.1e}"
             seconds = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["training_seconds"]
