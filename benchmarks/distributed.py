@@ -25,16 +25,12 @@ import h5py
 import numpy as np
 
 OPTIONS = ("--dropout", "0", "--accumulation", "2", "--clip-value", "0.01")
-KINDS = {
-    "one device": (),
-    "one device without oneDNN": (),
-    "one device with oneDNN": (),
-    "2 devices": ("--strategy", "mirrored", "--devices", "2"),
-    "2 workers": ("--strategy", "multiworker"),
-}
-KERNELS = {
-    "one device without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
-    "one device with oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "1"},
+KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {  # options and environment of each
+    "one device": ((), {}),
+    "one device without oneDNN": ((), {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+    "one device with oneDNN": ((), {"TF_ENABLE_ONEDNN_OPTS": "1"}),
+    "2 devices": (("--strategy", "mirrored", "--devices", "2"), {}),
+    "2 workers": (("--strategy", "multiworker"), {}),
 }
 
 
@@ -56,13 +52,11 @@ def main() -> None:
             "--epochs",
             str(arguments.epochs),
         ]
-        for name, options in KINDS.items():
+        for name, (options, environment) in KINDS.items():
             run = Path(folder) / name
-            digests = _train(
-                [*common, *options, "--out", str(run)], 2 if "workers" in name else 1, KERNELS.get(name, {})
-            )
+            digests = _train([*common, *options, "--out", str(run)], 2 if "workers" in name else 1, environment)
             losses = np.abs(_losses(run) - _losses(Path(folder) / "one device"))
-            weights = "" if "one device" in name else f"{_apart(run, Path(folder) / '2 devices'):.1e}"
+            weights = "" if not options else f"{_apart(run, Path(folder) / '2 devices'):.1e}"
             seconds = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["training_seconds"]
             alike = ("equal" if len(set(digests)) == 1 else "different") if digests else ""
             told = ", ".join(f"{loss:.1e}" for loss in losses)
@@ -74,14 +68,14 @@ def _apart(run: Path, other: Path) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(_weights(run), _weights(other), strict=True))
 
 
-def _train(words: list[str], workers: int, kernels: dict[str, str]) -> list[str]:
-    """Trains and returns the digests that the workers logged."""
+def _train(words: list[str], workers: int, more: dict[str, str]) -> list[str]:
+    """Trains with more variables in the environment and returns the digests that the workers logged."""
     ports = _free_ports(workers)
     addresses = [f"127.0.0.1:{port}" for port in ports]
     started = []
     for index in range(workers):
         place = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-        environment = {**os.environ, **kernels, **({"TF_CONFIG": place} if workers > 1 else {})}
+        environment = {**os.environ, **more, **({"TF_CONFIG": place} if workers > 1 else {})}
         command = [sys.executable, "-m", "kgp.train", *words]
         started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
     told = [process.communicate()[1] for process in started]

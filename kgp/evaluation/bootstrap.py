@@ -37,21 +37,22 @@ def patient_bootstrap(
     if len(values) == 0:
         return None, None, None
     order = np.argsort(values)
+    ascending = values[order]
     names, patient = np.unique(np.asarray(groups)[order], return_inverse=True)
-    median = float(np.median(values))
+    median = float(np.median(ascending))
     if len(names) < 2:
         return median, None, None
     draws = draw_counts(len(names), resamples, seed)
-    results = [_median_of_repeated(values[order], times[patient]) for times in draws]
+    results = [_median_of_repeated(ascending, times[patient]) for times in draws]
     low, high = interval(np.array(results), level)
     return median, low, high
 
 
-def _median_of_repeated(ordered: np.ndarray, times: np.ndarray) -> float:
+def _median_of_repeated(ascending: np.ndarray, times: np.ndarray) -> float:
     """The median of ascending values [N] of which each stands there so many times [N]."""
     upto = np.cumsum(times)
     middle = np.searchsorted(upto, ((upto[-1] - 1) // 2, upto[-1] // 2), side="right")
-    return ordered[middle].sum() / 2.0
+    return ascending[middle].sum() / 2.0
 
 
 def draw_counts(patients: int, resamples: int, seed: int) -> np.ndarray:
