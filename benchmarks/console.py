@@ -1,17 +1,20 @@
-"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table.
+"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table; and how long `listen` takes to start.
 
     python benchmarks/exports.py RUN ... --cohort PREPARED --keep MODELS
     python benchmarks/console.py MODELS/*.tflite
 
 The study is one phantom patient with a tumour in four contrasts, written as DICOM: 155 slices of 240 x 240, 1.35 mm apart.
 Each model runs in a process of its own, from the start of Python to the last file; the phases are those of summary.json.
-Nothing else should run meanwhile.
+The start is that of Python until the first C-ECHO is answered, with the first model. Nothing else should run meanwhile, and the
+environment should hold `kgp[console]` alone, as others take longer to import.
 """
 
 import argparse
 import itertools
 import json
 import os
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,12 +23,14 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+import pynetdicom
 
 from kgp.data.sources.phantom import PhantomSource
 
 COLUMNS = ("model", "MB", "start to end, s", "read", "first slice", "all slices", "ms a slice", "write", "peak MiB")
 ROOT = "1.2.826.0.1.3680043.10.1"
 SPACING = 1.35  # between the slices, mm
+STARTS = 5
 
 
 def main() -> None:
@@ -55,6 +60,10 @@ def main() -> None:
                 f"{peak:.0f}",
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
+        starts = sorted(_start(arguments.models[0], Path(folder) / f"listen{number}") for number in range(STARTS))
+        print(
+            f"\nStart of listen: {statistics.median(starts):.2f} s ({starts[0]:.2f} to {starts[-1]:.2f}, {STARTS} starts)."
+        )
 
 
 def _run(study: Path, model: Path, out: Path) -> tuple[float, float]:
@@ -66,6 +75,43 @@ def _run(study: Path, model: Path, out: Path) -> tuple[float, float]:
     if status:
         raise SystemExit(f"{' '.join(command)} failed.")
     return time.monotonic() - began, used.ru_maxrss / 1024
+
+
+def _start(model: Path, out: Path) -> float:
+    """Seconds from the start of `kgp console listen` until it answers a C-ECHO."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    caller = pynetdicom.AE()
+    caller.add_requested_context(pynetdicom.sop_class.Verification)
+    began = time.monotonic()
+    command = [
+        sys.executable,
+        "-m",
+        "kgp.console",
+        "listen",
+        "--port",
+        str(port),
+        "--model",
+        str(model),
+        "--out",
+        str(out),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            association = caller.associate("127.0.0.1", port, ae_title="KGP")
+            if association.is_established:
+                status = association.send_c_echo()
+                seconds = time.monotonic() - began
+                association.release()
+                if status.Status == 0:
+                    return seconds
+            time.sleep(0.01)
+        raise SystemExit(f"{' '.join(command)} ended before it answered.")
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _write_study(folder: Path, slices: int, size: int) -> None:

@@ -17,11 +17,10 @@ from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, write_json
 from kgp.report.case_files import write_case
 from kgp.report.overlay import shown_contrast
-from kgp.runtime import load_runtime
 from kgp.runtime.described import DescribedRuntime
+from kgp.runtime.litert import LiteRT
 from serving.case_result import ConsoleResult
 from serving.console_inference import Findings, find
-from serving.dicom_output import write_dicom
 from serving.source_findings import tell_of_sources
 
 _log = logging.getLogger(__name__)
@@ -70,8 +69,10 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
     """
     if model.suffix != ".tflite":
         raise UsageError(f"--model takes a .tflite file, not {model.name}.")
+    if not model.is_file():
+        raise KgpError(f"{model} is missing.")
     read = read_rules(rules)
-    runtime: Any = load_runtime(model)
+    runtime = LiteRT(model, with_evidence=True)
     described = {
         "name": str(runtime.manifest.get("run", {}).get("name", model.stem)),
         "version": str(runtime.manifest.get("versions", {}).get("kgp", kgp.__version__)),
@@ -117,6 +118,8 @@ def run_study(
     read_seconds = time.perf_counter() - started
     findings = find(console.runtime, read.stack, read.spacing, reading, progress)
     started = time.perf_counter()
+    from serving.dicom_output import write_dicom  # here, as highdicom would slow every start
+
     with atomic_folder(out) as folder:
         summary, result = _write(folder, read, findings, console)
         written = write_dicom(

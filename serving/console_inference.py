@@ -2,17 +2,19 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kgp.data.resize import fit_image, restore_points
 from kgp.errors import KgpError
+from kgp.heatmap.evidence import EvidencePoint
 from kgp.report.case import BLACK, CaseResult, segment_stack
+from kgp.report.case_files import POINTS
 from kgp.runtime.runtime import Runtime
 
-_POINTS = 5  # strongest evidence points that are kept of a slice
+_TOLD = 5  # evidence points of a slice that go into DICOM objects
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +22,9 @@ class Findings:
     """What the network says of a stack of D axial slices.
 
     Attributes:
-        case: masks, maps and table, on the stack.
-        points: for each slice called a tumour its strongest evidence points (row, column, contribution) in pixels of the
-            stack; empty for other slices.
+        case: masks, maps and table, on the stack, and the evidence points of the slices called a tumour.
+        points: for each slice called a tumour the strongest of them (row, column, contribution) in pixels of the stack; empty
+            for other slices.
         first_slice_seconds: time for the first slice, in which the runtime warms up.
         seconds: time for all.
     """
@@ -57,37 +59,39 @@ def find(
     masks = np.zeros(stack.shape[:3], bool)
     maps = np.zeros(stack.shape[:3], np.float32)
     table: list[dict[str, Any]] = []
-    points: list[list[tuple[float, float, float]]] = []
+    evidence: dict[int, list[EvidencePoint]] = {}
+    points: list[list[tuple[float, float, float]]] = [[] for _ in range(count)]
     first = 0.0
     started = time.perf_counter()
     for index in range(count):
         one = segment_stack(runtime, stack[index : index + 1], reading, spacing)
         masks[index], maps[index] = one.masks[0], one.maps[0]
         table.append({**one.table[0], "slice": index})
-        points.append(_points(runtime, stack[index], spacing, table[index]))
+        if _tumour(runtime, table[index]):
+            image = fit_image(stack[index], runtime.size, spacing)
+            evidence[index] = runtime.evidence(image, runtime.class_names.index(table[index]["class"])).top(POINTS)
+            points[index] = _on_stack(evidence[index][:_TOLD], stack[index].shape[:2], runtime.size, spacing)
         if not first and table[index]["reason"] != BLACK:
             first = time.perf_counter() - started
         if progress:
             progress(index + 1, count)
-    return Findings(CaseResult(masks, maps, table), points, first, time.perf_counter() - started)
+    return Findings(CaseResult(masks, maps, table, evidence), points, first, time.perf_counter() - started)
 
 
-def _points(
-    runtime: Runtime, image: np.ndarray, spacing: tuple[float, float], line: dict[str, Any]
+def _tumour(runtime: Runtime, line: dict[str, Any]) -> bool:
+    return bool(line["class"]) and runtime.class_names.index(line["class"]) != runtime.no_tumour_class
+
+
+def _on_stack(
+    found: Sequence[EvidencePoint], shape: tuple[int, int], size: int, spacing: tuple[float, float]
 ) -> list[tuple[float, float, float]]:
-    """The strongest evidence points of a slice that was called a tumour; those in the padding are left out."""
-    if not line["class"] or runtime.class_names.index(line["class"]) == runtime.no_tumour_class:
-        return []
-    height, width = image.shape[:2]
-    fitted = fit_image(image, runtime.size, spacing)
-    top = runtime.evidence(fitted, runtime.class_names.index(line["class"])).top(_POINTS)
-    places = restore_points(
-        np.array([(one.row, one.column) for one in top], float).reshape(-1, 2), height, width, runtime.size, spacing
-    )
-    held = np.clip(places, 0.0, (height - 1.0, width - 1.0))
+    """Points of a fitted slice as (row, column, contribution) of the slice itself; those in the padding are left out."""
+    fitted = np.array([(point.row, point.column) for point in found], float).reshape(-1, 2)
+    places = restore_points(fitted, *shape, size, spacing)
+    held = np.clip(places, 0.0, (shape[0] - 1.0, shape[1] - 1.0))
     inside = np.abs(places - held).max(axis=1, initial=0.0) <= 0.5  # of a pixel
     return [
         (float(row), float(column), point.contribution)
-        for (row, column), point, keep in zip(held.tolist(), top, inside.tolist(), strict=True)
+        for (row, column), point, keep in zip(held.tolist(), found, inside.tolist(), strict=True)
         if keep
     ]

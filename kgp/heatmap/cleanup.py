@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 from scipy import ndimage
-from skimage import morphology
 
 from kgp.heatmap.reading import Cleanup
 
@@ -23,7 +22,8 @@ def apply_cleanup(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
     """
     mask = mask.astype(bool)
     if cleanup.opening > 0:
-        disc = morphology.disk(cleanup.opening)
+        squares = np.arange(-cleanup.opening, cleanup.opening + 1) ** 2
+        disc = (squares[:, None] + squares <= cleanup.opening**2).astype(np.uint8)
         mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
     if cleanup.minimum_pixels > 0 or cleanup.minimum_share > 0.0 or cleanup.largest_only:
         mask = _keep_components(mask, cleanup)

@@ -3,13 +3,14 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kgp.data.resize import fit_image, restore_map, restore_mask
 from kgp.errors import KgpError
+from kgp.heatmap.evidence import EvidencePoint
 from kgp.heatmap.threshold import cut_mask, select_map
 from kgp.heatmap.views import average_views
 from kgp.runtime.runtime import Runtime, probabilities, tumour_class
@@ -30,11 +31,13 @@ class CaseResult:
             was predicted, and comparable from slice to slice; 0 in slices that are black all over.
         table: one dict a slice: slice number, class, probabilities, size of the mask, why a mask is empty, and
             the class of the map.
+        points: for slices whose evidence is known already the strongest points of the class of the map, on the fitted slice.
     """
 
     masks: np.ndarray
     maps: np.ndarray
     table: list[dict[str, Any]]
+    points: Mapping[int, Sequence[EvidencePoint]] = dataclasses.field(default_factory=dict)
 
 
 def segment_stack(

@@ -14,6 +14,7 @@ from kgp.report.overlay import Picture, draw_case, overlay_sheet, shown_contrast
 from kgp.runtime.runtime import Runtime
 
 SHOWN = 12  # most pictures on a sheet
+POINTS = 8  # strongest evidence points drawn on a picture
 TABLE, SHEET = "slices.csv", "overlay.png"
 _USE = "Research use only; not a medical device."
 
@@ -100,13 +101,16 @@ def draw_slice(
     """Slice `index` with its map, the points the decision rests on, and its mask, RGB uint8 [H', W', 3]."""
     line = result.table[index]
     image = fit_image(stack[index], runtime.size, spacing)
+    points = result.points.get(index)
+    if points is None:
+        points = runtime.evidence(image, runtime.class_names.index(line["heatmap_of"])).top(POINTS)
     return draw_case(
         Picture(
             image=image,
             channel=shown_contrast(runtime.contrasts),
             map=fit_map(result.maps[index], runtime.size, spacing),
             mask=fit_mask(result.masks[index], runtime.size, spacing),
-            points=runtime.evidence(image, runtime.class_names.index(line["heatmap_of"])).top(8),
+            points=points,
             title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})"
             + (f", {line['reason']}" if line["reason"] else "")
             + f"; map of {line['heatmap_of']}; research use only",

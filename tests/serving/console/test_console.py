@@ -245,13 +245,13 @@ def test_models_that_cannot_be_used(tmp_path):
 
 CHILD = """
 import sys, time
-import serving.console
-written = serving.console.write_dicom
+import serving.dicom_output
+written = serving.dicom_output.write_dicom
 def waiting(*arguments, **options):
     names = written(*arguments, **options)
     print("written", flush=True)
     time.sleep(600)
-serving.console.write_dicom = waiting
+serving.dicom_output.write_dicom = waiting
 from kgp.console import main
 main(sys.argv[1:])
 """
