@@ -13,7 +13,6 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import io_orientation
 from nibabel.spatialimages import HeaderDataError
-from scipy import ndimage
 
 from kgp.errors import KgpError
 from kgp.files import atomic_path
@@ -142,6 +141,8 @@ def on_grid(
         return data, False
     matrix = np.linalg.inv(affine) @ target_affine
     lowest = float(data.min())
+    from scipy import ndimage  # here, as it would slow the start of a console
+
     moved = ndimage.affine_transform(
         data, matrix[:3, :3], matrix[:3, 3], output_shape=shape, order=1, mode="constant", cval=lowest
     )

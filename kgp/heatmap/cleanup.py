@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from kgp.heatmap.reading import Cleanup
 
@@ -28,6 +27,8 @@ def apply_cleanup(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
     if cleanup.minimum_pixels > 0 or cleanup.minimum_share > 0.0 or cleanup.largest_only:
         mask = _keep_components(mask, cleanup)
     if cleanup.fill_holes:
+        from scipy import ndimage  # here, as it would slow the start of a console
+
         mask = ndimage.binary_fill_holes(mask)
     return mask
 

@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 
 def head_mask(image: np.ndarray) -> np.ndarray:
@@ -31,6 +30,8 @@ def head_mask(image: np.ndarray) -> np.ndarray:
     joined = np.asarray(telling.any(axis=-1))
     if not joined.any():
         joined = np.asarray(tissue.any(axis=-1))
+    from scipy import ndimage  # here, as it would slow the start of a console
+
     return ndimage.binary_fill_holes(_largest_component(joined))
 
 
