@@ -29,13 +29,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "run", type=network_place, metavar="RUN", help="run folder, export, or address of a served model"
     )
-    parser.add_argument(
+    judged = parser.add_mutually_exclusive_group()
+    judged.add_argument(
         "--part",
         choices=("test", "validation", "train"),
         default="test",
         help="part of the run's own split (default: %(default)s)",
     )
-    parser.add_argument("--data", type=Path, help="judge on all of this data set instead; classes are matched by name")
+    judged.add_argument("--data", type=Path, help="judge on all of this data set instead; classes are matched by name")
     parser.add_argument("--kind", choices=KINDS, help="kind of --data, where it cannot be seen from the folder")
     parser.add_argument("--csv", type=Path, help="table of --data, where it needs one")
     parser.add_argument(

@@ -143,6 +143,11 @@ def test_bad_options_leave_nothing_behind(run_copy, other, options, message, cap
     assert not any((run_copy / "evaluations").glob(".*"))
 
 
+def test_a_part_is_of_the_runs_own_data(run_copy, other, capsys):
+    assert evaluate.main([str(run_copy), "--part", "validation", "--data", str(other)]) == 2
+    assert "--data: not allowed with argument --part" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", [["--map", "T1=T1"], ["--labels", "a=1"], ["--csv", "t.csv"], ["--kind", "slices"]])
 def test_options_of_other_data_without_it(tmp_path, option, capsys):
     assert evaluate.main([str(tmp_path), *option]) == 2

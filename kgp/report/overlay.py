@@ -167,10 +167,10 @@ def _colour_bar(panel: np.ndarray, limit: float) -> np.ndarray:
     ramp = np.repeat(np.linspace(limit, -limit, height)[:, None], width, axis=1)
     panel[top : top + height, left : left + width] = diverging_colours(ramp, limit)
     for value, row in ((limit, top - 4), (-limit, top + height + 12)):
-        label, left = f"{value:+.1f}", panel.shape[1] - 44
+        label, start = f"{value:+.1f}", panel.shape[1] - 44
         (length, tall), _ = cv2.getTextSize(label, _FONT, _FONT_SCALE, 1)
-        panel[row - tall - 2 : row + 3, left - 2 : left + length + 2] = 235  # legible on full colours too
-        _text(panel, label, (left, row), (20, 20, 20))
+        panel[row - tall - 2 : row + 3, start - 2 : start + length + 2] = 235  # legible on full colours too
+        _text(panel, label, (start, row), (20, 20, 20))
     return panel
 
 
