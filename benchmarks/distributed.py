@@ -77,7 +77,9 @@ def _train(words: list[str], workers: int, more: dict[str, str]) -> list[str]:
         place = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
         environment = {**os.environ, **more, **({"TF_CONFIG": place} if workers > 1 else {})}
         command = [sys.executable, "-m", "kgp.train", *words]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        started.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        )
     told = [process.communicate()[1] for process in started]
     for process, text in zip(started, told, strict=True):
         if process.returncode:
