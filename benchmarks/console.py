@@ -79,24 +79,13 @@ def _run(study: Path, model: Path, out: Path) -> tuple[float, float]:
 
 def _start(model: Path, out: Path) -> float:
     """Seconds from the start of `kgp console listen` until it answers a C-ECHO."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     caller = pynetdicom.AE()
     caller.add_requested_context(pynetdicom.sop_class.Verification)
     began = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "kgp.console",
-        "listen",
-        "--port",
-        str(port),
-        "--model",
-        str(model),
-        "--out",
-        str(out),
-    ]
+    words = ["--port", str(port), "--model", str(model), "--out", str(out)]
+    command = [sys.executable, "-m", "kgp.console", "listen", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while process.poll() is None:

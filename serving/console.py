@@ -70,8 +70,6 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
     if model.suffix != ".tflite":
         raise UsageError(f"--model takes a .tflite file, not {model.name}.")
     read = read_rules(rules)
-    if not model.is_file():
-        raise KgpError(f"{model} is missing.")
     runtime = LiteRT(model, with_evidence=True)
     described = {
         "name": str(runtime.manifest.get("run", {}).get("name", model.stem)),

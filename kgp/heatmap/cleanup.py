@@ -21,13 +21,14 @@ def apply_cleanup(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
     """
     mask = mask.astype(bool)
     if cleanup.opening > 0:
-        squares = np.arange(-cleanup.opening, cleanup.opening + 1) ** 2
-        disc = (squares[:, None] + squares <= cleanup.opening**2).astype(np.uint8)
+        from skimage import morphology  # here, as it would slow the start of a console
+
+        disc = morphology.disk(cleanup.opening)
         mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
     if cleanup.minimum_pixels > 0 or cleanup.minimum_share > 0.0 or cleanup.largest_only:
         mask = _keep_components(mask, cleanup)
     if cleanup.fill_holes:
-        from scipy import ndimage  # here, as it would slow the start of a console
+        from scipy import ndimage  # here for the same reason
 
         mask = ndimage.binary_fill_holes(mask)
     return mask

@@ -36,8 +36,6 @@ def load_runtime(place: str | Path) -> DescribedRuntime:
     if path.suffix == ".tflite":
         from kgp.runtime.litert import LiteRT
 
-        if not path.is_file():
-            raise KgpError(f"{path} is missing.")
         return LiteRT(path)
     exported = path if (path / "saved_model.pb").is_file() else newest_version(path)
     if exported:

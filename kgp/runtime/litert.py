@@ -27,6 +27,8 @@ class LiteRT(DescribedRuntime):
     batch = 1
 
     def __init__(self, path: Path, threads: int = 0, *, with_evidence: bool = False) -> None:
+        if not path.is_file():
+            raise KgpError(f"{path} is missing.")
         description, self.manifest = read_artifact(litert_manifest(path), path.parent)
         if self.manifest["files"].get(path.name) is None:
             raise KgpError(f"{litert_manifest(path)} is the manifest of another file than {path.name}.")

@@ -39,10 +39,11 @@ def test_pixels_left(mask, cleanup, pixels):
 
 def test_opening_removes_what_a_disc_does_not_fit_into(mask):
     opened = apply_cleanup(mask, Cleanup(opening=1))
+    np.testing.assert_array_equal(opened, morphology.opening(mask, morphology.disk(1)))
     assert not opened[14, 2] and opened[10, 10]
 
 
-@pytest.mark.parametrize("radius", [1, 2, 5])
+@pytest.mark.parametrize("radius", [2, 5])
 def test_opening_is_that_of_scikit_image(radius):
     mask = morphology.dilation(np.random.default_rng(radius).random((48, 48)) < 0.03, morphology.disk(radius))
     mask ^= np.random.default_rng(0).random((48, 48)) < 0.02
