@@ -24,7 +24,7 @@ import numpy as np
 
 from kgp.data.phantom.anatomy import FIELD_OF_VIEW
 from kgp.data.sources.phantom import PhantomSource
-from kgp.data.volume import Volume, write_nifti
+from kgp.scans.volume import Volume, write_nifti
 
 _SLAB_MM = 8.0
 

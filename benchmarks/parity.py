@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from export.torch_weights import assign_weights, infer_network, read_torch_weights
+from kgp.config import PAPER_NAMES
 from kgp.errors import KgpError
 from kgp.networks import build_network
-from kgp.training.config import PAPER_NAMES
 
 TOLERANCE = {"unet": 2e-5, "reconresnet": 2e-5, "shuffleunet": 2e-4}
 PARAMETERS = {"unet": 1_740_675, "shuffleunet": 26_371_587, "reconresnet": 17_272_918}

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from kgp.config import PAPER_NAMES
 from kgp.files import read_json, sha256, write_json, write_text
-from kgp.report.findings import headline
+from kgp.report.headline import headline
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.artifact import FORMAT
 from kgp.runtime.description import Description
-from kgp.training.config import PAPER_NAMES
 
 USE = "Research use only; not a medical device."
 

@@ -57,8 +57,8 @@ def execute(arguments: argparse.Namespace) -> int:
         raise KgpError(f"{arguments.input} is not a folder.")
     if out.resolve().is_relative_to(archive):
         raise UsageError(f"--out must not lie in the archive, but {arguments.out} lies in {arguments.input}.")
-    from serving.batch import run_batch
-    from serving.batch_worker import BatchJob
+    from serving.archive_batch.batch import run_batch
+    from serving.archive_batch.worker import BatchJob
 
     place = str(model.absolute()) if isinstance(model, Path) else model
     outcome = run_batch(BatchJob(archive, place, out, arguments.workers, arguments.address))

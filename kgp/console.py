@@ -105,7 +105,7 @@ def execute(arguments: argparse.Namespace) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from kgp.report.case_files import case_words
-    from serving.console import load_console, run_study
+    from serving.console.study import load_console, run_study
 
     summary = run_study(
         arguments.series,
@@ -123,11 +123,11 @@ def _listen(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--port takes 0 to 65535; {arguments.port} came.")
     if not arguments.quiet >= 0 or arguments.object_mb < 1:
         raise UsageError("--quiet must be 0 or more, and --object-mb 1 or more.")
-    from serving.console import load_console, run_study
-    from serving.console_service import ConsoleService, ServiceOptions, run_until_told_to_stop
-    from serving.dicom_receiver import ReceiverOptions
-    from serving.dicom_sender import check_aet, parse_destination
-    from serving.log_privacy import keep_values_out_of_logs
+    from serving.console.study import load_console, run_study
+    from serving.listen.log_privacy import keep_values_out_of_logs
+    from serving.listen.receiver import ReceiverOptions
+    from serving.listen.sender import check_aet, parse_destination
+    from serving.listen.service import ConsoleService, ServiceOptions, run_until_told_to_stop
 
     receiver = ReceiverOptions(
         aet=check_aet(arguments.aet, "--aet"),

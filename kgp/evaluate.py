@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgp.command import network_place, run
+from kgp.config import PAPER_NAMES
 from kgp.data.sources import KINDS
 from kgp.errors import KgpError, UsageError
-from kgp.training.config import PAPER_NAMES
 
 if TYPE_CHECKING:
     from kgp.data.cohort import Cohort
@@ -77,9 +77,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> None:
     """Runs the command."""
-    from kgp.evaluation.run_report import export_facts, part_facts, part_of_run, report_on, run_facts
     from kgp.files import atomic_folder
-    from kgp.report.findings import headline
+    from kgp.report.headline import headline
+    from kgp.report.run_report import export_facts, part_facts, part_of_run, report_on, run_facts
     from kgp.runtime import load_runtime
 
     if arguments.data is None:

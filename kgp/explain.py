@@ -66,8 +66,8 @@ def _slice(
     """The slice, fitted to the run's size, its true mask where known, and its name."""
     import numpy as np
 
-    from kgp.data.resize import fit_image
-    from kgp.data.sources.pictures import ENDINGS, read_picture
+    from kgp.scans.fit import fit_image
+    from kgp.scans.pictures import ENDINGS, read_picture
 
     if arguments.input is None:
         return _own_slice(arguments, reading)
@@ -76,8 +76,8 @@ def _slice(
     if arguments.input.suffix.lower() in ENDINGS:
         image = read_picture(arguments.input).astype(np.float32)
         return fit_image(image, runtime.size), None, arguments.input.name
-    from kgp.data.sources.case import read_case
-    from kgp.data.volume import axial_slices
+    from kgp.scans.case import read_case
+    from kgp.scans.volume import axial_slices
 
     stack, spacing = axial_slices(read_case(runtime.contrasts, arguments.input, arguments.resample_to))
     if arguments.slice is None or not 0 <= arguments.slice < len(stack):

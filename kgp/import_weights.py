@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from kgp.command import run
+from kgp.config import ARCHITECTURES, NORMALISATIONS, PAPER_NAMES
 from kgp.errors import KgpError, UsageError
 from kgp.training import presets
-from kgp.training.config import ARCHITECTURES, NORMALISATIONS, PAPER_NAMES
 
 _SIZE = 240
 

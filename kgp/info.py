@@ -11,13 +11,13 @@ from typing import Any
 
 import kgp
 from kgp.command import run
+from kgp.config import PAPER_NAMES, RunConfig
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap import reading
-from kgp.report.findings import headline
+from kgp.report.headline import headline
 from kgp.run_folder import Run, read_run
 from kgp.training import presets
-from kgp.training.config import PAPER_NAMES, RunConfig
 
 SOURCES = {
     "phantom": "the built-in drawn heads, four contrasts; taken without --data",

@@ -142,7 +142,7 @@ def description(cohort: "Cohort") -> str:
 
 def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:
     from kgp.data.prepare import cached_cohort
-    from kgp.data.preview import write_preview
+    from kgp.training.preview import write_preview
 
     if cohort is None:
         cohort = cached_cohort(

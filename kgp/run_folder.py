@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kgp
+from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_path, read_json, sha256, write_json
-from kgp.training.config import RunConfig
 
 if TYPE_CHECKING:
     import keras

@@ -54,8 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Runs the command; 1 when a case of several failed."""
-    from kgp.data.sources.case import holds_cases
     from kgp.runtime import load_runtime
+    from kgp.scans.case import holds_cases
 
     if not arguments.input.exists():
         raise KgpError(f"{arguments.input} does not exist.")

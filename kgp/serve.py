@@ -59,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> None:
     if (arguments.certificate is None) != (arguments.key is None):
         raise UsageError("--certificate and --key go together.")
     _check_numbers(arguments)
-    from serving.server import ModelServer, ServerOptions
+    from serving.model_server.server import ModelServer, ServerOptions
 
     server = ModelServer(
         folders,

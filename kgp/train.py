@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgp.command import run
+from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
 from kgp.training.cluster import worker_place
-from kgp.training.config import RunConfig
 from kgp.training.options import add_options, configuration, source_of
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def execute(arguments: argparse.Namespace) -> None:
 
 
 def _judge(trained: "Run") -> None:
-    from kgp.evaluation.run_report import calibrate_run, evaluate_run
-    from kgp.report.findings import headline
+    from kgp.report.headline import headline
+    from kgp.report.run_report import calibrate_run, evaluate_run
 
     calibrate_run(trained.folder)
     metrics = evaluate_run(trained.folder)

@@ -125,9 +125,9 @@ def _take_best(folder: Path, out: Path) -> None:
     """
     import shutil
 
-    from kgp.evaluation.run_report import calibrate_run, evaluate_run
     from kgp.files import atomic_folder, read_json
-    from kgp.report.findings import headline
+    from kgp.report.headline import headline
+    from kgp.report.run_report import calibrate_run, evaluate_run
     from tuning.search import SEARCH, best_trial, trial_rows
 
     if not (folder / SEARCH).is_file():

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from kgp import batch
-from serving.batch import Outcome
+from serving.archive_batch.batch import Outcome
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_bad_arguments(archive, words, status, message, capsys):
 
 def test_an_archive_with_dots_keeps_its_name(archive, monkeypatch):
     jobs = []
-    monkeypatch.setattr("serving.batch.run_batch", lambda job: jobs.append(job) or Outcome(0, {}))
+    monkeypatch.setattr("serving.archive_batch.batch.run_batch", lambda job: jobs.append(job) or Outcome(0, {}))
     monkeypatch.chdir(archive / "archive" / "p1")
     assert batch.main(["--input", "..", "--model", "run", "--out", str(archive / "out")]) == 0
     assert jobs[0].archive == archive / "archive"

@@ -14,7 +14,7 @@ PACKAGES = ("kgp", "tuning", "export", "serving")
 COMMANDS = {f"kgp.{verb.replace('-', '_')}" for verb in VERBS}
 BACK_ENDS = {"tensorflow", "keras", "torch", "jax"}
 WITHOUT_BACK_END = (
-    "kgp.data.sources", "kgp.heatmap", "kgp.evaluation", "kgp.report",
+    "kgp.scans", "kgp.data.sources", "kgp.heatmap", "kgp.prediction", "kgp.evaluation", "kgp.report",
     "kgp.runtime.artifact", "kgp.runtime.described", "kgp.runtime.description", "kgp.runtime.litert",
 )  # fmt: skip
 

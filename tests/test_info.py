@@ -7,12 +7,12 @@ import sys
 import pytest
 
 import kgp
+from kgp.config import ARCHITECTURES, NORMALISATIONS, RunConfig
 from kgp.data.sources import KINDS
 from kgp.files import write_json
 from kgp.heatmap.reading import BEST, PAPER
 from kgp.info import SOURCES, describe_run, installation, main
 from kgp.run_folder import WEIGHTS, write_run
-from kgp.training.config import ARCHITECTURES, NORMALISATIONS, RunConfig
 from kgp.training.presets import NAMES, load_preset
 
 CLASSIFICATION = {"slices": 8, "patients": 4, "accuracy": 0.9, "macro_f1": 0.8125, "detection_f1": None}

@@ -128,9 +128,9 @@ def test_full_disk(data, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize("out", [False, True])
 def test_preview_of_what_training_would_see(data, tmp_path, monkeypatch, capsys, out):
     drawn = []
-    preview = type(sys)("kgp.data.preview")
+    preview = type(sys)("kgp.training.preview")
     preview.write_preview = lambda cohort, path, config: drawn.append((cohort, path, config))
-    monkeypatch.setitem(sys.modules, "kgp.data.preview", preview)
+    monkeypatch.setitem(sys.modules, "kgp.training.preview", preview)
     monkeypatch.setattr(kgp.data, "preview", preview, raising=False)
     options = ["--out", str(tmp_path / "out")] if out else ["--cache", str(tmp_path / "cache")]
     options += ["--preset", "paper", "--size", "8"]

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import keras_tuner
 
+from kgp.config import RunConfig
 from kgp.run_folder import build_network
-from kgp.training.config import RunConfig
 from tuning.space import Space, configured, declare
 
 

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 from matplotlib import pyplot
 
+from kgp.config import RunConfig
 from kgp.data.labels import choose_labels
 from kgp.data.pipeline import steps_per_epoch
 from kgp.errors import KgpError
 from kgp.files import write_table, write_text
 from kgp.report.plots import svg
 from kgp.run_folder import build_network
-from kgp.training.config import RunConfig
 from kgp.training.devices import set_precision
 from kgp.training.job import source_cohort, split_of
 from kgp.training.loop import compiled_model, parts_of, training_batches

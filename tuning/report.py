@@ -10,9 +10,9 @@ import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
+from kgp.config import PAPER_NAMES
 from kgp.files import read_json
 from kgp.report.html import figure, table, write_page
-from kgp.training.config import PAPER_NAMES
 from tuning import plots
 from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.search import SEARCH, Search, TrialRow, best_trial, trial_rows

@@ -14,10 +14,10 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 import kgp
+from kgp.config import RunConfig
 from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, sha256, write_json
-from kgp.training.config import RunConfig
 from kgp.training.devices import leave_gpus_alone
 from kgp.training.job import source_cohort, split_of
 from tuning.choices import OBJECTIVES, WITH_MASKS

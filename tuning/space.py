@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kgp.config import AugmentConfig, RunConfig
 from kgp.errors import UsageError
-from kgp.training.config import AugmentConfig, RunConfig
 
 if TYPE_CHECKING:
     import keras_tuner

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, write_json
-from kgp.training.config import RunConfig
 from tuning.choices import OBJECTIVES, WITH_MASKS
 
 _LOG = "log.txt"
@@ -109,7 +109,7 @@ def _kept_figures(run: Path) -> dict[str, float]:
 def _validation_dice(run: Path) -> float:
     """Median Dice over the tumour slices of the validation part, as delivered by the run's default reading."""
     from kgp.evaluation.judge import judge
-    from kgp.evaluation.run_report import part_of_run
+    from kgp.report.run_report import part_of_run
     from kgp.run_folder import read_run
     from kgp.runtime import load_runtime
 

@@ -5,7 +5,7 @@ from skimage import morphology
 
 from export.graph import thresholds
 from export.graph.components import component_sizes, fill_holes, touching
-from export.graph.head import head_mask
+from export.graph.head_mask import head_mask
 from kgp.heatmap.reading import Cleanup, Reading
 
 

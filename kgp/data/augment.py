@@ -10,7 +10,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from kgp.training.config import AugmentConfig
+from kgp.config import AugmentConfig
 
 _STREAMS = 64  # seeds that can be made from one
 _ELASTIC_CELLS = 4  # the elastic field is a cubic spline of so many cells along each side

@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from kgp.data.resize import LONGEST_PIXEL
 from kgp.data.sources.source import Finding, Source, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import printable
+from kgp.scans.fit import LONGEST_PIXEL
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
 # What is to have one value (second) of another field (third).

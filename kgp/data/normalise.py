@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kgp.training.config import NORMALISATIONS
+from kgp.config import NORMALISATIONS
 
 _AIR = -3.0
 _HEAD_RANGE = (-4.0, 5.0)
@@ -29,7 +29,7 @@ def normalise(images, method: str, ops: Any = keras.ops):
 
     Args:
         images: [..., H, W, C] with H, W and C known; any unit.
-        method: one of `kgp.training.config.NORMALISATIONS`.
+        method: one of `kgp.config.NORMALISATIONS`.
         ops: where the functions come from; `kgp.data.tensorflow_ops` inside tf.data.
 
     Returns:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from kgp.config import AugmentConfig
 from kgp.data import tensorflow_ops
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.normalise import normalise
 from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
-from kgp.training.config import AugmentConfig
 
 # No control flow here depends on a tensor, so nothing needs AutoGraph, whose reading of the source takes seconds.
 _as_written = tf.autograph.experimental.do_not_convert

@@ -14,11 +14,11 @@ import numpy as np
 import kgp
 from kgp.data.check import is_blank, slice_findings
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
-from kgp.data.resize import fit_image, fit_mask, fitted_spacing
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, read_json, write_array, write_json
+from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32

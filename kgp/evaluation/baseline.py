@@ -4,7 +4,7 @@ import numpy as np
 from skimage import filters
 
 from kgp.heatmap.cleanup import apply_cleanup
-from kgp.heatmap.head import head_mask
+from kgp.heatmap.head_mask import head_mask
 from kgp.heatmap.reading import BEST, Cleanup
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from skimage import filters
 
 from kgp.heatmap.cleanup import apply_cleanup
-from kgp.heatmap.head import head_mask
+from kgp.heatmap.head_mask import head_mask
 from kgp.heatmap.reading import Reading
 
 REASONS = ("no_tumour", "constant_map", "few_levels", "empty_region", "nothing_above")

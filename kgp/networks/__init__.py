@@ -35,7 +35,7 @@ def build_network(
         width, depth, dropout: see the builders; depth 0 is the paper's.
         normalisation_layer: "default" (the paper's), "none", "batch" or "instance".
         upsampling: "sinc", "bilinear" or "transposed"; GP-ShuffleUNet always shuffles pixels and takes "sinc" only.
-        **head: pooling, pooling_value, head_order; see `kgp.networks.head.gp_head`.
+        **head: pooling, pooling_value, head_order; see `kgp.networks.gp_head.gp_head`.
 
     Raises:
         ValueError: an argument is unknown, out of range, or does not go with the architecture.

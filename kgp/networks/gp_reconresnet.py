@@ -2,7 +2,7 @@
 
 import keras
 
-from kgp.networks.head import gp_head, torch_initialisers
+from kgp.networks.gp_head import gp_head, torch_initialisers
 from kgp.networks.layers import ReflectPad, Resize, ScalarPReLU, normalise
 
 LEVELS = 2
@@ -32,7 +32,7 @@ def gp_reconresnet(
         dropout: probability of spatial dropout inside each residual block, in [0, 1).
         normalisation_layer: "instance" (as "default", the paper's; no weights), or "batch".
         upsampling: "sinc", "bilinear" or "transposed" (a 3x3 transposed convolution).
-        pooling, pooling_value, head_order: see `kgp.networks.head.gp_head`.
+        pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
 
     Input shape:
         image [B, H, W, C], normalised intensities.

@@ -2,7 +2,7 @@
 
 import keras
 
-from kgp.networks.head import gp_head
+from kgp.networks.gp_head import gp_head
 from kgp.networks.layers import PixelShuffle, PixelUnshuffle, normalise
 
 BRANCHES = 4
@@ -30,7 +30,7 @@ def gp_shuffleunet(
         dropout: probability of spatial dropout at the lowest level, in [0, 1).
         normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle), "none", or "batch" or
             "instance" after every convolution.
-        pooling, pooling_value, head_order: see `kgp.networks.head.gp_head`.
+        pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
 
     Input shape:
         image [B, H, W, C], normalised intensities.

@@ -2,7 +2,7 @@
 
 import keras
 
-from kgp.networks.head import gp_head, torch_initialisers
+from kgp.networks.gp_head import gp_head, torch_initialisers
 from kgp.networks.layers import Resize, normalise
 
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
@@ -31,7 +31,7 @@ def gp_unet(
         dropout: probability of spatial dropout after the lowest level, in [0, 1).
         normalisation_layer: after each 3x3 convolution: "none" (as "default", the paper's), "batch" or "instance".
         upsampling: "sinc", "bilinear" or "transposed" (a 2x2 transposed convolution).
-        pooling, pooling_value, head_order: see `kgp.networks.head.gp_head`.
+        pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
 
     Input shape:
         image [B, H, W, C], normalised intensities.

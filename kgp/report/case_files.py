@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 import kgp
-from kgp.data.resize import fit_image, fit_mask
-from kgp.data.volume import Volume, to_volume, write_nifti
 from kgp.files import write_table
-from kgp.report.case import CaseResult
+from kgp.prediction.stack import CaseResult
 from kgp.report.overlay import Picture, draw_case, overlay_sheet, shown_contrast
 from kgp.runtime.runtime import Runtime
+from kgp.scans.fit import fit_image, fit_mask
+from kgp.scans.volume import Volume, to_volume, write_nifti
 
 SHOWN = 12  # most pictures on a sheet
 POINTS = 8  # strongest evidence points drawn on a picture

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from kgp.data.sources.case import read_case
-from kgp.data.sources.pictures import ENDINGS, read_picture
-from kgp.data.volume import Volume, axial_slices, read_volume
 from kgp.errors import KgpError
 from kgp.files import atomic_folder, printable, write_array, write_json, write_table
-from kgp.report.case import CaseResult, segment_stack
+from kgp.prediction.stack import CaseResult, segment_stack
 from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, write_case
 from kgp.report.overlay import overlay_sheet, write_png
 from kgp.runtime.runtime import Runtime
+from kgp.scans.case import read_case
+from kgp.scans.pictures import ENDINGS, read_picture
+from kgp.scans.volume import Volume, axial_slices, read_volume
 
 SUMMARY = "summary.json"
 
@@ -37,7 +37,7 @@ def write_case_folder(
         out: the folder to appear.
         reading: one of the runtime's readings.
         files: name of each contrast's file inside the case's folder; without it their names tell.
-        resample_to: see `kgp.data.volume.read_volume`.
+        resample_to: see `kgp.scans.volume.read_volume`.
         overwrite: replace an earlier result at `out`.
 
     Returns:

@@ -11,9 +11,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kgp.config import OptimiserConfig
 from kgp.files import write_text
 from kgp.training.checkpoint import BEST_NAME, Progress, save_arrays, save_checkpoint
-from kgp.training.config import OptimiserConfig
 
 _log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import json
 import os
 
+from kgp.config import OptimiserConfig
 from kgp.errors import UsageError
-from kgp.training.config import OptimiserConfig
 
 _VARIABLE = "TF_CONFIG"
 _EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'

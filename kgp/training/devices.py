@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from kgp.config import OptimiserConfig
 from kgp.errors import UsageError
 from kgp.training.cluster import worker_place
-from kgp.training.config import OptimiserConfig
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -15,8 +15,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgp.config import OptimiserConfig
 from kgp.errors import KgpError
-from kgp.training.config import OptimiserConfig
 from kgp.training.equivariance import training_losses, training_model
 from kgp.training.losses import WeightedCrossEntropy
 from kgp.training.optimisers import build_optimiser

@@ -4,12 +4,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from kgp.config import PAPER_NAMES, RunConfig
 from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.data.prepare import cached_cohort
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.run_folder import Run
-from kgp.training.config import PAPER_NAMES, RunConfig
 from kgp.training.loop import train
 
 _log = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kgp.config import OptimiserConfig, RunConfig
 from kgp.data.labels import LabelledCohort
 from kgp.data.pipeline import WHOLE, Share, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
@@ -20,7 +21,6 @@ from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
 from kgp.training import checkpoint
 from kgp.training.callbacks import EpochEnd
 from kgp.training.cluster import worker_place
-from kgp.training.config import OptimiserConfig, RunConfig
 from kgp.training.devices import build_strategy, set_precision
 from kgp.training.distributed import agreed, distributed_model, lost_workers_told
 from kgp.training.equivariance import training_losses, training_model

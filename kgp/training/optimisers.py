@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kgp.training.config import OptimiserConfig
+from kgp.config import OptimiserConfig
 
 
 @keras.saving.register_keras_serializable(package="kgp")

@@ -5,8 +5,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from kgp.config import ARCHITECTURES, RunConfig
 from kgp.training import presets
-from kgp.training.config import ARCHITECTURES, RunConfig
 
 _SECTIONS = ("network", "data", "augment", "optimiser")
 

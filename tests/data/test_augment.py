@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kgp.config import AugmentConfig
 from kgp.data import augment
 from kgp.data.augment import affine_matrix, apply_geometry, apply_geometry_to_mask, augment_pair, augment_slice
-from kgp.training.config import AugmentConfig
 
 STILL = (1.0, 1.0)
 SEED = tf.constant([3, 5])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kgp.config import NORMALISATIONS
 from kgp.data.normalise import Normalise, normalise
-from kgp.training.config import NORMALISATIONS
 
 TOLERANCE = 2e-5  # float32 sums in another order
 each_method = pytest.mark.parametrize("method", NORMALISATIONS)

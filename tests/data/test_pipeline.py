@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import pytest
 
+from kgp.config import AugmentConfig
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow, read_image
 from kgp.data.normalise import normalise
 from kgp.data.pipeline import Share, evaluation_dataset, slice_seed, steps_per_epoch, training_dataset
 from kgp.errors import KgpError, UsageError
-from kgp.training.config import AugmentConfig
 
 COUNT = 11
 CHANGES = AugmentConfig(rotation=90.0, flip_horizontal=0.5, gain=0.2, noise=0.1)

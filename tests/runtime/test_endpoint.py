@@ -11,7 +11,7 @@ from kgp import segment
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
 from kgp.runtime import load_runtime
-from serving.server import ModelServer, ServerOptions
+from serving.model_server.server import ModelServer, ServerOptions
 
 
 @pytest.fixture(scope="module")

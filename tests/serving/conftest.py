@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
-from serving.server import ModelServer, ServerOptions
+from serving.model_server.server import ModelServer, ServerOptions
 
 
 def until(condition, seconds=60.0):

@@ -1,8 +1,8 @@
 import pytest
 
+from kgp.config import OptimiserConfig
 from kgp.errors import UsageError
 from kgp.training.cluster import worker_place
-from kgp.training.config import OptimiserConfig
 
 SEVERAL = OptimiserConfig(strategy="multiworker")
 

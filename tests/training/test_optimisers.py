@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from kgp.training.config import OptimiserConfig
+from kgp.config import OptimiserConfig
 from kgp.training.optimisers import AdamL2, build_optimiser
 
 

@@ -15,10 +15,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from kgp.data.sources.nifti import contrast_of, cut_slices, read_mask_volume
+from kgp.data.sources.nifti import cut_slices, read_mask_volume
 from kgp.data.sources.source import Finding, SourceSlice
-from kgp.data.volume import read_volume
 from kgp.errors import KgpError, UsageError
+from kgp.scans.contrast_names import contrast_of
+from kgp.scans.volume import read_volume
 
 CONTRASTS = ("T1", "T2", "T1ce", "FLAIR")
 GRADES = {"LGG": (1, "LGG"), "HGG": (2, "HGG")}

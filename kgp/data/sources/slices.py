@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.pictures import read_picture
 from kgp.data.sources.source import Finding, SourceSlice
 from kgp.errors import KgpError
+from kgp.scans.pictures import read_picture
 
 _REQUIRED = ("id", "image", "label", "label_name", "patient")
 

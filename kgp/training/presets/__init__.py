@@ -2,8 +2,8 @@
 
 import importlib
 
+from kgp.config import RunConfig
 from kgp.errors import UsageError
-from kgp.training.config import RunConfig
 
 NAMES = ("paper", "best", "demo")
 

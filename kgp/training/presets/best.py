@@ -11,7 +11,7 @@ inside the head, AdamW with a cosine, and a term that makes the heatmap turn wit
 as good as eight averaged views.
 """
 
-from kgp.training.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
+from kgp.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
 
 BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     # At equal width GP-ShuffleUNet costs three times as much as the others.

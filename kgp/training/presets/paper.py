@@ -9,7 +9,7 @@ Dropout is 0.5 at the bottleneck, and 0.2 in GP-ReconResNet's blocks. The paper'
 `--split slice-leaky`.
 """
 
-from kgp.training.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
+from kgp.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
 
 BY_ARCHITECTURE = {"dropout": {"unet": 0.5, "shuffleunet": 0.5, "reconresnet": 0.2}}
 

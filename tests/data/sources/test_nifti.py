@@ -1,13 +1,13 @@
-"""kgp.data.sources.nifti: volumes in a table, and contrasts told by file names."""
+"""kgp.data.sources.nifti: volumes in a table."""
 
 import nibabel
 import numpy as np
 import pytest
 
 from kgp.data.sources import open_source
-from kgp.data.sources.nifti import NiftiSource, contrast_of, cut_slices, find_contrasts
-from kgp.data.volume import Volume
+from kgp.data.sources.nifti import NiftiSource, cut_slices
 from kgp.errors import KgpError
+from kgp.scans.volume import Volume
 
 HEADER = "case,patient,label,label_name,T1,FLAIR,mask\n"
 ROWS = "c2,p2,2,glioma,v/t1.nii,v/flair.nii,v/mask.nii\nc1,p1,0,healthy,v/t1.nii,v/flair.nii,\n"
@@ -145,65 +145,3 @@ def test_a_mask_on_another_grid(tmp_path):
     write_volume(tmp_path / "v" / "mask.nii", 1, np.eye(4))
     with pytest.raises(KgpError, match="mask.nii is not on the grid of its contrasts .*or another affine"):
         list(NiftiSource(tmp_path).read("c2"))
-
-
-@pytest.mark.parametrize(
-    ("name", "contrast"),
-    [
-        ("BraTS20_001_t1.nii.gz", "T1"),
-        ("x-t1n.nii", "T1"),
-        ("T1w.nii", "T1"),
-        ("x_t1ce.nii.gz", "T1ce"),
-        ("x-t1c.nii", "T1ce"),
-        ("sub-01_T1Gd.nii.gz", "T1ce"),
-        ("x_T2.nii", "T2"),
-        ("x-t2f.nii.gz", "FLAIR"),
-        ("FLAIR.nii", "FLAIR"),
-        ("t2_flair.nii.gz", "FLAIR"),
-        ("seg.nii", None),
-        ("t1nonsense.nii", None),
-    ],
-)
-def test_contrasts_by_name(name, contrast):
-    assert contrast_of(name) == contrast
-
-
-def touch(folder, *names):
-    for name in names:
-        (folder / name).touch()
-
-
-def test_files_of_a_folder(tmp_path):
-    touch(tmp_path, "p_t1.nii.gz", "p_flair.nii", "p_seg.nii.gz", "p_dwi.nii", "notes.txt", "t2.txt")
-    found = find_contrasts(tmp_path, ("FLAIR", "T1", "DWI"))
-    assert {name: path.name for name, path in found.items()} == {
-        "FLAIR": "p_flair.nii",
-        "T1": "p_t1.nii.gz",
-        "DWI": "p_dwi.nii",
-    }
-    assert list(found) == ["FLAIR", "T1", "DWI"]
-
-
-@pytest.mark.parametrize("wanted", ["T1Gd", "t1c", "T1ce"])
-def test_a_contrast_by_any_of_its_words(tmp_path, wanted):
-    touch(tmp_path, "x-t1c.nii", "x-t1n.nii")
-    assert find_contrasts(tmp_path, (wanted,))[wanted].name == "x-t1c.nii"
-
-
-def test_masks_and_hidden_files_are_no_contrasts(tmp_path):
-    touch(tmp_path, "p_flair_seg.nii", "flair_mask.nii.gz", "._p_flair.nii")
-    with pytest.raises(KgpError, match="has no file for the contrast FLAIR; it holds flair_mask.nii.gz, p_flair_seg"):
-        find_contrasts(tmp_path, ("FLAIR",))
-    touch(tmp_path, "p_flair.nii")
-    assert find_contrasts(tmp_path, ("FLAIR",))["FLAIR"].name == "p_flair.nii"
-
-
-def test_ambiguous_and_missing_contrasts(tmp_path):
-    touch(tmp_path, "a_t1.nii", "b_t1w.nii")
-    with pytest.raises(KgpError, match=r"has 2 files \(a_t1.nii, b_t1w.nii\) for the contrast T1"):
-        find_contrasts(tmp_path, ("T1",))
-    with pytest.raises(KgpError, match="has no file for the contrast T2; it holds a_t1.nii, b_t1w.nii"):
-        find_contrasts(tmp_path, ("T2",))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(KgpError, match="has no file for the contrast T2; it holds no NIfTI file"):
-        find_contrasts(tmp_path / "empty", ("T2",))

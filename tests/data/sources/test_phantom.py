@@ -7,7 +7,7 @@ from kgp.data.sources.phantom import LABEL_NAMES, PhantomSource
 from kgp.errors import KgpError, UsageError
 from kgp.evaluation.baseline import intensity_baseline
 from kgp.evaluation.segmentation import dice
-from kgp.heatmap.head import head_mask
+from kgp.heatmap.head_mask import head_mask
 
 T1, T2, T1CE, FLAIR = range(4)
 

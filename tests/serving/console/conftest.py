@@ -2,8 +2,8 @@
 
 import pytest
 
-from kgp.data.sources.contrast_rules import read_rules
-from serving.console import LoadedConsole
+from kgp.scans.dicom.contrast_rules import read_rules
+from serving.console.study import LoadedConsole
 
 
 @pytest.fixture

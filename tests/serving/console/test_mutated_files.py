@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from kgp.data.sources.dicom_study import read_study
 from kgp.errors import KgpError
-from serving.console import run_study
+from kgp.scans.dicom.study import read_study
+from serving.console.study import run_study
 
 COUNT = 200
 PIXEL_BYTES = {False: 2 * 20 * 14, True: 2 * 20 * 14 * 6}  # at the end of a file, by whether it is enhanced

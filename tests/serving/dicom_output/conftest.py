@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
-from serving.case_result import ConsoleResult
+from serving.dicom_output.study_result import ConsoleResult
 
 SHAPE = (7, 20, 14)  # slices, rows, columns
 SPACING = (1.5, 0.75)  # between rows, between columns

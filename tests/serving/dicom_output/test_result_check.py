@@ -1,11 +1,11 @@
-"""serving.result_check: what does not fit is refused in one sentence."""
+"""serving.dicom_output.result_check: what does not fit is refused in one sentence."""
 
 import numpy as np
 import pydicom
 import pytest
 
 from kgp.errors import KgpError
-from serving.result_check import check_result
+from serving.dicom_output.result_check import check_result
 
 SHAPE = (7, 20, 14)
 

@@ -16,9 +16,9 @@ from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageS
 from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
 from pynetdicom.sop_class import Verification
 
-from serving.console_service import ConsoleService, ServiceOptions
-from serving.dicom_receiver import DicomReceiver, ReceiverOptions
-from serving.dicom_sender import Destination
+from serving.listen.receiver import DicomReceiver, ReceiverOptions
+from serving.listen.sender import Destination
+from serving.listen.service import ConsoleService, ServiceOptions
 
 ROOT = Path(__file__).parents[3]
 MARKER = "MARKERNAME"

@@ -5,9 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-from serving.console_service import ConsoleService, ServiceOptions, run_until_told_to_stop
-from serving.dicom_receiver import ReceiverOptions
-from serving.log_privacy import keep_values_out_of_logs
+from serving.listen.log_privacy import keep_values_out_of_logs
+from serving.listen.receiver import ReceiverOptions
+from serving.listen.service import ConsoleService, ServiceOptions, run_until_told_to_stop
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
 

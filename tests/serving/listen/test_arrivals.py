@@ -1,7 +1,7 @@
 import threading
 import time
 
-from serving.arrivals import Arrivals
+from serving.listen.arrivals import Arrivals
 
 
 def test_a_study_is_complete_once_it_was_quiet():

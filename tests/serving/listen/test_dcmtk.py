@@ -9,7 +9,7 @@ import subprocess
 import pydicom
 import pytest
 
-from serving.inbox import uid_name
+from serving.listen.inbox import uid_name
 
 
 def programs_of_dcmtk():

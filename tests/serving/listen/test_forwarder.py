@@ -4,9 +4,9 @@ import shutil
 import pytest
 from pydicom.uid import EnhancedSRStorage, MRImageStorage
 
-from serving.dicom_sender import Destination
-from serving.forwarder import Forwarder
-from serving.listen_ledger import DONE, RUNNING, Ledger, Run
+from serving.listen.forwarder import Forwarder
+from serving.listen.ledger import DONE, RUNNING, Ledger, Run
+from serving.listen.sender import Destination
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def result(ledger, tmp_path, image):
 @pytest.fixture
 def forwarder(ledger, tmp_path, monkeypatch):
     """Starts a forwarder to a port with short pauses."""
-    monkeypatch.setattr("serving.forwarder.FIRST_PAUSE", 0.05)
-    monkeypatch.setattr("serving.forwarder.LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr("serving.listen.forwarder.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("serving.listen.forwarder.LONGEST_PAUSE", 0.2)
     started = []
 
     def start(port):

@@ -1,6 +1,6 @@
 import pytest
 
-from serving.inbox import Inbox, uid_name
+from serving.listen.inbox import Inbox, uid_name
 
 STUDY = uid_name("1.2.3")
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from pynetdicom import AE, build_context, evt
 
-from serving.dicom_receiver import OUT_OF_RESOURCES, SUCCESS
-from serving.inbox import uid_name
+from serving.listen.inbox import uid_name
+from serving.listen.receiver import OUT_OF_RESOURCES, SUCCESS
 
 
 @pytest.fixture

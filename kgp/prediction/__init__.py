@@ -1,0 +1,1 @@
+"""From a runtime and raw slices to class, probabilities, map, mask and evidence."""

@@ -1,0 +1,50 @@
+"""One patient's contrasts for prediction, however they lie on disk."""
+
+from pathlib import Path
+
+from kgp.errors import KgpError
+from kgp.scans.contrast_names import find_contrasts
+from kgp.scans.dicom.series import read_dicom_series
+from kgp.scans.pictures import ENDINGS as PICTURES
+from kgp.scans.volume import Volume, read_volume
+
+_ENDINGS = (".nii", ".gz", ".dcm", *PICTURES)
+
+
+def holds_cases(path: Path) -> bool:
+    """Whether a folder holds folders and no file that could be a case itself."""
+    if not path.is_dir():
+        return False
+    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    return any(entry.is_dir() for entry in entries) and not any(
+        entry.is_file() and entry.suffix.lower() in _ENDINGS for entry in entries
+    )
+
+
+def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = None) -> Volume:
+    """The volume of a NIfTI file, a folder with one NIfTI file for each contrast, or a folder with one DICOM series.
+
+    Args:
+        contrasts: the contrasts wanted, in order; a single file or a DICOM series has one.
+        case: file or folder.
+        resample_to: see `kgp.scans.volume.read_volume`.
+
+    Raises:
+        KgpError: the case cannot be read or lacks a contrast.
+    """
+    if case.is_file():
+        if len(contrasts) != 1:
+            raise KgpError(
+                f"{case} is one file, but the contrasts {', '.join(contrasts)} are needed; give a folder with a "
+                "file for each."
+            )
+        return read_volume({contrasts[0]: case})
+    if not case.is_dir():
+        raise KgpError(f"{case} does not exist.")
+    if any(path.name.endswith((".nii", ".nii.gz")) for path in case.iterdir()):
+        return read_volume(find_contrasts(case, contrasts), resample_to)
+    if len(contrasts) != 1:
+        raise KgpError(
+            f"{case} holds no NIfTI file; a DICOM series has one contrast, but {', '.join(contrasts)} are needed."
+        )
+    return read_dicom_series(case, contrasts[0])

@@ -1,0 +1,1 @@
+"""DICOM studies: files, headers, pixels, geometry, and which series is which contrast."""

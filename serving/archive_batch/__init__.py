@@ -1,0 +1,1 @@
+"""Every study of an archive through one model, on Ray Data, resumable."""

@@ -1,0 +1,1 @@
+"""One DICOM study at the imaging console: read, inferred, written beside it."""

@@ -1,0 +1,168 @@
+"""One study at the imaging console: DICOM in, findings beside it, without TensorFlow."""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import kgp
+from kgp.errors import KgpError, UsageError
+from kgp.files import atomic_folder, write_json
+from kgp.report.case_files import write_case
+from kgp.report.overlay import shown_contrast
+from kgp.runtime.described import DescribedRuntime
+from kgp.runtime.litert import LiteRT
+from kgp.scans.dicom.contrast_rules import ContrastRules, read_rules
+from kgp.scans.dicom.study import Study, read_study
+from kgp.scans.volume import Volume, axial_slices
+from serving.console.inference import Findings, find
+from serving.console.on_source_slices import tell_of_sources
+from serving.dicom_output.study_result import ConsoleResult
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedConsole:
+    """A model that is loaded once and used for many studies, one after the other (not from two threads at a time).
+
+    Attributes:
+        runtime: the network.
+        model: name, version and SHA-256 of its file.
+        rules: which series is which contrast.
+    """
+
+    runtime: DescribedRuntime
+    model: Mapping[str, str]
+    rules: ContrastRules
+
+    @property
+    def reference(self) -> str:
+        """The contrast whose series gives the grid: FLAIR where the model has it, else its first."""
+        return self.runtime.contrasts[shown_contrast(self.runtime.contrasts)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Read:
+    """A study as the network takes it: axial slices [D, H, W, C] with their spacing, and the grid they come from."""
+
+    study: Study
+    grid: Volume
+    stack: np.ndarray
+    spacing: tuple[float, float]
+
+
+def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
+    """Loads a model.
+
+    Args:
+        model: a .tflite file that `kgp export` wrote, with its manifest beside it.
+        rules: file with the rules that tell which series is which contrast; None for those that come with kgp.
+
+    Raises:
+        KgpError: the model cannot be loaded.
+        UsageError: the model is no .tflite file, or the rules cannot be used.
+    """
+    if model.suffix != ".tflite":
+        raise UsageError(f"--model takes a .tflite file, not {model.name}.")
+    read = read_rules(rules)
+    runtime = LiteRT(model, with_evidence=True)
+    described = {
+        "name": str(runtime.manifest.get("run", {}).get("name", model.stem)),
+        "version": str(runtime.manifest.get("versions", {}).get("kgp", kgp.__version__)),
+        "sha256": runtime.manifest["files"][model.name],
+    }
+    return LoadedConsole(runtime, described, read)
+
+
+def run_study(
+    source: Path | Sequence[Path],
+    console: LoadedConsole,
+    out: Path,
+    *,
+    fractional: bool = False,
+    empty_segmentation: bool = False,
+    deterministic: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Reads one study, finds and writes what there is to say of it.
+
+    Args:
+        source: folder (read with all below it), zip archive or file that holds the study, or several; read only.
+        console: the loaded model; the same one may be used for any number of studies.
+        out: the folder of results; it must not exist, and appears with everything in it or not at all.
+        fractional: write the heatmap as a fractional segmentation too.
+        empty_segmentation: write segmentations where the mask is empty too.
+        deterministic: UIDs that follow from those of the sources, so that the same work done twice has the same.
+        progress: called with (slices done, slices in all) after each slice.
+
+    Returns:
+        What summary.json says; nothing in it names the patient.
+
+    Raises:
+        KgpError: something is wrong with the study (one sentence, which may name files and series but not the patient), `out`
+            exists, or a file cannot be written.
+    """
+    if out.exists():
+        raise KgpError(f"{out} exists already; name another folder.")
+    sources = [source] if isinstance(source, Path) else list(source)
+    reading = console.runtime.default_reading
+    started = time.perf_counter()
+    read = _read(sources, console)
+    read_seconds = time.perf_counter() - started
+    findings = find(console.runtime, read.stack, read.spacing, reading, progress)
+    started = time.perf_counter()
+    from serving.dicom_output.writer import write_dicom  # here, as highdicom would slow every start
+
+    with atomic_folder(out) as folder:
+        summary, result = _write(folder, read, findings, console)
+        written = write_dicom(
+            result,
+            folder / "dicom",
+            fractional=fractional,
+            empty_segmentation=empty_segmentation,
+            deterministic=deterministic,
+        )
+        summary["dicom"] = [path.name for path in written]
+        summary["seconds"] = {
+            "read": round(read_seconds, 3),
+            "first_slice": round(findings.first_slice_seconds, 3),
+            "infer": round(findings.seconds, 3),
+            "write": round(time.perf_counter() - started, 3),
+        }
+        write_json(folder / "summary.json", summary)
+    _log.info(
+        "Read in %(read).2f s, inferred in %(infer).2f s (first slice %(first_slice).2f s), written in %(write).2f s.",
+        summary["seconds"],
+    )
+    return summary
+
+
+def _read(sources: Sequence[Path], console: LoadedConsole) -> _Read:
+    """The study; its intensities are kept once, as axial slices."""
+    study = read_study(sources, console.runtime.contrasts, console.rules, console.reference)
+    stack, spacing = axial_slices(study.volume)
+    grid = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
+    return _Read(dataclasses.replace(study, volume=grid), grid, stack, spacing)
+
+
+def _write(
+    folder: Path, read: _Read, findings: Findings, console: LoadedConsole
+) -> tuple[dict[str, Any], ConsoleResult]:
+    """NIfTI, pictures and table; returns the summary so far, and what DICOM objects are written from."""
+    reading = console.runtime.default_reading
+    summary = write_case(folder, console.runtime, read.grid, read.stack, read.spacing, findings.case, reading)
+    shown = read.stack[..., shown_contrast(console.runtime.contrasts)]
+    result = tell_of_sources(read.study, read.grid, findings, console.runtime, reading, console.model, shown)
+    return summary | {
+        "run": console.model["name"],
+        "model": dict(console.model),
+        "reference": console.reference,
+        "series": {contrast: dict(taken) for contrast, taken in read.study.series.items()},
+        "tumour_found": bool((result.predicted != result.no_tumour_class).any()),
+        "remark": result.remark,
+    }, result

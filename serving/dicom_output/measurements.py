@@ -1,0 +1,117 @@
+"""What is measured of a tumour mask, in millimetres of the patient, and what is said of the whole study."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial.distance import pdist
+
+from serving.dicom_output.grid import SliceGrid
+from serving.dicom_output.study_result import ConsoleResult
+
+_MIDLINE_MM = 10.0
+_TOUCHING = np.ones((3, 3), bool)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyFinding:
+    """What is said of the whole study.
+
+    Attributes:
+        class_index: the class.
+        tumour: whether it means a tumour.
+        probability: of that class, in 0 .. 1, in the slice `slice_index`; the model's own, not calibrated.
+        slice_index: the slice that the probability is taken from.
+        tumour_slices: number of slices called a tumour.
+    """
+
+    class_index: int
+    tumour: bool
+    probability: float
+    slice_index: int
+    tumour_slices: int
+
+
+def study_finding(result: ConsoleResult) -> StudyFinding:
+    """The class of the study, by slices.
+
+    A study has a tumour where at least one slice was called one. Its class is then the tumour class that most slices were
+    called, of equally many the one with the higher sum of probabilities, and its probability the highest that the class has
+    in a slice so called. Where no slice was called a tumour, the probability is the lowest of "no tumour" in any slice.
+    """
+    tumour = np.array([index != result.no_tumour_class for index in result.predicted])
+    count = int(tumour.sum())
+    if result.no_tumour_class is not None and count == 0:
+        column = result.probabilities[:, result.no_tumour_class]
+        slice_index = int(column.argmin())
+        return StudyFinding(result.no_tumour_class, False, float(column[slice_index]), slice_index, 0)
+    votes = np.bincount(result.predicted[tumour], minlength=len(result.class_names))
+    sums = np.where(votes == votes.max(), result.probabilities.sum(axis=0), -np.inf)
+    chosen = int(sums.argmax())
+    column = np.where(result.predicted == chosen, result.probabilities[:, chosen], -np.inf)
+    slice_index = int(column.argmax())
+    return StudyFinding(chosen, True, float(column[slice_index]), slice_index, count)
+
+
+def volume_mm3(mask: np.ndarray, grid: SliceGrid) -> float:
+    """Volume of a mask, bool [S, H, W]: each pixel counts its area times the depth of its slice; 0 where it is empty."""
+    pixels = mask.sum(axis=(1, 2)).astype(np.float64)
+    return float((pixels * grid.depths).sum() * grid.spacing[0] * grid.spacing[1])
+
+
+def longest_diameter_mm(mask: np.ndarray, grid: SliceGrid) -> float:
+    """Longest diameter of a mask, bool [S, H, W], within one slice.
+
+    It is the largest distance between two pixel centres of one connected region (pixels that touch by side or corner) of one
+    slice. No half pixels are added at the ends, so that a region of one pixel has 0 mm; an empty mask has 0 mm too.
+    """
+    longest = 0.0
+    for one in mask[mask.any(axis=(1, 2))]:
+        regions, _ = ndimage.label(one, structure=_TOUCHING)
+        for number, box in enumerate(ndimage.find_objects(regions), 1):
+            points = _row_ends(regions[box] == number) * np.array(grid.spacing)
+            if len(points) > 1:
+                longest = max(longest, float(pdist(points).max()))
+    return longest
+
+
+def _row_ends(region: np.ndarray) -> np.ndarray:
+    """(row, column) of the first and last pixel of each row: the two that lie farthest apart are among them."""
+    rows = np.flatnonzero(region.any(axis=1))
+    first = region[rows].argmax(axis=1)
+    last = region.shape[1] - 1 - region[rows, ::-1].argmax(axis=1)
+    return np.unique(np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)]), axis=0)
+
+
+def centroid_mm(mask: np.ndarray, grid: SliceGrid) -> np.ndarray:
+    """Centre of mass [3] of a mask, bool [S, H, W], in patient coordinates (x to the left, y to the back, z to the head).
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    slices, rows, columns = np.nonzero(mask)
+    if len(slices) == 0:
+        raise ValueError("an empty mask has no centroid")
+    return np.average(grid.to_patient(slices, rows, columns), axis=0, weights=grid.depths[slices])
+
+
+def laterality(mask: np.ndarray, grid: SliceGrid) -> Literal["left", "right"] | None:
+    """The side of the patient on which a mask, bool [S, H, W], lies, where the geometry says it.
+
+    The median plane of the head is not in the headers. Two planes stand for it, x = 0 of the patient coordinates and the
+    middle of the imaged volume; where every pixel centre of the mask lies on one side of both by more than 10 mm, that side is
+    given. Otherwise, and for an empty mask, nothing is.
+    """
+    if not mask.any():
+        return None
+    depth, height, width = mask.shape
+    corners = np.array([(s, r, c) for s in (0, depth - 1) for r in (0, height - 1) for c in (0, width - 1)])
+    across = grid.to_patient(*corners.T)[:, 0]
+    middle = float(across.min() + across.max()) / 2
+    x = grid.to_patient(*np.nonzero(mask))[:, 0]
+    if x.min() > max(0.0, middle) + _MIDLINE_MM:
+        return "left"
+    if x.max() < min(0.0, middle) - _MIDLINE_MM:
+        return "right"
+    return None

@@ -1,0 +1,92 @@
+"""The mask as a DICOM Segmentation, binary or fractional, with references to the slices that it was cut from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pydicom
+from highdicom.color import CIELabColor
+from highdicom.seg import Segmentation, SegmentDescription
+from pydicom.sr.codedict import codes
+
+from serving.dicom_output.grid import SliceGrid
+from serving.dicom_output.headers import keep_named_frames, pixel_measures, plane_orientation, plane_positions
+from serving.dicom_output.identity import BRAIN, NEOPLASM, RESEARCH_USE, Uids, algorithm_sequence, equipment
+from serving.dicom_output.study_result import ConsoleResult
+
+SEGMENT = 1
+TRACKING_ID = "kgp tumour"
+_SERIES_NUMBER = 9701
+_ORANGE = (76.0, 25.0, 73.0)  # CIELab of the colour that the overlays fill masks with
+
+
+def segmentation(
+    result: ConsoleResult, grid: SliceGrid, headers: Sequence[pydicom.Dataset], uids: Uids, *, fractional: bool = False
+) -> Segmentation:
+    """The Segmentation object.
+
+    Args:
+        result: what inference found.
+        grid: the grid of its sources.
+        headers: `derivation_headers` of the two.
+        uids: makes the UIDs.
+        fractional: write the map instead of the mask: its positive part divided by its highest value in the study, in 255
+            steps. That is the relative strength of the map and no probability, which DICOM has no kind for; it is stored as
+            PROBABILITY, and label and description say what it is.
+
+    Returns:
+        One segment. Frames are the slices where it is not empty, or all slices where it is empty everywhere.
+    """
+    kind = "fractional segmentation" if fractional else "segmentation"
+    description = (
+        f"{RESEARCH_USE}. kgp: relative map, no probability" if fractional else f"{RESEARCH_USE}. kgp: tumour mask"
+    )
+    made = Segmentation(
+        source_images=headers,
+        pixel_array=relative_map(result.heatmap) if fractional else result.mask,
+        segmentation_type="FRACTIONAL" if fractional else "BINARY",
+        segment_descriptions=[_segment(result, uids, "Tumour, relative map" if fractional else "Tumour")],
+        series_instance_uid=uids.make("series of segmentations"),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=uids.make(kind),
+        instance_number=2 if fractional else 1,
+        content_label="TUMOUR_MAP" if fractional else "TUMOUR",
+        content_description=description,
+        pixel_measures=pixel_measures(grid),
+        plane_orientation=plane_orientation(grid),
+        plane_positions=plane_positions(grid),
+        series_description=f"kgp segmentation. {RESEARCH_USE}",
+        **equipment(result),
+    )
+    finish_frames(made, result, grid, uids, kind)
+    return made
+
+
+def relative_map(heatmap: np.ndarray) -> np.ndarray:
+    """The positive part of a map, float [S, H, W], over its highest value: 0 .. 1; 0 everywhere where nothing is positive."""
+    highest = max(float(heatmap.max()), 0.0)
+    if highest == 0:
+        return np.zeros(heatmap.shape, np.float32)
+    return (np.maximum(heatmap, 0.0) / highest).astype(np.float32)
+
+
+def finish_frames(made: pydicom.Dataset, result: ConsoleResult, grid: SliceGrid, uids: Uids, kind: str) -> None:
+    """What a multi-frame object still needs: references to the frames that `result` names, a UID of ours for its dimensions."""
+    keep_named_frames(made, result, grid)
+    organisation = uids.make(kind, "dimensions")
+    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organisation
+
+
+def _segment(result: ConsoleResult, uids: Uids, label: str) -> SegmentDescription:
+    return SegmentDescription(
+        segment_number=SEGMENT,
+        segment_label=label,
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=NEOPLASM,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=algorithm_sequence(result),
+        tracking_uid=uids.make("tumour"),
+        tracking_id=TRACKING_ID,
+        anatomic_regions=[BRAIN],
+        display_color=CIELabColor(*_ORANGE),
+    )

@@ -1,0 +1,245 @@
+"""The C-STORE and C-ECHO provider: takes images from scanners and archives, and answers only once an object is kept.
+
+What is no image, is a capture, or is compressed in a way that cannot be read here is refused before it is sent: its
+presentation context is rejected. Captures are left out so that results that an archive sends back do not start new ones.
+"""
+
+import dataclasses
+import io
+import logging
+import socketserver
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.pixels import get_decoder
+from pydicom.tag import Tag
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom.dsutils import encode_file_meta
+from pynetdicom.events import Event
+from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.presentation import VerificationPresentationContexts
+from pynetdicom.transport import ThreadedAssociationServer
+
+from kgp.errors import KgpError
+from kgp.scans.dicom.pixels import COMPRESSIONS
+
+_log = logging.getLogger(__name__)
+
+SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+_PDU_BYTES = 1 << 17  # largest that senders are told to send
+_MOST_PDU_BYTES = 1 << 20  # of what senders send all the same; an association request may be larger than data
+_MOST_COMMAND_BYTES = 1 << 16
+_MOST_OUTSTANDING = 2  # requests a sender may make before it was answered; DICOM allows one unless more were agreed
+_ASSOCIATIONS = 8
+_CONNECTIONS = 4 * _ASSOCIATIONS  # of which some may never ask for an association
+_STALL_SECONDS = 30.0  # in the middle of a PDU, or before an association
+_IDLE_SECONDS = 60.0  # between two PDUs
+_GRACE_SECONDS = 10.0
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing after the last is looked at
+
+
+@dataclasses.dataclass(frozen=True)
+class ReceivedObject:
+    """An object as it came.
+
+    Attributes:
+        study_uid, instance_uid: StudyInstanceUID and SOPInstanceUID.
+        pieces: the bytes of a DICOM file that holds it, in the transfer syntax it came in.
+        sender: the connection, which lives as long as this thread.
+    """
+
+    study_uid: str
+    instance_uid: str
+    pieces: tuple[bytes | memoryview, ...]
+    sender: threading.Thread
+
+
+@dataclasses.dataclass(frozen=True)
+class ReceiverOptions:
+    """How the receiver listens and what it takes.
+
+    Attributes:
+        aet: its AE title; requests for another are rejected.
+        host, port: address to bind to; port 0 takes a free one.
+        allow: AE titles that may call; empty for all.
+        most_bytes: largest object; a larger one is answered with "out of resources" and not kept.
+    """
+
+    aet: str = "KGP"
+    host: str = "127.0.0.1"
+    port: int = 11112
+    allow: tuple[str, ...] = ()
+    most_bytes: int = 256 * 10**6
+
+
+class DicomReceiver:
+    """Listens until it is stopped.
+
+    Args:
+        options: how it listens.
+        keep: called for each object, in the sender's thread; returns once it is kept for good, with False where there is no
+            room for it. An OSError from it means the same.
+
+    Raises:
+        KgpError: the address cannot be bound to.
+    """
+
+    def __init__(self, options: ReceiverOptions, keep: Callable[[ReceivedObject], bool]) -> None:
+        self._options = options
+        self._keep = keep
+        self._entity = AE(options.aet)
+        self._entity.require_called_aet = True
+        self._entity.require_calling_aet = list(options.allow)
+        self._entity.maximum_associations = _ASSOCIATIONS
+        self._entity.maximum_pdu_size = _PDU_BYTES
+        self._entity.acse_timeout = _STALL_SECONDS
+        self._entity.network_timeout = _IDLE_SECONDS
+        self._entity.supported_contexts = VerificationPresentationContexts
+        for kind in image_classes():
+            self._entity.add_supported_context(kind, transfer_syntaxes())
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, _bound_connection),
+            (evt.EVT_CONN_CLOSE, _end_waiting),
+            (evt.EVT_PDU_RECV, self._bound_message),
+            (evt.EVT_REJECTED, _tell_rejection),
+            (evt.EVT_C_STORE, self._store),
+        ]
+        address = (options.host, options.port)
+        try:
+            self._server = self._entity.make_server(address, evt_handlers=handlers, server_class=_Server)
+        except OSError as error:
+            raise KgpError(
+                f"The receiver cannot listen on {options.host}:{options.port}: {error.strerror or error}."
+            ) from None
+        self.port: int = self._server.server_address[1]
+
+    def start(self) -> None:
+        """Listens, in threads of its own."""
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        _log.info("%s listens on %s:%d", self._options.aet, self._options.host, self.port)
+
+    def stop(self) -> None:
+        """Takes no further association, gives those that are open some seconds to end, and aborts the others."""
+        self._server.shutdown()
+        ending = threading.Event()
+        for _ in range(int(_GRACE_SECONDS / 0.1)):
+            if not self._entity.active_associations:
+                return
+            ending.wait(0.1)
+        for association in self._entity.active_associations:
+            association.abort()
+
+    def _store(self, event: Event) -> int:
+        """The status of a C-STORE request. What cannot be parsed raises, which pynetdicom answers with "cannot understand"."""
+        request: Any = event.request
+        if isinstance(request.DataSet, _Overflow):
+            _log.warning("an object of more than %d MB was refused", self._options.most_bytes // 10**6)
+            return OUT_OF_RESOURCES
+        header = _read_identity(request.DataSet, UID(event.context.transfer_syntax))
+        kind, instance, study = (header.get(name) for name in _IDENTITY)
+        if not isinstance(study, str) or not study or not isinstance(instance, str) or not instance:
+            return NOT_UNDERSTOOD
+        if (kind, instance) != (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID):
+            return MISMATCH
+        if kind != event.context.abstract_syntax:
+            return MISMATCH
+        start = b"\0" * 128 + b"DICM" + encode_file_meta(event.file_meta)
+        try:
+            kept = self._keep(ReceivedObject(study, instance, (start, request.DataSet.getbuffer()), event.assoc))
+        except OSError as error:
+            _log.error("an object could not be kept: %s", error.strerror or type(error).__name__)
+            return OUT_OF_RESOURCES
+        return SUCCESS if kept else OUT_OF_RESOURCES
+
+    def _bound_message(self, event: Event) -> None:
+        """Called before the data of a message are put together, which pynetdicom does in memory and without a limit."""
+        provider: Any = event.assoc.dimse
+        if not isinstance(event.pdu, P_DATA_TF) or provider.message is None:
+            return
+        if provider.message.data_set.tell() > self._options.most_bytes:
+            provider.message.data_set = _Overflow()
+        command_bytes = provider.message.encoded_command_set.tell()
+        if command_bytes > _MOST_COMMAND_BYTES or provider.msg_queue.qsize() > _MOST_OUTSTANDING:
+            event.assoc.abort()
+
+
+def image_classes() -> list[UID]:
+    """The SOP classes that are taken: images of any modality, captures excepted."""
+    kinds = [UID(str(context.abstract_syntax)) for context in AllStoragePresentationContexts]
+    return [kind for kind in kinds if "Image Storage" in kind.name and "Secondary Capture" not in kind.name]
+
+
+def transfer_syntaxes() -> list[UID]:
+    """The transfer syntaxes that are taken: those that are not compressed, and those that pydicom can decompress here."""
+    readable = [syntax for syntax in COMPRESSIONS if get_decoder(syntax).is_available]
+    return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *readable]
+
+
+class _Server(ThreadedAssociationServer):
+    """Refuses connections beyond a number, and says of an error only its kind."""
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether a connection is taken at all."""
+        return len(self.active_associations) < _CONNECTIONS
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Called where a connection could not be set up."""
+        _log.warning("a connection failed before it was an association")
+
+    def shutdown(self) -> None:
+        """Stops listening. The library's own also takes the server from a list that it puts only its own servers in."""
+        socketserver.BaseServer.shutdown(self)
+        self.server_close()
+
+
+class _Overflow(io.BytesIO):
+    """Stands for a data set that is too large, and forgets it."""
+
+    def write(self, data: Any, /) -> int:
+        """Forgets the data."""
+        return len(data)
+
+
+def _bound_connection(event: Event) -> None:
+    """Called when a connection opens: pynetdicom would wait for ever for data and believe any length that a PDU claims."""
+    transport: Any = event.assoc.dul.socket
+    transport.socket.settimeout(_STALL_SECONDS)
+    receive = transport.recv
+
+    def bounded(count: int) -> bytearray:
+        if count > _MOST_PDU_BYTES:
+            raise OSError("the PDU is larger than is taken")
+        return receive(count)
+
+    transport.recv = bounded
+
+
+def _end_waiting(event: Event) -> None:
+    """Called when a connection closes: pynetdicom would go on waiting for an association request and count it as open."""
+    association: Any = event.assoc
+    if association.requestor.primitive is None and association.dul.to_user_queue.empty():
+        association.dul.to_user_queue.put(None)  # what it takes for the end of its waiting time
+
+
+def _tell_rejection(event: Event) -> None:
+    requested: Any = event.assoc.requestor.primitive
+    _log.warning(
+        "an association from %s (AE title %s) for %s was rejected",
+        event.assoc.requestor.address, requested.calling_ae_title, requested.called_ae_title,
+    )  # fmt: skip
+
+
+def _read_identity(stream: io.BytesIO, syntax: UID) -> Dataset:
+    """SOPClassUID, SOPInstanceUID and StudyInstanceUID of a data set."""
+    stream.seek(0)
+    return read_dataset(
+        stream,
+        syntax.is_implicit_VR,
+        syntax.is_little_endian,
+        stop_when=lambda tag, vr, length: tag > Tag(_IDENTITY[-1]),
+        specific_tags=[Tag(name) for name in _IDENTITY],
+    )

@@ -1,0 +1,54 @@
+"""kgp.scans.case: one patient for prediction."""
+
+import nibabel
+import numpy as np
+import pytest
+
+from kgp.data.sources import case as case_module
+from kgp.errors import KgpError
+from kgp.scans.case import read_case
+
+
+def save(path, value, affine=None):
+    nibabel.save(
+        nibabel.Nifti1Image(np.full((3, 4, 5), value, np.float32), np.eye(4) if affine is None else affine), path
+    )
+    return path
+
+
+def test_one_file_is_one_contrast(tmp_path):
+    path = save(tmp_path / "any name.nii.gz", 7)
+    volume = read_case(("FLAIR",), path)
+    assert volume.contrasts == ("FLAIR",) and volume.data.shape == (3, 4, 5, 1) and (volume.data == 7).all()
+    with pytest.raises(KgpError, match="is one file, but the contrasts T1, FLAIR are needed; give a folder"):
+        read_case(("T1", "FLAIR"), path)
+
+
+def test_a_folder_with_a_file_for_each(tmp_path):
+    save(tmp_path / "p_flair.nii", 2)
+    save(tmp_path / "p_t1.nii.gz", 1)
+    volume = read_case(("T1", "FLAIR"), tmp_path)
+    assert volume.data[0, 0, 0].tolist() == [1, 2]
+    with pytest.raises(KgpError, match="has no file for the contrast T2"):
+        read_case(("T2",), tmp_path)
+
+
+def test_resampling_is_passed_on(tmp_path):
+    save(tmp_path / "p_flair.nii", 2)
+    save(tmp_path / "p_t1.nii", 1, np.diag([0.5, 0.5, 0.5, 1.0]))
+    with pytest.raises(KgpError, match="--resample-to"):
+        read_case(("T1", "FLAIR"), tmp_path)
+    assert read_case(("T1", "FLAIR"), tmp_path, "FLAIR").affine[0, 0] == 1.0
+
+
+def test_a_dicom_series_is_one_contrast(tmp_path, monkeypatch):
+    (tmp_path / "a.dcm").touch()
+    monkeypatch.setattr(case_module, "read_dicom_series", lambda folder, contrast: (folder, contrast))
+    assert read_case(("T1",), tmp_path) == (tmp_path, "T1")
+    with pytest.raises(KgpError, match="holds no NIfTI file; a DICOM series has one contrast, but T1, T2 are needed"):
+        read_case(("T1", "T2"), tmp_path)
+
+
+def test_a_case_that_is_not_there(tmp_path):
+    with pytest.raises(KgpError, match="nowhere does not exist"):
+        read_case(("T1",), tmp_path / "nowhere")

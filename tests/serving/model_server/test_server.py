@@ -1,0 +1,395 @@
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import grpc
+import numpy as np
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
+
+from kgp.errors import KgpError
+from kgp.runtime import load_runtime
+from serving.model_server.server import READY, ModelServer, ServerOptions
+from serving.model_server.version import ModelVersion
+
+
+def versions(client, model="tiny"):
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = model
+    states = client.model.GetModelStatus(request, timeout=60).model_version_status
+    names = get_model_status_pb2.ModelVersionStatus.State
+    return {state.version: (names.Name(state.state), state.status.error_message) for state in states}
+
+
+def health(port, service):
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status
+
+
+def get(server, path, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_a_newer_version_takes_over_without_a_failed_request(
+    start_server, connect, models, wait_until, slices, request_of
+):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    answered, stop = [], threading.Event()
+
+    def ask():
+        mine = connect(server.grpc_port)
+        while not stop.is_set():
+            response = mine.prediction.Predict(request_of(slices, "classify"), timeout=60)
+            answered.append(response.model_spec.version.value)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(answered) > 5)
+    shutil.copytree(models / "1", models / ".2.part")
+    os.replace(models / ".2.part", models / "2")
+    wait_until(lambda: answered[-1] == 2 and versions(client)[1][0] == "END")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(answered) == {1, 2}  # a failed request would have ended its thread before version 2 came
+    assert versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")}
+
+
+def test_a_broken_version_does_not_end_the_old_one(start_server, connect, models, wait_until, slices):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    shutil.copytree(models / "1", models / ".2.part")
+    with open(models / ".2.part" / "saved_model.pb", "r+b") as stream:
+        stream.truncate(100)
+    os.replace(models / ".2.part", models / "2")
+    wait_until(lambda: 2 in versions(client) and versions(client)[2][0] == "END")
+    assert "saved_model.pb is not the file that manifest.json lists" in versions(client)[2][1]
+    assert versions(client)[1] == ("AVAILABLE", "")
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)
+
+
+def test_a_server_without_a_usable_version_is_alive_but_not_ready(start_server, models, wait_until):
+    os.remove(models / "1" / "manifest.json")
+    server = start_server(models, ready=False)
+    wait_until(lambda: server.models.get("tiny").states)
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+    assert health(server.grpc_port, "") == serving
+    assert [health(server.grpc_port, name) for name in READY] == [not_serving] * len(READY)
+    assert get(server, "/alive") == (200, b'{"alive": true}')
+    assert get(server, "/ready") == (503, b'{"ready": false}')
+
+
+def test_a_ready_server_says_so_and_counts(server, client, slices):
+    assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
+    assert get(server, "/ready") == (200, b'{"ready": true}')
+    client.predict(slices, "classify")
+    status, text = get(server, "/metrics")
+    assert status == 200
+    assert 'kgp_requests_total{code="OK",method="Predict",model="tiny"}' in text.decode()
+
+
+def test_several_models_are_told_apart(start_server, connect, models, slices):
+    second = shutil.copytree(models, models.parent / "second")
+    client = connect(start_server(models, second).grpc_port)
+    for name in ("tiny", "second"):
+        assert client.predict(slices, "classify", model=name)["logits"].shape == (5, 2)
+
+
+def test_a_token_is_needed_where_one_is_set(start_server, connect, models, request_of, slices):
+    server = start_server(models, token="secret")
+    client = connect(server.grpc_port)
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict(slices)
+    assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    with pytest.raises(grpc.RpcError) as caught:
+        client.model.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=60)
+    assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    metadata = [("authorization", "Bearer secret")]
+    assert client.prediction.Predict(request_of(slices, "classify"), timeout=60, metadata=metadata).outputs
+    assert get(server, "/v1/models/tiny")[0] == 401
+    assert get(server, "/v1/models/tiny", Authorization="Bearer s\xe9cret")[0] == 401
+    assert get(server, "/metrics")[0] == 401
+    for address in (f"grpc://127.0.0.1:{server.grpc_port}/tiny", f"http://127.0.0.1:{server.rest_port}/tiny"):
+        with pytest.raises(KgpError, match="refuses the request: .*a valid token is needed"):
+            load_runtime(address)
+    assert get(server, "/v1/models/tiny", Authorization="Bearer secret")[0] == 200
+    assert get(server, "/ready")[0] == 200
+    assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.fixture
+def secured(start_server, models, tmp_path, monkeypatch):
+    """A server with TLS and a token, and an environment whose clients know both."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("KGP_TOKEN", "secret")
+    return start_server(models, certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem", token="secret")
+
+
+def secured_addresses(server):
+    return f"grpcs://127.0.0.1:{server.grpc_port}/tiny", f"https://127.0.0.1:{server.rest_port}/tiny"
+
+
+def test_runtimes_speak_tls_and_send_the_token(secured, slices):
+    for address in secured_addresses(secured):
+        logits, heatmaps = load_runtime(address).predict(slices)
+        assert logits.shape == (5, 2) and heatmaps.shape == (5, 16, 16, 2)
+
+
+def test_a_wrong_token_is_refused(secured, monkeypatch):
+    monkeypatch.setenv("KGP_TOKEN", "wrong")
+    for address in secured_addresses(secured):
+        with pytest.raises(KgpError, match="a valid token is needed"):
+            load_runtime(address)
+
+
+def test_a_server_of_an_unknown_authority_is_not_trusted(secured, monkeypatch, tmp_path):
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
+    monkeypatch.setattr("kgp.runtime.endpoint._FIRST_PAUSE", 0.001)
+    for address in secured_addresses(secured):
+        with pytest.raises(KgpError, match="does not answer"):
+            load_runtime(address)
+
+
+def test_clients_that_go_away_hold_nothing(start_server, connect, models, request_of, slices, wait_until):
+    server = start_server(models)
+    client = connect(server.grpc_port)
+    call = client.prediction.Predict.future(request_of(np.concatenate([slices] * 40)), timeout=60)
+    call.cancel()
+    with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
+        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{")
+    assert client.predict(slices, "classify")["logits"].shape == (5, 2)
+    shutil.copytree(models / "1", models / ".2.part")
+    os.replace(models / ".2.part", models / "2")
+    wait_until(lambda: versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")})
+
+
+def test_a_passed_deadline_is_told(client, slices):
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict(np.concatenate([slices] * 40), timeout=0.01)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_taken_port_is_told(server, start_server, models):
+    with pytest.raises(KgpError, match="REST server cannot listen on"):
+        start_server(models, rest_port=server.rest_port)
+    with pytest.raises(KgpError, match="gRPC server cannot listen on"):
+        start_server(models, grpc_port=server.grpc_port)
+
+
+def test_rest_status_and_metadata(server):
+    status, text = get(server, "/v1/models/tiny")
+    (line,) = json.loads(text)["model_version_status"]
+    assert status == 200 and (line["version"], line["state"]) == ("1", "AVAILABLE")
+    signatures = json.loads(get(server, "/v1/models/tiny/metadata")[1])["metadata"]["signature_def"]["signature_def"]
+    assert signatures["segment"]["inputs"]["images"]["dtype"] == "DT_FLOAT"
+    assert get(server, "/v1/models/other") == (404, b'{"error": "Could not find any versions of model other"}')
+    assert get(server, "/v1/models/%74iny")[0] == 200
+    assert get(server, "/v1/models/tiny/versions/9")[0] == 404
+    assert get(server, "/v2") == (404, b'{"error": "Malformed request: GET /v2"}')
+    for path in ("/v1/models/tiny/other", "/v1/models/tiny:predict"):
+        assert get(server, path) == (400, json.dumps({"error": f"Malformed request: GET {path}"}).encode())
+    assert get(server, "/v1/models") == (400, b'{"error": "Missing model name in request."}')
+
+
+def post(server, path, body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", data=data)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def test_rest_predictions_are_those_of_grpc(server, client, slices):
+    wanted = client.predict(slices, "classify")
+    body = {"signature_name": "classify", "instances": slices.tolist()}
+    status, found = post(server, "/v1/models/tiny:predict", body)
+    assert status == 200
+    np.testing.assert_allclose([row["logits"] for row in found["predictions"]], wanted["logits"], atol=1e-4)
+    body["instances"] = [{"images": row} for row in body["instances"]]
+    assert post(server, "/v1/models/tiny:predict", body) == (status, found)
+    body = {"signature_name": "classify", "inputs": {"images": slices.tolist()}}
+    status, found = post(server, "/v1/models/tiny/versions/1:predict", body)
+    np.testing.assert_allclose(found["outputs"]["probabilities"], wanted["probabilities"], atol=1e-5)
+    status, found = post(server, "/v1/models/tiny:predict", {"signature_name": "describe", "instances": [0]})
+    assert json.loads(found["predictions"][0])["class_names"] == ["no_tumour", "tumour"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("/v1/models/tiny:predict", b"{", 400, "JSON Parse error"),
+        ("/v1/models/tiny:predict", b"[]", 400, "Is not object"),
+        ("/v1/models/tiny:predict", {}, 400, "Missing 'inputs' or 'instances' key"),
+        ("/v1/models/tiny:predict", {"inputs": 1, "instances": 1}, 400, "only one of 'inputs' or 'instances' keys"),
+        ("/v1/models/tiny:predict", {"instances": {}}, 400, "to be an list/array"),
+        ("/v1/models/tiny:predict", {"instances": []}, 400, "No values in 'instances' array"),
+        ("/v1/models/tiny:predict", {"instances": [{"images": 1}, 2]}, 400, "Expecting object but got list at item 1"),
+        (
+            "/v1/models/tiny:predict",
+            {"instances": [1, {"images": 1}]},
+            400,
+            "Expecting value/list but got object at item 1",
+        ),
+        ("/v1/models/tiny:predict", {"instances": [{"x": 1}]}, 400, "keys must be equal to: images"),
+        ("/v1/models/tiny:predict", {"instances": [["1.0"]]}, 400, "images is no tensor of float32"),
+        ("/v1/models/tiny:predict", {"instances": [True]}, 400, "images is no tensor of float32"),
+        ("/v1/models/tiny:predict", {"instances": [None]}, 400, "images is no tensor of float32"),
+        ("/v1/models/tiny:predict", b'{"instances": [[[[NaN, NaN]]]]}', 400, "images must have shape"),
+        ("/v1/models/tiny:predict", {"instances": [0.5], "signature_name": "describe"}, 400, "no tensor of int32"),
+        ("/v1/models/tiny:predict", {"instances": [[1], [1, 2]]}, 400, "images is no tensor of float32"),
+        ("/v1/models/tiny:predict", {"instances": [[1.0, 2.0]]}, 400, "images must have shape"),
+        ("/v1/models/tiny:predict", {"inputs": {"x": [1]}}, 400, "Missing named input: images in 'inputs' object."),
+        ("/v1/models/tiny:predict", {"instances": [1], "signature_name": 5}, 400, "must be a string value"),
+        (
+            "/v1/models/tiny:predict",
+            {"instances": [1], "signature_name": "x"},
+            400,
+            'signature name: "x" not found in signature def',
+        ),
+        ("/v1/models/other:predict", {"instances": [1]}, 404, "Latest(other)"),
+        ("/v1/models/tiny", {"instances": [1]}, 400, "Malformed request: POST /v1/models/tiny"),
+        ("/v1/models/tiny/labels/canary:predict", {"instances": [1]}, 400, "version label: canary"),
+        (f"/v1/models/tiny/versions/{'9' * 5000}:predict", {"instances": [1]}, 400, "Failed to convert version: 9"),
+    ],
+)
+def test_bad_rest_requests(server, path, body, status, message):
+    found, answer = post(server, path, body)
+    assert found == status and message in answer["error"]
+
+
+def exchange(server, *parts):
+    """What the REST server answers to raw bytes before it closes the connection."""
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=60) as connection:
+        for part in parts:
+            connection.sendall(part)
+        return connection.makefile("rb").read()
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "message"),
+    [
+        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % 10**10, 429, b"10000000000 bytes"),
+        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 429, b"are allowed"),
+        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, b"no Content-Length"),
+        (b"PUT /v1/models/tiny HTTP/1.1\r\n\r\n", 501, b'{"error": "'),
+    ],
+)
+def test_bad_heads_have_an_answer_in_json(server, head, status, message):
+    answer = exchange(server, head)
+    assert answer.startswith(b"HTTP/1.1 %d " % status) and message in answer and b"application/json" in answer
+
+
+def test_the_body_of_a_get_is_not_taken_for_a_request(server):
+    smuggled = b"GET /alive HTTP/1.1\r\n\r\n"
+    answer = exchange(server, b"GET /ready HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(smuggled), smuggled)
+    assert answer.count(b"HTTP/1.1 200") == 1 and b"Connection: close" in answer
+
+
+def test_a_connection_that_breaks_is_no_defect(server, capfd, caplog, monkeypatch, wait_until):
+    errors = []
+    monkeypatch.setattr(
+        server._rest,
+        "handle_error",
+        lambda *call: (type(server._rest).handle_error(server._rest, *call), errors.append(1)),
+    )
+    monkeypatch.setattr(
+        "serving.model_server.rest._Handler._send", lambda *_: (_ for _ in ()).throw(BrokenPipeError("gone"))
+    )
+    assert exchange(server, b"GET /alive HTTP/1.1\r\n\r\n") == b""
+    wait_until(lambda: errors)
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+def test_what_is_more_than_the_server_answers_at_a_time_is_refused(server, monkeypatch):
+    monkeypatch.setattr(server._rest.room, "_most", 0)
+    status, answer = post(server, "/v1/models/tiny:predict", {"instances": [1]})
+    assert status == 429 and "are being answered already" in answer["error"]
+    assert get(server, "/metrics")[0] == 200
+
+
+def test_names_of_models_that_are_not_served_are_counted_as_one(server):
+    for number in range(3):
+        post(server, f"/v1/models/strange{number}:predict", b"{")
+    text = get(server, "/metrics")[1].decode()
+    assert 'code="INVALID_ARGUMENT",method="REST predict",model="unknown"' in text and "strange" not in text
+
+
+def test_stop_answers_the_rest_requests_that_came(start_server, models, slices, monkeypatch, wait_until):
+    server = start_server(models)
+    entered, go = threading.Event(), threading.Event()
+    call = server.models.get("tiny")._versions[1].call
+
+    def slowly(*arguments):
+        entered.set()
+        go.wait(30)
+        return call(*arguments)
+
+    monkeypatch.setattr(server.models.get("tiny")._versions[1], "call", slowly)
+    answers = []
+    body = {"signature_name": "classify", "instances": slices.tolist()}
+    asking = threading.Thread(target=lambda: answers.append(post(server, "/v1/models/tiny:predict", body)))
+    asking.start()
+    wait_until(entered.is_set)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    wait_until(lambda: server._rest.room._closed)
+    go.set()
+    for thread in (asking, stopping):
+        thread.join(60)
+    assert answers[0][0] == 200 and len(answers[0][1]["predictions"]) == 5
+
+
+@pytest.mark.parametrize("sizes", [None, [], [0], ["1"]])
+def test_a_manifest_without_batch_sizes(models, sizes):
+    manifest = json.loads((models / "1" / "manifest.json").read_text())
+    (models / "1" / "manifest.json").write_text(json.dumps({**manifest, "batch_sizes": sizes}))
+    with pytest.raises(KgpError, match="names no batch sizes"):
+        ModelVersion(models / "1")
+
+
+def test_a_certificate_that_is_none(tmp_path):
+    (tmp_path / "a.pem").write_text("none")
+    options = ServerOptions(certificate=tmp_path / "a.pem", key=tmp_path / "a.pem")
+    with pytest.raises(KgpError, match="are no certificate and its key"):
+        ModelServer({}, options)
+
+
+def test_sigterm_ends_the_command_cleanly(models, wait_until):
+    command = [sys.executable, "-m", "kgp.serve", str(models), "--grpc-port", "0", "--rest-port", "-1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr))
+    reader.start()
+    try:
+        wait_until(lambda: any("version 1 is served" in line for line in list(lines)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        reader.join()
+    assert "stopped" in lines[-1]
