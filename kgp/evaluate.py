@@ -1,11 +1,10 @@
 """kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never saw."""
 
 import argparse
-import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kgp.command import network_place, run
 from kgp.config import PAPER_NAMES
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from kgp.data.cohort import Cohort
     from kgp.data.labels import LabelledCohort
     from kgp.run_folder import Run
-    from kgp.runtime.described import DescribedRuntime
+    from kgp.runtime import Runtime
 
 _log = logging.getLogger(__name__)
 
@@ -86,12 +85,10 @@ def execute(arguments: argparse.Namespace) -> None:
         given = [name for name in ("kind", "csv", "labels", "contrasts", "map") if getattr(arguments, name)]
         if given:
             raise UsageError(f"--{given[0]} says something of other data; name them with --data.")
-    runtime: Any = load_runtime(arguments.run)
-    trained: Run | None = getattr(runtime, "run", None)
+    runtime = load_runtime(arguments.run)
+    trained = runtime.run
     if arguments.views:
-        runtime.readings = {
-            name: dataclasses.replace(reading, views=arguments.views) for name, reading in runtime.readings.items()
-        }
+        runtime.description = runtime.description.with_views(arguments.views)
     if trained is None and (arguments.data is None or arguments.out is None):
         raise UsageError(f"{arguments.run} is no run folder, so it has no data of its own; name --data and --out.")
     channels = None
@@ -102,8 +99,10 @@ def execute(arguments: argparse.Namespace) -> None:
     else:
         labelled = _labelled(arguments, runtime, trained.config.data.labels if trained else ())
         cohort, rows = labelled.cohort, labelled.rows
-        targets = tuple(runtime.class_names.index(labelled.class_names[target]) for target in labelled.targets)
-        channels, name = _channels(arguments, runtime.contrasts, cohort), arguments.data.resolve().name
+        targets = tuple(
+            runtime.description.class_names.index(labelled.class_names[target]) for target in labelled.targets
+        )
+        channels, name = _channels(arguments, runtime.description.contrasts, cohort), arguments.data.resolve().name
         facts = {"data": f"{name}, all of it", **(_overlap(trained, labelled) if trained else {})}
     if arguments.views == 8:
         name = f"{name}-8views"
@@ -138,9 +137,7 @@ def _check_overwrite(out: Path) -> None:
         raise UsageError(f"{out} is a run folder; name another --out.")
 
 
-def _labelled(
-    arguments: argparse.Namespace, runtime: "DescribedRuntime", own_labels: tuple[str, ...]
-) -> "LabelledCohort":
+def _labelled(arguments: argparse.Namespace, runtime: "Runtime", own_labels: tuple[str, ...]) -> "LabelledCohort":
     """The other data set with the network's classes; `own_labels` is how the run chose them.
 
     Raises:
@@ -152,7 +149,7 @@ def _labelled(
     prepared = (arguments.data / "cohort.json").is_file()
     cohort = cached_cohort(
         arguments.data,
-        size=0 if prepared else runtime.size,
+        size=0 if prepared else runtime.description.size,
         cache=arguments.cache,
         contrasts=tuple(arguments.contrasts),
         kind=arguments.kind,
@@ -161,18 +158,18 @@ def _labelled(
     labels = tuple(arguments.labels) or _labels_elsewhere(own_labels, cohort)
     if not labels:
         names = {row.label_name for row in cohort.rows}
-        labels = tuple(f"{name}={name}" for name in runtime.class_names if name in names)
+        labels = tuple(f"{name}={name}" for name in runtime.description.class_names if name in names)
     if not labels:
         raise KgpError(
-            f"No label of {arguments.data} is called as a class of the run ({', '.join(runtime.class_names)}); "
+            f"No label of {arguments.data} is called as a class of the run ({', '.join(runtime.description.class_names)}); "
             "name them with --labels."
         )
     labelled = choose_labels(cohort, labels, split=False)
-    unknown = [name for name in labelled.class_names if name not in runtime.class_names]
+    unknown = [name for name in labelled.class_names if name not in runtime.description.class_names]
     if unknown:
         raise UsageError(
             f"--labels names {unknown[0]!r}, which is no class of the run; its classes are "
-            f"{', '.join(runtime.class_names)}."
+            f"{', '.join(runtime.description.class_names)}."
         )
     for message in labelled.dropped:
         _log.warning(message)

@@ -51,9 +51,9 @@ def execute(arguments: argparse.Namespace) -> None:
     if arguments.out.suffix.lower() != ".png":
         raise UsageError(f"--out must end in .png, not {arguments.out.name!r}.")
     runtime = load_runtime(arguments.run)
-    reading = arguments.reading or runtime.default_reading
-    if reading not in runtime.readings:
-        raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
+    reading = arguments.reading or runtime.description.default_reading
+    if reading not in runtime.description.readings:
+        raise UsageError(f"--reading must be one of {', '.join(runtime.description.readings)}, not {reading!r}.")
     image, truth, name = _slice(runtime, arguments, reading)
     picture, text = explain(runtime, image, reading, truth=truth, name=name, points=arguments.points)
     write_png(arguments.out, picture)
@@ -75,17 +75,17 @@ def _slice(
         raise KgpError(f"{arguments.input} does not exist.")
     if arguments.input.suffix.lower() in ENDINGS:
         image = read_picture(arguments.input).astype(np.float32)
-        return fit_image(image, runtime.size), None, arguments.input.name
+        return fit_image(image, runtime.description.size), None, arguments.input.name
     from kgp.scans.case import read_case
     from kgp.scans.volume import axial_slices
 
-    stack, spacing = axial_slices(read_case(runtime.contrasts, arguments.input, arguments.resample_to))
+    stack, spacing = axial_slices(read_case(runtime.description.contrasts, arguments.input, arguments.resample_to))
     if arguments.slice is None or not 0 <= arguments.slice < len(stack):
         raise UsageError(
             f"--slice must be a number from 0 to {len(stack) - 1} for {arguments.input}, not {arguments.slice}."
         )
     return (
-        fit_image(stack[arguments.slice], runtime.size, spacing),
+        fit_image(stack[arguments.slice], runtime.description.size, spacing),
         None,
         f"{arguments.input.name}, slice {arguments.slice}",
     )

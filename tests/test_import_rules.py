@@ -15,7 +15,7 @@ COMMANDS = {f"kgp.{verb.replace('-', '_')}" for verb in VERBS}
 BACK_ENDS = {"tensorflow", "keras", "torch", "jax"}
 WITHOUT_BACK_END = (
     "kgp.scans", "kgp.data.sources", "kgp.heatmap", "kgp.prediction", "kgp.evaluation", "kgp.report",
-    "kgp.runtime.artifact", "kgp.runtime.described", "kgp.runtime.description", "kgp.runtime.litert",
+    "kgp.runtime.artifact", "kgp.runtime.runtime", "kgp.runtime.description", "kgp.runtime.litert",
 )  # fmt: skip
 
 

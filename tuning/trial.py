@@ -114,9 +114,11 @@ def _validation_dice(run: Path) -> float:
     from kgp.runtime import load_runtime
 
     runtime = load_runtime(run)
-    name = runtime.default_reading
+    name = runtime.description.default_reading
     cohort, rows, targets = part_of_run(read_run(run), "validation")
-    found = judge(runtime, cohort, rows, targets, {name: runtime.readings[name]}, name).metrics["segmentation"]
+    found = judge(runtime, cohort, rows, targets, {name: runtime.description.readings[name]}, name).metrics[
+        "segmentation"
+    ]
     median = found[name]["as_delivered"]["all"]["dice"]["median"] if found else None
     if median is None:
         raise UsageError(

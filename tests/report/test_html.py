@@ -19,7 +19,7 @@ def judged(tiny_cohort, bright_runtime):
     def make(masks=True):
         runtime: Runtime = bright_runtime()
         rows = tiny_cohort.rows if masks else [dataclasses.replace(row, mask="") for row in tiny_cohort.rows]
-        return judge(runtime, tiny_cohort, rows, [row.label for row in rows], runtime.readings, "zero")
+        return judge(runtime, tiny_cohort, rows, [row.label for row in rows], runtime.description.readings, "zero")
 
     return make
 
@@ -27,7 +27,10 @@ def judged(tiny_cohort, bright_runtime):
 def page_of(path, judgement, title="A run", facts=None, history=(), cases=()):
     dices = {}
     if judgement.metrics["segmentation"] is not None:
-        dices = {name: [line[f"dice_{name}"] for line in judgement.table] for name in ("zero", "multiotsu")}
+        dices = {
+            name: [judged.segmentations[name].delivered.dice for judged in judgement.slices]
+            for name in ("zero", "multiotsu")
+        }
     write_report(path, title, facts or {}, judgement.metrics, history, dices, cases)
     return path.read_text(encoding="utf-8")
 
@@ -93,6 +96,6 @@ def test_names_are_escaped(judged, tmp_path):
 
 
 def test_readings_in_words(bright_runtime):
-    zero, otsu = (bright_runtime().readings[name].to_dict() for name in ("zero", "multiotsu"))
+    zero, otsu = (bright_runtime().description.readings[name].to_dict() for name in ("zero", "multiotsu"))
     assert describe_reading(zero) == "margin map, 1 view(s), threshold in the picture, rule zero"
     assert describe_reading(otsu).endswith("rule multiotsu, offset 0")

@@ -17,9 +17,9 @@ import tensorflow as tf
 from kgp.config import OptimiserConfig
 from kgp.data.cohort import read_image
 from kgp.networks import build_network
+from kgp.prediction.slice import probabilities
 from kgp.run_folder import build_run_network, read_run
 from kgp.runtime import load_runtime
-from kgp.runtime.runtime import probabilities
 from kgp.training.distributed import distributed_model
 
 OPTIONS = (
