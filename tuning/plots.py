@@ -46,19 +46,24 @@ def parallel_coordinates(
 
 
 @drawing_style
-def importance_bars(names: Sequence[str], shares: Sequence[float]) -> str:
-    """How much of the score's order each parameter explains, as bars."""
-    figure = Figure(figsize=(5.2, 0.7 + 0.32 * len(names)), layout="constrained")
+def importance_bars(strengths: Mapping[str, float]) -> str:
+    """A bar for each parameter, the strongest on top; `strengths` as `tuning.report.importance` gives them."""
+    figure = Figure(figsize=(5.2, 0.7 + 0.32 * len(strengths)), layout="constrained")
     axes = figure.subplots()
-    order = np.argsort(shares)
-    axes.barh([names[i] for i in order], [shares[i] for i in order], color="#4878a8")
+    names = sorted(strengths, key=strengths.__getitem__)
+    axes.barh(names, [strengths[name] for name in names], color="#4878a8")
     axes.set(xlim=(0, 1), xlabel="strength of the relation to the score, 0 to 1")
     return svg(figure)
 
 
 @drawing_style
 def trial_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], label: str) -> str:
-    """A validation figure over the epochs, one line a trial; `curves` holds epochs and values by name."""
+    """A validation figure over the epochs, one line a trial.
+
+    Args:
+        curves: epochs and values of each trial, by its name.
+        label: name of the figure.
+    """
     figure = Figure(figsize=(6.4, 3.0), layout="constrained")
     axes = figure.subplots()
     for name, (epochs, values) in curves.items():

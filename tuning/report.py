@@ -101,7 +101,7 @@ def _completed(search: Search, completed: list[TrialRow]) -> dict[str, Any]:
         "parallel_coordinates": plots.parallel_coordinates(
             search.space, values, scores, search.objective, OBJECTIVES[search.objective]
         ),
-        "importance_bars": plots.importance_bars([*strengths], [*strengths.values()]) if strengths else None,
+        "importance_bars": plots.importance_bars(strengths) if strengths else None,
         "trials": len(completed),
         "best_curves": plots.trial_curves(curves, curve_of),
         "curves_shown": len(curves),

@@ -1,6 +1,7 @@
-"""report.html: one self-contained page with tables, curves and pictures; no script, nothing loaded from elsewhere.
+"""report.html: one self-contained page with tables, curves and pictures.
 
-This file says which rows and figures a report has; the markup lies in `templates`.
+It has no script and loads nothing from elsewhere. This file says which rows and figures a report has;
+the markup lies in `templates`.
 """
 
 import base64
@@ -84,7 +85,8 @@ def write_page(path: Path, template: str, package: str = "kgp.report", **values:
 
     Args:
         path: the .html file.
-        template: file in the folder `templates` of `package`; it may extend and import those of `kgp.report`.
+        template: file in the folder `templates` of `package`; it may extend and import those of
+            `kgp.report`.
         package: the package with the template.
         values: what the template names, `title` among them; text is escaped.
 
@@ -210,8 +212,8 @@ def _masks_used(judged: dict[str, Any]) -> str:
         return "Its offset was set on masks of validation patients."
     if judged["reading"] | {"views": BEST.views} == BEST.to_dict():
         return (
-            "It is the same for every run: its rule was chosen once, on validation masks of LGG (TCGA) slices and of the "
-            "phantom, and no mask was used to fit it to this run."
+            "It is the same for every run: its rule was chosen once, on validation masks of LGG (TCGA) slices "
+            "and of the phantom, and no mask was used to fit it to this run."
         )
     return "No mask was used to set it."
 

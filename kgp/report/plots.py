@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-# Decorates a function that draws: the settings hold while it runs, and the caller's own stay as they are.
+# Decorates a function that draws: the settings hold while it runs; the caller's own stay as they are.
 drawing_style = matplotlib.rc_context(
     {
         "font.size": 9,
@@ -24,9 +24,15 @@ drawing_style = matplotlib.rc_context(
 
 @drawing_style
 def classification_curves(metrics: dict[str, Any]) -> str:
-    """ROC and precision-recall curves of each class, with areas, and detection where there is a "no tumour" class."""
+    """ROC and precision-recall curves of each class, with areas.
+
+    Where there is a "no tumour" class, any tumour against none is one more curve.
+
+    Args:
+        metrics: the classification of metrics.json.
+    """
     figure = Figure(figsize=(8.2, 3.6), layout="constrained")
-    roc, recall = figure.subplots(1, 2)
+    roc, precision_recall = figure.subplots(1, 2)
     curves = dict(metrics["curves"])
     scores = dict(metrics["classes"])
     if metrics["detection"] is not None:
@@ -39,15 +45,17 @@ def classification_curves(metrics: dict[str, Any]) -> str:
                 label=f"{name} ({scores[name]['roc_auc']:.3f})",
             )
         if curve["precision_recall"] is not None:
-            recall.plot(
+            precision_recall.plot(
                 curve["precision_recall"]["recall"],
                 curve["precision_recall"]["precision"],
                 label=f"{name} ({scores[name]['average_precision']:.3f})",
             )
     roc.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
     roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC (area)")
-    recall.set(xlabel="recall", ylabel="precision", title="Precision-recall (average precision)", ylim=(0, 1.02))
-    for axes in (roc, recall):
+    precision_recall.set(
+        xlabel="recall", ylabel="precision", title="Precision-recall (average precision)", ylim=(0, 1.02)
+    )
+    for axes in (roc, precision_recall):
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
     return svg(figure)
@@ -55,7 +63,7 @@ def classification_curves(metrics: dict[str, Any]) -> str:
 
 @drawing_style
 def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]) -> str:
-    """Rows true, columns predicted, with counts."""
+    """Counts of slices; rows are the true classes, columns the predicted ones."""
     counts = np.asarray(matrix)
     side = 1.8 + 0.7 * len(class_names)
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
