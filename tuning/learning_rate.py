@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from kgp.config import RunConfig
 from kgp.data.labels import choose_labels
 from kgp.data.pipeline import steps_per_epoch
 from kgp.errors import KgpError
 from kgp.files import write_table, write_text
-from kgp.report.plots import svg
+from kgp.report.plots import drawing_style, svg
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.job import source_cohort, split_of
@@ -89,6 +89,7 @@ def read_off(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     return RangeTest(rates, losses, smoothed, float(rates[lowest]) / _SAFETY)
 
 
+@drawing_style
 def write_range_test(found: RangeTest, folder: Path) -> None:
     """Writes learning_rates.csv and learning_rates.svg into a folder."""
     write_table(
@@ -98,7 +99,8 @@ def write_range_test(found: RangeTest, folder: Path) -> None:
         ],
         folder / "learning_rates.csv",
     )
-    figure, axes = pyplot.subplots(figsize=(6.4, 3.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    axes = figure.subplots()
     axes.semilogx(found.rates, found.losses, color="0.75", linewidth=0.8, label="loss of a step")
     axes.semilogx(found.rates, found.smoothed, label="smoothed")
     axes.axvline(found.suggestion, color="#c04040", linewidth=1, label=f"suggested: {found.suggestion:.1e}")
