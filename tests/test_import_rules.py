@@ -187,8 +187,9 @@ def test_tests_lie_where_their_subject_does():
         subject = (*parts[:-1], parts[-1].removeprefix("test_"))
         root = ROOT if parts[0] in rooms else ROOT / "kgp"
         source = root.joinpath(*subject)
-        of_folder = parts[-1] in (f"test_{'_'.join(parts[-2:-1])}", "test_main")  # test_networks: networks/__init__.py
-        if not (source.with_suffix(".py").is_file() or of_folder) and "/".join(parts) not in WITHOUT_SUBJECT:
+        has_subject = source.with_suffix(".py").is_file() or (source / "__init__.py").is_file()
+        of_its_folder = parts[-1] in ("test_main", f"test_{parts[-2] if len(parts) > 1 else ''}")  # its __init__.py
+        if not has_subject and not of_its_folder and "/".join(parts) not in WITHOUT_SUBJECT:
             strangers.append("/".join(parts))
     assert not strangers
 
