@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kgp.config import OptimiserConfig
+from kgp.durations import hours_minutes_seconds
 from kgp.files import write_text
 from kgp.training.checkpoint import BEST_NAME, Progress, save_arrays, save_checkpoint
 
@@ -104,8 +105,8 @@ class EpochEnd(keras.callbacks.Callback):
     def _left(self, done: float) -> str:
         """Remaining time when `done` epochs (a fraction counts) of all are over."""
         here = done - self._first_epoch
-        seconds = int((time.monotonic() - self._started) / max(here, 1e-6) * (self.config.epochs - done))
-        return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        seconds = (time.monotonic() - self._started) / max(here, 1e-6) * (self.config.epochs - done)
+        return hours_minutes_seconds(seconds)
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
