@@ -1,6 +1,5 @@
 """tuning_report.html: what a search found, on one page."""
 
-import csv
 import logging
 from html import escape
 from pathlib import Path
@@ -11,7 +10,7 @@ from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
 from kgp.config import PAPER_NAMES
-from kgp.files import read_json
+from kgp.files import read_json, read_table
 from kgp.report.html import figure, table, write_page
 from tuning import plots
 from tuning.choices import OBJECTIVES, WITH_MASKS
@@ -128,8 +127,7 @@ def _curves(search: Search, done: list[TrialRow]) -> str:
     name = search.objective if search.objective != WITH_MASKS else "val_macro_f1"
     curves = {}
     for row in done[:_CURVES]:
-        with open(row.folder / "run" / "history.csv", newline="", encoding="utf-8") as stream:
-            history = list(csv.DictReader(stream))
+        history = read_table(row.folder / "run" / "history.csv").rows
         curves[f"trial {row.name}"] = ([float(h["epoch"]) for h in history], [float(h[name]) for h in history])
     return "<h2>Best curves</h2>" + figure(plots.trial_curves(curves, name), f"The {len(curves)} best trials.")
 
