@@ -23,6 +23,7 @@ import kgp
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_path, read_json, sha256, write_json
+from kgp.research_use import NOTICE
 
 if TYPE_CHECKING:
     import keras
@@ -96,7 +97,7 @@ def write_run(
         model.save_weights(temporary)
     manifest = {
         "format": FORMAT,
-        "use": "Research use only; not a medical device.",
+        "use": NOTICE,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": package_versions(),
         "seed": config.optimiser.seed,
