@@ -9,6 +9,7 @@ import dataclasses
 from typing import Any
 
 from kgp.errors import UsageError
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 PAPER_NAMES = {"unet": "GP-UNet", "shuffleunet": "GP-ShuffleUNet", "reconresnet": "GP-ReconResNet"}
 ARCHITECTURES = tuple(PAPER_NAMES)
@@ -44,8 +45,13 @@ class NetworkConfig:
         choices=("default", "none", "batch", "instance"),
     )
     upsampling: str = option("sinc", "up-sampling", choices=("sinc", "bilinear", "transposed"))
-    pooling: str = option("max", "global pooling of the head", choices=("max", "average", "lse", "topfraction"))
-    pooling_value: float = option(0.0, "r of lse, or q of topfraction; 0 for the default (4 and 0.02)", low=0.0)
+    pooling: str = option("max", "global pooling of the head", choices=POOLINGS)
+    pooling_value: float = option(
+        0.0,
+        "r of lse, or q of topfraction; 0 for the usual one "
+        f"({DEFAULT_POOLING_VALUES['lse']:g} and {DEFAULT_POOLING_VALUES['topfraction']:g})",
+        low=0.0,
+    )
     head_order: str = option(
         "pool_then_project", "order of the head", choices=("pool_then_project", "project_then_pool")
     )

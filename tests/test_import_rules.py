@@ -102,7 +102,8 @@ def test_there_is_something_to_check():
 def test_networks_import_keras_only(module):
     for name in everywhere(module) - {""}:
         allowed = top(name) in {"keras", "numpy"} or top(name) in sys.stdlib_module_names
-        assert allowed or name == "kgp" or name.startswith("kgp.networks"), f"{module} imports {name}"
+        own = name == "kgp" or name.startswith(("kgp.networks", "kgp.pooling_defaults"))
+        assert allowed or own, f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", [module for package in WITHOUT_BACK_END for module in below(package)])

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from kgp.config import NORMALISATIONS
+from kgp.heatmap.head_rule import HIGH_PERCENTILE, LOW_PERCENTILE, SHARE_OF_HIGH, SHARE_OF_MAXIMUM
 
 _AIR = -3.0
 _HEAD_RANGE = (-4.0, 5.0)
@@ -54,7 +55,7 @@ def normalise(images, method: str, ops: Any = keras.ops):
         low, high = percentiles(contrasts, 1.0, 99.0, ops)
         contrasts = ops.clip(_divide(contrasts - low, high - low, ops), 0.0, 1.0)
     else:
-        low, high = percentiles(contrasts, 5.0, 99.0, ops)
+        low, high = percentiles(contrasts, LOW_PERCENTILE, HIGH_PERCENTILE, ops)
         contrasts = _head_zscore(contrasts - low, high - low, ops)
     return ops.reshape(ops.moveaxis(contrasts, -2, -1), _shape(images))
 
@@ -94,7 +95,7 @@ def _zscore(contrasts, ops):
 def _head_zscore(above, high, ops):
     """Args: contrasts less their 5th percentile, and the 99th percentile less the 5th."""
     largest = ops.max(above, axis=-1, keepdims=True)
-    head = ops.cast(above > ops.maximum(0.03 * largest, 0.15 * high), "float32")
+    head = ops.cast(above > ops.maximum(SHARE_OF_MAXIMUM * largest, SHARE_OF_HIGH * high), "float32")
     pixels = ops.maximum(ops.sum(head, axis=-1, keepdims=True), 1.0)
     centred = above - ops.sum(above * head, axis=-1, keepdims=True) / pixels
     deviation = ops.sqrt(ops.sum(ops.square(centred) * head, axis=-1, keepdims=True) / pixels)

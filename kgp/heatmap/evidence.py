@@ -22,7 +22,7 @@ import dataclasses
 
 import numpy as np
 
-_DEFAULTS = {"max": 0.0, "average": 0.0, "lse": 4.0, "topfraction": 0.02}
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ def evidence_points(
     columns = features.reshape(-1, features.shape[-1]).astype(np.float64)
     weight = weights[:, class_index].astype(np.float64)
     constant = float(bias[class_index])
-    value = pooling_value or _DEFAULTS[pooling]
+    value = pooling_value or DEFAULT_POOLING_VALUES[pooling]
     if head_order == "pool_then_project":
         shares, rest = _shares(columns, pooling, value)
         contributions = (shares * columns) @ weight
@@ -160,7 +160,7 @@ def _check(
         raise ValueError(f"The head has {weights.shape[1]} classes, so there is no class {class_index}.")
     if head_order not in ("pool_then_project", "project_then_pool"):
         raise ValueError(f"The head order must be pool_then_project or project_then_pool, not {head_order!r}.")
-    if pooling not in _DEFAULTS:
-        raise ValueError(f"The pooling must be one of {', '.join(_DEFAULTS)}, not {pooling!r}.")
+    if pooling not in POOLINGS:
+        raise ValueError(f"The pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}.")
     if not np.isfinite(features).all():
         raise ValueError("The features hold values that are not finite (NaN or infinity).")
