@@ -77,9 +77,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> None:
     """Runs the command."""
+    from kgp.data.parts import part_of_run
     from kgp.files import atomic_folder
     from kgp.report.headline import headline
-    from kgp.report.run_report import export_facts, part_facts, part_of_run, report_on, run_facts
+    from kgp.report.run_report import export_facts, part_facts, report_on, run_facts
     from kgp.runtime import load_runtime
 
     if arguments.data is None:

@@ -106,8 +106,8 @@ def _kept_figures(run: Path) -> dict[str, float]:
 
 def _validation_dice(run: Path) -> float:
     """Median Dice over the tumour slices of the validation part, as delivered by the run's default reading."""
+    from kgp.data.parts import part_of_run
     from kgp.evaluation.judge import judge
-    from kgp.report.run_report import part_of_run
     from kgp.run_folder import read_run
     from kgp.runtime import load_runtime
 

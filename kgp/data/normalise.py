@@ -12,8 +12,8 @@ _HEAD_RANGE = (-4.0, 5.0)
 _ROUNDING = 1e-5  # a deviation below this share of the largest value is rounding, not structure
 
 
-def normalise(images, method: str, ops: Any = keras.ops):
-    """Normalises raw intensities.
+def scale_intensities(images, method: str, ops: Any = keras.ops):
+    """Scales raw intensities as a configuration's `normalisation` says.
 
     Methods:
         "slice_maximum": divided by one maximum over all contrasts (the paper, arXiv 2206.05148).
@@ -58,31 +58,6 @@ def normalise(images, method: str, ops: Any = keras.ops):
         low, high = percentiles(contrasts, LOW_PERCENTILE, HIGH_PERCENTILE, ops)
         contrasts = _head_zscore(contrasts - low, high - low, ops)
     return ops.reshape(ops.moveaxis(contrasts, -2, -1), _shape(images))
-
-
-@keras.saving.register_keras_serializable(package="kgp")
-class Normalise(keras.layers.Layer):
-    """`normalise` as a layer, so that exported graphs take raw intensities.
-
-    Args:
-        method: see `normalise`.
-    """
-
-    def __init__(self, method: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.method = method
-
-    def call(self, images):
-        """Args: raw intensities [B, H, W, C]."""
-        return normalise(images, self.method)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """The same shape."""
-        return input_shape
-
-    def get_config(self) -> dict:
-        """The arguments."""
-        return {**super().get_config(), "method": self.method}
 
 
 def _zscore(contrasts, ops):

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from kgp.config import PAPER_NAMES
-from kgp.data.cohort import Cohort, SliceRow, read_cohort
-from kgp.data.labels import choose_labels
-from kgp.data.split import read_split
-from kgp.errors import KgpError, UsageError
+from kgp.data.cohort import Cohort, SliceRow
+from kgp.data.parts import part_of_run
+from kgp.errors import UsageError
 from kgp.evaluation.judge import judge, masks_of, predictions
 from kgp.files import write_json, write_table
 from kgp.heatmap.calibrate import Case, calibrations
@@ -26,23 +25,6 @@ from kgp.runtime.runtime import tumour_class
 _log = logging.getLogger(__name__)
 _POINTS = 12
 _EACH = 3
-
-
-def part_of_run(run: Run, part: str) -> tuple[Cohort, tuple[SliceRow, ...], tuple[int, ...]]:
-    """The cohort of a run, and rows and class indices of one part of its split.
-
-    Raises:
-        KgpError: the prepared data are gone or lack a slice of the split.
-    """
-    if not run.data:
-        raise KgpError(f"{run.folder} was not trained here, so it has no {part} part; judge it with --data.")
-    labelled = choose_labels(read_cohort(Path(run.data)), run.config.data.labels)
-    position = {row.id: index for index, row in enumerate(labelled.rows)}
-    try:
-        chosen = [position[identifier] for identifier in read_split(run.folder / "split.csv").parts[part]]
-    except KeyError as error:
-        raise KgpError(f"{run.data} lacks slice {error} of {run.folder / 'split.csv'}.") from None
-    return labelled.cohort, tuple(labelled.rows[i] for i in chosen), tuple(labelled.targets[i] for i in chosen)
 
 
 def calibrate_run(folder: Path) -> None:
