@@ -118,6 +118,20 @@ def read_mask(cohort: Cohort, row: SliceRow) -> np.ndarray | None:
     return _read_array(cohort.folder / row.mask, cohort.shape[:2]) > 0
 
 
+def describe_cohort(cohort: Cohort) -> str:
+    """Slices and patients of each label, as lines of text."""
+    patients = len({row.group for row in cohort.rows})
+    masks = sum(bool(row.mask) for row in cohort.rows)
+    lines = [
+        f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
+        f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."
+    ]
+    for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):
+        rows = [row for row in cohort.rows if row.label == label]
+        lines.append(f"  label {label} {name}: {len(rows)} slices of {len({row.group for row in rows})} patients")
+    return "\n".join(lines)
+
+
 def _read_rows(path: Path) -> tuple[SliceRow, ...]:
     table = read_table(path, missing_cell=None)  # of which `_row` takes none, as a row cut short may lose its mask
     try:
