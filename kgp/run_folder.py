@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kgp
-from kgp.config import RunConfig
-from kgp.errors import KgpError, UsageError
+from kgp.config import RunConfig, read_config_file
+from kgp.errors import KgpError
 from kgp.files import atomic_path, read_json, sha256, write_json
 from kgp.research_use import NOTICE
 
@@ -170,10 +170,7 @@ def read_config(folder: Path) -> RunConfig:
     Raises:
         KgpError: config.json is missing, or is not a configuration that this version knows.
     """
-    try:
-        return RunConfig.from_dict(read_json(folder / "config.json"))
-    except UsageError as error:  # nothing was wrong with the command
-        raise KgpError(f"{folder / 'config.json'}: {error}") from None
+    return read_config_file(folder / "config.json")
 
 
 def build_network(config: RunConfig, shape: tuple[int, int, int], classes: int) -> "keras.Model":

@@ -59,7 +59,7 @@ def train(
         folder: the run folder.
         resume: go on from the checkpoint in `folder`, or from the beginning where there is none yet.
         source: where the data come from, kept as source.json for a later resumption.
-        overwrite: remove what is in `folder`, once nothing speaks against the new training.
+        overwrite: remove what is in `folder`, after all checks of the new training have passed.
 
     Raises:
         KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, `folder`
