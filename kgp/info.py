@@ -16,6 +16,7 @@ from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap import reading
 from kgp.report.headline import headline
+from kgp.research_use import NOTICE
 from kgp.run_folder import Run, read_run
 from kgp.training import presets
 
@@ -52,7 +53,7 @@ def installation() -> dict[str, Any]:
     fields = [field for section in sections for field in dataclasses.fields(section)]
     return {
         "version": kgp.__version__,
-        "use": "Research use only; not a medical device.",
+        "use": NOTICE,
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _installed(name))},
         "choices": {field.name: list(field.metadata["choices"]) for field in fields if field.metadata["choices"]},

@@ -5,7 +5,6 @@ Without --data the built-in phantom is used with the preset `demo`.
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kgp.command import run
 from kgp.config import RunConfig
@@ -14,51 +13,52 @@ from kgp.files import read_json
 from kgp.training.cluster import worker_place
 from kgp.training.options import add_options, configuration, source_of
 
-if TYPE_CHECKING:
-    from kgp.run_folder import Run
-
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; every field of the configuration is an option of the same name."""
+    """Every field of the configuration is an option of the same name."""
     parser = argparse.ArgumentParser(
         prog="kgp train",
         usage="kgp train [--arch NAME] [--data DATA] [--out RUN] [option ...]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Options without a default take the preset's value; kgp info --json lists the presets.",
+        epilog="Where presets differ, the default of each is given; all are those of --arch unet, and kgp info --json "
+        "lists those of every architecture.",
     )
     parser.add_argument("--out", type=Path, help="run folder (default: runs/PRESET-ARCH, numbered when it exists)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run folder")
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with an unfinished run; takes no other option"
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the configuration, the slices of each part, the size of the network and the estimated time; "
+        "train nothing",
+    )
     add_options(parser)
     return parser
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Trains, or with --dry-run only says what a training would do."""
+    if arguments.dry_run and not arguments.resume:
+        from kgp.training.dry_run import dry_run
+
+        print(dry_run(configuration(arguments), source_of(arguments)))
+        return
     if arguments.resume:
         folder, config, source = _resumed(arguments)
     else:
         config = configuration(arguments)
         folder = _run_folder(arguments, config)
         source = source_of(arguments)
-    from kgp.training.job import train_from_source
-
-    trained = train_from_source(config, folder, source, bool(arguments.resume), arguments.overwrite)
-    if trained is not None:
-        _judge(trained)
-
-
-def _judge(trained: "Run") -> None:
     from kgp.report.headline import headline
-    from kgp.report.run_report import calibrate_run, evaluate_run
+    from kgp.training.job import train_run
 
-    calibrate_run(trained.folder)
-    metrics = evaluate_run(trained.folder)
-    print(headline(metrics))
-    print(f"Run folder: {trained.folder} (report: {trained.folder / 'report.html'})")
+    trained = train_run(config, folder, source, bool(arguments.resume), arguments.overwrite)
+    if trained is not None:
+        print(headline(read_json(trained.folder / "metrics.json")))
+        print(f"Run folder: {trained.folder} (report: {trained.folder / 'report.html'})")
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:
@@ -93,7 +93,7 @@ def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:
     if worker > 0:
         return arguments.out  # the first worker makes it
     if arguments.out is None:
-        first = Path("runs") / f"{config.preset}-{config.network.arch}"
+        first = Path("runs") / f"{config.preset or 'run'}-{config.network.arch}"
         candidates = [first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 10_000))]
         return next(path for path in candidates if not path.exists())
     if arguments.out.exists():

@@ -98,7 +98,7 @@ class TrainedNetwork:
         Raises:
             KgpError: this is no run, or its prepared data are gone.
         """
-        from kgp.data.run_part import part_of_run
+        from kgp.data.parts import part_of_run
         from kgp.evaluation.judge import predict_known
 
         if self.runtime.run is None:

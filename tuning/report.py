@@ -3,7 +3,6 @@
 This file says which rows and figures the page has; the markup lies in `templates`.
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
 from kgp.config import PAPER_NAMES
-from kgp.files import read_json
+from kgp.files import read_json, read_table
 from kgp.report.html import number, write_page
 from tuning import plots
 from tuning.choices import OBJECTIVES, WITH_MASKS
@@ -122,8 +121,7 @@ def _best_rows(search: Search, completed: list[TrialRow]) -> list[list[str]]:
 
 def _curve(row: TrialRow, name: str) -> tuple[list[float], list[float]]:
     """Epochs of a trial and the values of one column of its history.csv."""
-    with open(row.folder / "run" / "history.csv", newline="", encoding="utf-8") as stream:
-        history = list(csv.DictReader(stream))
+    history = read_table(row.folder / "run" / "history.csv").rows
     return [float(line["epoch"]) for line in history], [float(line[name]) for line in history]
 
 

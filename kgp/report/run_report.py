@@ -1,6 +1,5 @@
 """Calibrating and judging a run: calibration.json, metrics.json, predictions.csv and report.html."""
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from kgp.config import PAPER_NAMES
-from kgp.data.cohort import Cohort, SliceRow, read_cohort, read_image, read_mask
-from kgp.data.labels import choose_labels
-from kgp.data.split import read_split
-from kgp.errors import KgpError, UsageError
+from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
+from kgp.data.parts import part_of_run
+from kgp.errors import UsageError
 from kgp.evaluation.judge import JudgedSlice, judge, predict_known, prediction_rows
 from kgp.evaluation.segmentation import Overlap
-from kgp.files import write_json, write_table
+from kgp.files import read_table, write_json, write_table
 from kgp.heatmap.calibrate import OffsetSearch, calibration
 from kgp.heatmap.reading import PAPER
 from kgp.prediction.slice import predict_slices
@@ -28,23 +26,6 @@ from kgp.runtime.description import Description
 _log = logging.getLogger(__name__)
 _POINTS = 12
 _SHOWN = 3  # cases for each rule
-
-
-def part_of_run(run: Run, part: str) -> tuple[Cohort, tuple[SliceRow, ...], tuple[int, ...]]:
-    """The cohort of a run, and rows and class indices of one part of its split.
-
-    Raises:
-        KgpError: the prepared data are gone or lack a slice of the split.
-    """
-    if not run.data:
-        raise KgpError(f"{run.folder} was not trained here, so it has no {part} part; judge it with --data.")
-    labelled = choose_labels(read_cohort(Path(run.data)), run.config.data.labels)
-    position = {row.id: index for index, row in enumerate(labelled.rows)}
-    try:
-        chosen = [position[identifier] for identifier in read_split(run.folder / "split.csv").parts[part]]
-    except KeyError as error:
-        raise KgpError(f"{run.data} lacks slice {error} of {run.folder / 'split.csv'}.") from None
-    return labelled.cohort, tuple(labelled.rows[i] for i in chosen), tuple(labelled.targets[i] for i in chosen)
 
 
 def calibrate_run(folder: Path) -> None:
@@ -231,5 +212,4 @@ def _split_kind(run: Run) -> str:
 def _history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    return [{name: float(value) for name, value in row.items()} for row in read_table(path).rows]

@@ -9,7 +9,7 @@ from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.data.prepare import cached_cohort
 from kgp.data.split import Split, read_split, split_cohort
-from kgp.run_folder import Run
+from kgp.run_folder import Run, read_run
 from kgp.training.loop import train
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def train_from_source(
         folder: the run folder.
         source: as `kgp.training.options.source_of` gives it; data None is the built-in phantom.
         resume: go on with the unfinished training in `folder`.
-        overwrite: remove what is in `folder`, once nothing speaks against the new training.
+        overwrite: remove what is in `folder`, after all checks of the new training have passed.
 
     Returns:
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
@@ -48,6 +48,26 @@ def train_from_source(
         sizes,
     )
     return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite)
+
+
+def train_run(
+    config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False, overwrite: bool = False
+) -> Run | None:
+    """Trains, calibrates the readings and judges the run on its test part: all that `kgp train` does.
+
+    Args and errors as for `train_from_source`.
+
+    Returns:
+        The run, whose folder holds calibration.json, metrics.json, predictions.csv and report.html; None in a worker
+        that is not the first.
+    """
+    from kgp.report.run_report import calibrate_run, evaluate_run
+
+    if train_from_source(config, folder, source, resume, overwrite) is None:
+        return None
+    calibrate_run(folder)
+    evaluate_run(folder)
+    return read_run(folder)
 
 
 def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:
