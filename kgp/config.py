@@ -6,22 +6,22 @@ Every field is an option of `kgp train`: the flag is the field's name with dashe
 """
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from kgp.architectures import ARCHITECTURES
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
 from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
-PAPER_NAMES = {"unet": "GP-UNet", "shuffleunet": "GP-ShuffleUNet", "reconresnet": "GP-ReconResNet"}
-ARCHITECTURES = tuple(PAPER_NAMES)
 NORMALISATIONS = ("slice_maximum", "channel_maximum", "zscore", "percentile", "head_zscore", "none")
 
 
 def option(
     default: Any,
     help: str,
-    choices: tuple | None = None,
+    choices: Collection[str] | None = None,
     low: float | None = None,
     high: float | None = None,
     kind: type | None = None,

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from kgp.architectures import architecture_title
 from kgp.command import network_place, run
-from kgp.config import PAPER_NAMES
 from kgp.data.sources import KINDS
 from kgp.errors import UsageError
 
@@ -115,7 +115,7 @@ def execute(arguments: argparse.Namespace) -> None:
             rows,
             targets,
             folder,
-            f"{PAPER_NAMES.get(runtime.description.arch, runtime.description.arch)} on {name}",
+            f"{architecture_title(runtime.description.arch)} on {name}",
             facts,
             channels=channels,
             reading=arguments.reading or "",

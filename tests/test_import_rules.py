@@ -122,7 +122,7 @@ def test_there_is_something_to_check():
 
 def test_networks_import_keras_only():
     allowed = {"", "keras", "numpy", *sys.stdlib_module_names}
-    own = ("kgp.networks", "kgp.pooling_defaults")
+    own = ("kgp.networks", "kgp.architectures", "kgp.pooling_defaults")
     assert not [
         f"{module} imports {name}"
         for module in below("kgp.networks")

@@ -10,7 +10,7 @@ import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
-from kgp.config import PAPER_NAMES
+from kgp.architectures import architecture_title
 from kgp.files import read_json, read_table
 from kgp.report.html import number, write_page
 from tuning import plots
@@ -76,7 +76,7 @@ def _facts(search: Search, rows: list[TrialRow]) -> dict[str, str]:
     size = search.config.data.size
     return {
         "data": recorded["data"],
-        "network": PAPER_NAMES[search.config.network.arch],
+        "network": architecture_title(search.config.network.arch),
         "preset": search.config.preset,
         "slices": f"{size} x {size}" if size else "as prepared",
         "method": search.method,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kgp.config import PAPER_NAMES
+from kgp.architectures import architecture_title
 from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
 from kgp.data.parts import part_of_run
 from kgp.errors import UsageError
@@ -56,7 +56,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
         rows,
         targets,
         run.folder,
-        PAPER_NAMES[run.config.network.arch],
+        architecture_title(run.config.network.arch),
         facts,
         history=_history(run.folder / "history.csv"),
     )
@@ -185,7 +185,7 @@ def run_facts(run: Run) -> dict[str, str]:
     manifest = run.manifest
     facts = {
         "preset": run.config.preset,
-        "architecture": PAPER_NAMES[run.config.network.arch],
+        "architecture": architecture_title(run.config.network.arch),
         "slices": f"{run.shape[0]} x {run.shape[1]}, contrasts {', '.join(run.contrasts)}",
         "seed": str(manifest["seed"]),
     }
@@ -199,7 +199,7 @@ def export_facts(description: Description, place: str) -> dict[str, str]:
     """What a report says of an export or a served model that it is about."""
     return {
         "model": f"{place}, weights {description.weights_sha256[:12]}",
-        "architecture": PAPER_NAMES.get(description.arch, description.arch),
+        "architecture": architecture_title(description.arch),
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
         "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
     }

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from kgp.config import PAPER_NAMES, RunConfig
+from kgp.architectures import architecture_title
+from kgp.config import RunConfig
 from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
@@ -53,7 +54,7 @@ def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
             json.dumps(config.to_dict(), indent=2),
             "Slices (patients):",
             *_slices_lines(labelled, parts),
-            f"Network: {PAPER_NAMES[config.network.arch]} for slices of "
+            f"Network: {architecture_title(config.network.arch)} for slices of "
             f"{'x'.join(map(str, labelled.cohort.shape))}, {network.count_params():,} parameters.",
             f"Estimated training time: {hours_minutes_seconds(total)} ({epochs} epochs of {steps} batches; "
             f"{batch_seconds:.2g} s a batch and {validation_seconds:.2g} s for the validation part, measured on this "

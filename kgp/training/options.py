@@ -5,7 +5,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from kgp.config import ARCHITECTURES, RunConfig, read_config_file
+from kgp.architectures import ARCHITECTURES
+from kgp.config import RunConfig, read_config_file
 from kgp.training import presets
 
 _SECTIONS = ("network", "data", "augment", "optimiser")
