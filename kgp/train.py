@@ -10,7 +10,7 @@ from kgp.command import run
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
-from kgp.training.cluster import worker_place
+from kgp.training.cluster import worker_and_count
 from kgp.training.options import add_options, configuration, source_of
 
 
@@ -85,7 +85,7 @@ def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:
     Raises:
         KgpError: it exists. UsageError: --overwrite names something that is not a run, or several workers were given none.
     """
-    worker, workers = worker_place(config.optimiser)
+    worker, workers = worker_and_count(config.optimiser)
     if workers > 1 and arguments.out is None:
         raise UsageError(
             "--strategy multiworker needs --out, the same for all workers, on a disk that all of them see."

@@ -25,7 +25,7 @@ _EPOCHS_APART = 1_000_003  # random streams of two seeds do not meet within this
 
 
 @dataclasses.dataclass(frozen=True)
-class Share:
+class BatchShare:
     """The part of each batch that one of several processes trains on.
 
     Attributes:
@@ -52,7 +52,7 @@ class Share:
         return own, self.worker * own
 
 
-WHOLE = Share()
+WHOLE_BATCH = BatchShare()
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:
@@ -73,7 +73,7 @@ def training_dataset(
     first_epoch: int = 0,
     epochs: int = 1,
     parallel_calls: int = tf.data.AUTOTUNE,
-    share: Share = WHOLE,
+    share: BatchShare = WHOLE_BATCH,
     service: str = "",
 ) -> tf.data.Dataset:
     """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order of all slices.

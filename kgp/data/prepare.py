@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import kgp
-from kgp.data.check import is_blank, slice_findings
+from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
@@ -135,7 +135,7 @@ class _Writer:
         black: list[str] = []
         try:
             for piece in pieces:
-                errors = [found for found in slice_findings(piece, self.contrasts) if found.severity == "error"]
+                errors = [found for found in slice_faults(piece, self.contrasts) if found.severity == "error"]
                 if errors:
                     raise KgpError(f"Slice {piece.id} {errors[0].what}")
                 if is_blank(piece.image):

@@ -10,7 +10,7 @@ _VARIABLE = "TF_CONFIG"
 _EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
-def worker_place(optimiser: OptimiserConfig) -> tuple[int, int]:
+def worker_and_count(optimiser: OptimiserConfig) -> tuple[int, int]:
     """This process's index and the number of workers, (0, 1) unless the strategy is multiworker.
 
     Raises:

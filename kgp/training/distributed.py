@@ -144,7 +144,7 @@ def distributed_model(
     return model
 
 
-def agreed(figures: dict[str, float], strategy: tf.distribute.Strategy) -> dict[str, float]:
+def mean_over_devices(figures: dict[str, float], strategy: tf.distribute.Strategy) -> dict[str, float]:
     """The mean of each figure over all devices, so that every worker decides alike."""
     values = tf.constant(list(figures.values()), tf.float64)
     means = strategy.reduce(tf.distribute.ReduceOp.MEAN, strategy.run(lambda: tf.identity(values)), axis=None)
@@ -152,7 +152,7 @@ def agreed(figures: dict[str, float], strategy: tf.distribute.Strategy) -> dict[
 
 
 @contextlib.contextmanager
-def lost_workers_told(folder: Path) -> Iterator[None]:
+def lost_workers_as_error(folder: Path) -> Iterator[None]:
     """Turns what TensorFlow raises when another worker is gone into one sentence."""
     try:
         yield

@@ -110,7 +110,7 @@ def test_interruption_in_the_first_epoch_can_go_on_too(tiny_cohort, tmp_path, mo
     labelled, split = prepared(tiny_cohort)
     loop.train(small(epochs=1), labelled, split, tmp_path / "whole")
 
-    def ctrl_c(folder, model, progress):
+    def ctrl_c(folder, model, state):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
