@@ -21,7 +21,6 @@ _log = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `kgp prepare`."""
     parser = argparse.ArgumentParser(
         prog="kgp prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -73,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Runs the command; 1 where the check found an error or a case had to be left out."""
+    """Does what the options ask for; 1 where the check found an error or a case had to be left out."""
     if arguments.phantom and arguments.data:
         raise UsageError(f"--phantom goes without DATA, but {arguments.data} is given.")
     if not (arguments.out or arguments.check or arguments.preview):

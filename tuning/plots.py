@@ -28,8 +28,8 @@ def parallel_coordinates(
     heights = _shares(np.asarray(scores, float))
     shade = heights if direction == "max" else 1.0 - heights
     for index in np.argsort(shade):
-        places = [_place(space[name], values[index].get(name)) for name in names] + [heights[index]]
-        axes.plot(range(len(places)), places, color=colours(shade[index]), marker="o", markersize=3, linewidth=1.2)
+        points = [_height_on_axis(space[name], values[index].get(name)) for name in names] + [heights[index]]
+        axes.plot(range(len(points)), points, color=colours(shade[index]), marker="o", markersize=3, linewidth=1.2)
     axes.set_xticks(range(len(names) + 1), [*names, objective], rotation=20, ha="right")
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
@@ -66,7 +66,7 @@ def _shares(values: np.ndarray) -> np.ndarray:
     return (values - values.min()) / span if span else np.full(len(values), 0.5)
 
 
-def _place(kind: Any, value: Any) -> float:
+def _height_on_axis(kind: Any, value: Any) -> float:
     """Where a value lies between the ends of its axis, 0 to 1; NaN for no value."""
     if value is None:
         return float("nan")
@@ -75,8 +75,8 @@ def _place(kind: Any, value: Any) -> float:
             np.log([kind.low, kind.high, value]) if kind.log else np.array([kind.low, kind.high, value])
         ).tolist()
         return (at - low) / (high - low)
-    places = {str(item): index for index, item in enumerate(kind.values)}
-    return places.get(str(value), 0) / max(1, len(kind.values) - 1)
+    positions = {str(item): index for index, item in enumerate(kind.values)}
+    return positions.get(str(value), 0) / max(1, len(kind.values) - 1)
 
 
 def _ends(kind: Any) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""tuning_report.html: what a search found, on one page."""
+"""tuning_report.html: the results of a search on one page."""
 
 import logging
 from html import escape
@@ -44,7 +44,7 @@ def importance(space: Space, values: list[dict[str, Any]], scores: list[float]) 
     ratio (the root of the share of the variance of the scores' ranks that lies between the choices). Parameters with fewer
     than 5 trials, or without any difference, are left out. With few trials these are hints, not tests.
     """
-    found = {}
+    strengths = {}
     for name, kind in space.items():
         pairs = [(value[name], score) for value, score in zip(values, scores, strict=True) if name in value]
         given = [str(value) for value, _ in pairs]
@@ -52,12 +52,12 @@ def importance(space: Space, values: list[dict[str, Any]], scores: list[float]) 
         if len(pairs) < _FEWEST or len(set(given)) < 2 or np.ptp(ranks) == 0:
             continue
         if isinstance(kind, Range):
-            found[name] = abs(float(stats.spearmanr([float(value) for value, _ in pairs], ranks).statistic))
+            strengths[name] = abs(float(stats.spearmanr([float(value) for value, _ in pairs], ranks).statistic))
         else:
             groups = [ranks[[other == value for other in given]] for value in set(given)]
             between = sum(len(group) * (group.mean() - ranks.mean()) ** 2 for group in groups)
-            found[name] = float(np.sqrt(between / np.sum((ranks - ranks.mean()) ** 2)))
-    return found
+            strengths[name] = float(np.sqrt(between / np.sum((ranks - ranks.mean()) ** 2)))
+    return strengths
 
 
 def _by_score(rows: list[TrialRow], objective: str) -> list[TrialRow]:
@@ -113,14 +113,14 @@ def _coordinates(search: Search, done: list[TrialRow]) -> str:
 
 
 def _importance(search: Search, done: list[TrialRow]) -> str:
-    found = importance(search.space, [row.values for row in done], [row.score or 0.0 for row in done])
-    if not found:
+    strengths = importance(search.space, [row.values for row in done], [row.score or 0.0 for row in done])
+    if not strengths:
         return "<h2>Importance</h2><p>Too few trials to tell.</p>"
     text = (
         "Ranges: absolute rank correlation with the score. Choices: correlation ratio of the ranks. "
         f"{len(done)} trials: a hint, not a test."
     )
-    return "<h2>Importance</h2>" + figure(plots.importance_bars([*found], [*found.values()]), text)
+    return "<h2>Importance</h2>" + figure(plots.importance_bars([*strengths], [*strengths.values()]), text)
 
 
 def _curves(search: Search, done: list[TrialRow]) -> str:

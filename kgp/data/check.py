@@ -1,4 +1,4 @@
-"""Looking over a data set before it is trained on: every fault in one list."""
+"""Checks a data set before it is trained on: every fault in one list."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -11,9 +11,9 @@ from kgp.files import printable
 from kgp.scans.fit import LONGEST_PIXEL
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
-# What is to have one value (second) of another field (third).
+# Each value of a field (second) must go with one value of another field (third); the first is the name in faults.
 _ONE_VALUE = (("label", "label", "label_name"), ("label name", "label_name", "label"), ("patient", "patient", "group"))
-_SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is worth a word
+_SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is reported
 
 
 def check(source: Source) -> list[DataFault]:
@@ -69,7 +69,7 @@ def is_blank(image: np.ndarray) -> bool:
 
 
 class _Survey:
-    """Goes through the cases and remembers what is to be compared across them."""
+    """Collects, case by case, what is compared across cases."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -107,16 +107,16 @@ class _Survey:
             self.faults.append(DataFault("error", piece.id, f"has the same pixels as slice {twin} of another patient."))
 
     def summary(self) -> list[DataFault]:
-        """What shows only when all cases are seen."""
+        """The faults that show only when all cases have been read."""
         faults = [
             DataFault("error", identifier, f"the id stands {count} times.")
             for identifier, count in self._ids.items()
             if count > 1 and identifier not in self._reported
         ]
         faults += [
-            DataFault("error", f"{what} {name}", f"goes with several values of {value}: {', '.join(sorted(found))}.")
-            for (what, name, value), found in self._values.items()
-            if len(found) > 1
+            DataFault("error", f"{what} {name}", f"goes with several values of {value}: {', '.join(sorted(values))}.")
+            for (what, name, value), values in self._values.items()
+            if len(values) > 1
         ]
         if not self._shapes:
             faults.append(DataFault("error", "all", "no slice can be read."))

@@ -38,7 +38,7 @@ class BatchShare:
     pieces: int = 1
 
     def of(self, batch: int) -> tuple[int, int]:
-        """How many slices of a batch are this process's, and the place of the first.
+        """How many slices of a batch are this process's, and the index of the first.
 
         Raises:
             UsageError: the batch cannot be shared out evenly.
@@ -112,9 +112,9 @@ def training_dataset(
 
     @_as_written
     def slices_of(step: tf.Tensor) -> tf.data.Dataset:
-        epoch, place = step // steps, step % steps * batch + first
+        epoch, start = step // steps, step % steps * batch + first
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))
-        return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[place : place + own]))
+        return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[start : start + own]))
 
     @_as_written
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -161,7 +161,7 @@ def evaluation_dataset(
 
 
 def slice_seed(seed: int, epoch: int | tf.Tensor, index: int | tf.Tensor) -> tf.Tensor:
-    """The stateless seed, int64 [2], of the slice at place `index` of the training rows in one epoch."""
+    """The stateless seed, int64 [2], of slice number `index` of the training rows in one epoch."""
     return tf.stack([seed * _EPOCHS_APART + tf.cast(epoch, tf.int64), tf.cast(index, tf.int64)])
 
 

@@ -47,7 +47,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.config = config
         self.steps = steps
         self._started = 0.0
-        self._before = state.seconds
+        self._earlier_seconds = state.seconds
         self._first_epoch = state.epoch
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -58,7 +58,7 @@ class EpochEnd(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Moves the bar on."""
         done = self.state.epoch + (batch + 1) / self.steps
-        self._bar.set_postfix_str(f"{self._left(done)} left", refresh=False)
+        self._bar.set_postfix_str(f"{self._time_left(done)} left", refresh=False)
         self._bar.update()
 
     def on_train_end(self, logs: dict | None = None) -> None:
@@ -66,13 +66,13 @@ class EpochEnd(keras.callbacks.Callback):
         self._bar.close()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Records the epoch; the files written here are what a resumed training starts from."""
+        """Records the epoch; a resumed training starts from the files written here."""
         logs = {} if logs is None else logs
         logs.update(self.validate())
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         state = self.state
         state.epoch = epoch + 1
-        state.seconds = self._before + time.monotonic() - self._started
+        state.seconds = self._earlier_seconds + time.monotonic() - self._started
         if logs["val_macro_f1"] > state.best:
             state.best, state.best_epoch = logs["val_macro_f1"], epoch + 1
         row = {name: float(np.asarray(value)) for name, value in sorted(logs.items())}
@@ -101,11 +101,11 @@ class EpochEnd(keras.callbacks.Callback):
             row["val_loss"],
             row["val_accuracy"],
             row["val_macro_f1"],
-            self._left(self.state.epoch),
+            self._time_left(self.state.epoch),
         )
 
-    def _left(self, done: float) -> str:
+    def _time_left(self, done: float) -> str:
         """Remaining time when `done` epochs (a fraction counts) of all are over."""
-        here = done - self._first_epoch
-        seconds = (time.monotonic() - self._started) / max(here, 1e-6) * (self.config.epochs - done)
+        epochs_here = done - self._first_epoch
+        seconds = (time.monotonic() - self._started) / max(epochs_here, 1e-6) * (self.config.epochs - done)
         return hours_minutes_seconds(seconds)

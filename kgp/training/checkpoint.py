@@ -82,8 +82,8 @@ def load_arrays(path: Path, variables: list) -> dict[str, Any]:
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise KgpError(f"{path} is damaged ({error}); start the training anew.") from None
     expected = {f"{index:05d}": tuple(variable.shape) for index, variable in enumerate(variables)}
-    found = {name: stored[name].shape for name in stored if name.isdigit()}
-    if expected != found:
+    shapes = {name: stored[name].shape for name in stored if name.isdigit()}
+    if expected != shapes:
         raise KgpError(f"{path} belongs to another network than config.json describes; start the training anew.")
     for index, variable in enumerate(variables):
         variable.assign(stored[f"{index:05d}"])

@@ -84,5 +84,5 @@ def _split_cpu(count: int) -> None:
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError:
-        # TensorFlow has started already; it may have been split before, and _local_devices counts what there is.
+        # TensorFlow has started already; it may have been split before, and _local_devices counts the devices.
         return

@@ -114,7 +114,7 @@ def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any]
 
 @contextlib.contextmanager
 def _failures_as_errors() -> Iterator[None]:
-    """Turns what TensorFlow raises for want of memory, and for slices that vanished, into one sentence."""
+    """Turns the errors of TensorFlow for lack of memory and for slices that vanished into one sentence."""
     import tensorflow as tf
 
     try:
@@ -303,7 +303,7 @@ def _finish(
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run folder holds a training that came to its end."""
+    """Whether a run folder holds a training that has ended."""
     if not (folder / WEIGHTS).is_file() or (folder / checkpoint.NAME).is_file():
         return False
     read_run(folder)
