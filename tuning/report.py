@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
 from kgp.architectures import architecture_title
-from kgp.files import read_json
+from kgp.files import read_json, read_table
 from kgp.report.html import number, write_page
 from tuning import plots
 from tuning.choices import OBJECTIVES, WITH_MASKS
