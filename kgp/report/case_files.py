@@ -11,7 +11,8 @@ from kgp.prediction.stack import CaseResult
 from kgp.report.overlay import Picture, draw_case, overlay_sheet, shown_contrast
 from kgp.runtime.runtime import Runtime
 from kgp.scans.fit import fit_image, fit_mask
-from kgp.scans.volume import Volume, to_volume, write_nifti
+from kgp.scans.grid import Grid
+from kgp.scans.volume import to_volume, write_nifti
 
 SHOWN = 12  # most pictures on a sheet
 POINTS = 8  # strongest evidence points drawn on a picture
@@ -22,7 +23,7 @@ _USE = "Research use only; not a medical device."
 def write_case(
     folder: Path,
     runtime: Runtime,
-    volume: Volume,
+    grid: Grid,
     stack: np.ndarray,
     spacing: tuple[float, float],
     result: CaseResult,
@@ -32,7 +33,7 @@ def write_case(
 
     Args:
         folder: an existing folder.
-        volume: the grid that maps go back to; its data are not looked at.
+        grid: the grid that maps go back to.
         stack: its axial slices [D, H, W, C], with `spacing` between rows and between columns.
         result: what was found on `stack`.
         reading: name of the reading.
@@ -40,14 +41,14 @@ def write_case(
     Returns:
         What summary.json says of grid, reading and findings; the caller adds what the input was.
     """
-    write_nifti(to_volume(result.masks, volume), volume, folder / "mask.nii.gz")
-    write_nifti(to_volume(result.maps, volume), volume, folder / "heatmap.nii.gz")
+    write_nifti(to_volume(result.masks, grid), grid, folder / "mask.nii.gz")
+    write_nifti(to_volume(result.maps, grid), grid, folder / "heatmap.nii.gz")
     write_table(result.table, folder / TABLE)
     _write_sheet(runtime, stack, result, folder / SHEET, spacing)
     return case_summary(runtime, reading, result) | {
-        "affine": volume.affine.tolist(),
-        "spacing_mm": list(volume.spacing),
-        "mask_volume_mm3": round(float(result.masks.sum()) * volume.voxel_mm3, 1),
+        "affine": grid.affine.tolist(),
+        "spacing_mm": list(grid.spacing),
+        "mask_volume_mm3": round(float(result.masks.sum()) * grid.voxel_mm3, 1),
     }
 
 

@@ -86,7 +86,7 @@ def _write_volume(
     stack, spacing = axial_slices(volume)
     result = segment_stack(runtime, stack, reading, spacing)
     with atomic_folder(out, overwrite=overwrite) as folder:
-        summary = {"input": case.name, **write_case(folder, runtime, volume, stack, spacing, result, reading)}
+        summary = {"input": case.name, **write_case(folder, runtime, volume.grid, stack, spacing, result, reading)}
         write_json(folder / SUMMARY, summary)
     return summary
 

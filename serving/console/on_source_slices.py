@@ -7,10 +7,11 @@ import numpy as np
 from kgp.prediction.stack import CaseResult
 from kgp.runtime.runtime import Runtime
 from kgp.scans.dicom.study import Study
-from kgp.scans.volume import Volume, to_volume, to_voxels
+from kgp.scans.grid import Grid
+from kgp.scans.volume import to_volume, to_voxels
 from serving.console.inference import Findings
 from serving.console.overlays import slice_overlays
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 CUTS = (
     "The series is not axial: the model read axial cuts through it. A slice of the series stands for the cut called a tumour "
@@ -22,20 +23,20 @@ _Point = tuple[float, float, float]
 
 def tell_of_sources(
     study: Study,
-    grid: Volume,
+    grid: Grid,
     findings: Findings,
     runtime: Runtime,
     reading: str,
     model: Mapping[str, str],
     shown: np.ndarray,
-) -> ConsoleResult:
+) -> StudyResult:
     """The findings slice by slice of the source series.
 
     Where the source slices are axial, each is one slice that the network saw. Otherwise see `CUTS`.
 
     Args:
         study: the headers of the reference series.
-        grid: its grid; its data are not looked at.
+        grid: its grid.
         findings: on the axial slices of that grid.
         shown: the contrast of the overlays on the axial slices, float32 [D, H, W].
     """
@@ -50,9 +51,10 @@ def tell_of_sources(
         for source, row, column, contribution in found:
             points[round(source)].append((row, column, contribution))
     spacing = (grid.spacing[1], grid.spacing[0])
-    return ConsoleResult(
+    return StudyResult(
         sources=study.headers,
         frames=study.frames,
+        geometry=study.geometry,
         mask=mask,
         heatmap=heatmap,
         probabilities=probabilities[chosen],
@@ -68,7 +70,7 @@ def tell_of_sources(
     )
 
 
-def _sliced(stack: np.ndarray, grid: Volume) -> np.ndarray:
+def _sliced(stack: np.ndarray, grid: Grid) -> np.ndarray:
     """Axial slices [D, H, W] on the source's slices [S, rows, columns]."""
     return np.ascontiguousarray(to_volume(stack, grid).transpose(2, 1, 0))
 
@@ -88,7 +90,7 @@ def _calls(case: CaseResult, runtime: Runtime) -> tuple[np.ndarray, np.ndarray]:
     return np.array(probabilities, np.float64), np.array(predicted)
 
 
-def _places(findings: Findings, grid: Volume) -> list[list[tuple[float, float, float, float]]]:
+def _places(findings: Findings, grid: Grid) -> list[list[tuple[float, float, float, float]]]:
     """For each axial slice its evidence points as (source slice, row, column, contribution)."""
     shape = findings.case.masks.shape
     told = []
@@ -103,7 +105,7 @@ def _cut_of_source(
     probabilities: np.ndarray,
     called: np.ndarray,
     places: Sequence[Sequence[tuple[float, float, float, float]]],
-    grid: Volume,
+    grid: Grid,
 ) -> tuple[np.ndarray, bool]:
     """The axial slice that each source slice stands for, and whether that is simply itself; see `CUTS`."""
     shape = case.masks.shape

@@ -9,13 +9,13 @@ from highdicom.sc import SCImage
 
 import kgp
 from serving.dicom_output.identity import BODY_PART, RESEARCH_USE, Uids, equipment
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9704
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def captures(result: ConsoleResult, headers: Sequence[pydicom.Dataset], uids: Uids) -> Iterator[SCImage]:
+def captures(result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids) -> Iterator[SCImage]:
     """A Secondary Capture of each overlay, in the order of the slices, with "research use only" burned in above it.
 
     Each refers to the slice, or the frame, that it was drawn of. They have no position and no PatientOrientation, as pictures

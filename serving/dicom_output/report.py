@@ -14,7 +14,6 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from serving.dicom_output.grid import SliceGrid
 from serving.dicom_output.identity import (
     BRAIN,
     NEOPLASM,
@@ -35,7 +34,7 @@ from serving.dicom_output.measurements import (
     volume_mm3,
 )
 from serving.dicom_output.segmentation import SEGMENT, TRACKING_ID
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9703
 _SCHEME = "99KGP"
@@ -49,8 +48,7 @@ _Group = (
 
 
 def report(
-    result: ConsoleResult,
-    grid: SliceGrid,
+    result: StudyResult,
     headers: Sequence[pydicom.Dataset],
     segmentation: pydicom.Dataset | None,
     uids: Uids,
@@ -59,14 +57,13 @@ def report(
 
     Args:
         result: what inference found.
-        grid: the grid of its sources.
-        headers: `derivation_headers` of the two.
+        headers: `derivation_headers` of it.
         segmentation: the object that holds the mask; None where the mask is empty.
         uids: makes the UIDs.
     """
     groups: list[_Group] = [_call(result, uids)]
     if segmentation is not None and result.mask.any():
-        groups += [_region(result, grid, segmentation, uids), _centroid(result, grid, uids)]
+        groups += [_region(result, segmentation, uids), _centroid(result, uids)]
     content = sr.MeasurementReport(
         observation_context=_observer(result),
         procedure_reported=codes.LN.BrainMRI,
@@ -87,7 +84,7 @@ def report(
     )
 
 
-def sentence(result: ConsoleResult, finding: StudyFinding) -> str:
+def sentence(result: StudyResult, finding: StudyFinding) -> str:
     """The finding of the study in words.
 
     Slices are counted as the overlays are, along the normal: viewers may number those of the source the other way round.
@@ -105,7 +102,7 @@ def sentence(result: ConsoleResult, finding: StudyFinding) -> str:
     )
 
 
-def _observer(result: ConsoleResult) -> sr.ObservationContext:
+def _observer(result: StudyResult) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=device_uid(result),
         name="kgp",
@@ -120,7 +117,7 @@ def _observer(result: ConsoleResult) -> sr.ObservationContext:
     )
 
 
-def _call(result: ConsoleResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvaluations:
+def _call(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvaluations:
     """The class of the study, its probability, and the evidence points of the slices called a tumour."""
     finding = study_finding(result)
     name = plain(result.class_names[finding.class_index])
@@ -143,7 +140,7 @@ def _call(result: ConsoleResult, uids: Uids) -> sr.MeasurementsAndQualitativeEva
     return group
 
 
-def _evidence(result: ConsoleResult) -> list[sr.Measurement]:
+def _evidence(result: StudyResult) -> list[sr.Measurement]:
     """One measurement for each point, its contribution to the logit, at the centre of its pixel."""
     return [
         sr.Measurement(
@@ -166,10 +163,10 @@ def _evidence(result: ConsoleResult) -> list[sr.Measurement]:
 
 
 def _region(
-    result: ConsoleResult, grid: SliceGrid, segmentation: pydicom.Dataset, uids: Uids
+    result: StudyResult, segmentation: pydicom.Dataset, uids: Uids
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     """The segment with its volume and longest diameter."""
-    side = laterality(result.mask, grid)
+    side = laterality(result.mask, result.geometry)
     sides = {"left": codes.SCT.Left, "right": codes.SCT.Right}
     sources = [_referenced(result, int(index)) for index in np.flatnonzero(result.mask.any(axis=(1, 2)))]
     group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -186,10 +183,14 @@ def _region(
         algorithm_id=algorithm_of_report(result),
         measurements=[
             sr.Measurement(
-                _concept(codes.SCT.Volume), _rounded(volume_mm3(result.mask, grid)), codes.UCUM.CubicMillimeter
+                _concept(codes.SCT.Volume),
+                _rounded(volume_mm3(result.mask, result.geometry)),
+                codes.UCUM.CubicMillimeter,
             ),
             sr.Measurement(
-                _concept(codes.SCT.LongAxis), _rounded(longest_diameter_mm(result.mask, grid)), codes.UCUM.Millimeter
+                _concept(codes.SCT.LongAxis),
+                _rounded(longest_diameter_mm(result.mask, result.geometry)),
+                codes.UCUM.Millimeter,
             ),
         ],
     )
@@ -201,9 +202,9 @@ def _region(
     return group
 
 
-def _centroid(result: ConsoleResult, grid: SliceGrid, uids: Uids) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+def _centroid(result: StudyResult, uids: Uids) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     """The centre of mass of the segment as a point of the frame of reference."""
-    point = np.array([[_rounded(value) for value in centroid_mm(result.mask, grid)]])
+    point = np.array([[_rounded(value) for value in centroid_mm(result.mask, result.geometry)]])
     region = sr.ImageRegion3D("POINT", point, str(result.sources[0].FrameOfReferenceUID))
     group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(uids),
@@ -222,10 +223,9 @@ def _tracking(uids: Uids) -> sr.TrackingIdentifier:
     return sr.TrackingIdentifier(uids.make("tumour"), TRACKING_ID)
 
 
-def _referenced(result: ConsoleResult, index: int) -> tuple[str, str, list[int] | None]:
+def _referenced(result: StudyResult, index: int) -> tuple[str, str, list[int] | None]:
     """Class, UID and frame numbers of the source of a slice."""
-    source = result.sources[0 if len(result.sources) == 1 else index]
-    frame = result.frames[index]
+    source, frame = result.source_of(index), result.frames[index]
     return source.SOPClassUID, source.SOPInstanceUID, None if frame is None else [frame]
 
 

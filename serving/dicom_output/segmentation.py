@@ -8,10 +8,9 @@ from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 
-from serving.dicom_output.grid import SliceGrid
 from serving.dicom_output.headers import keep_named_frames, pixel_measures, plane_orientation, plane_positions
 from serving.dicom_output.identity import BRAIN, NEOPLASM, RESEARCH_USE, Uids, algorithm_sequence, equipment
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 SEGMENT = 1
 TRACKING_ID = "kgp tumour"
@@ -20,14 +19,13 @@ _ORANGE = (76.0, 25.0, 73.0)  # CIELab of the colour that the overlays fill mask
 
 
 def segmentation(
-    result: ConsoleResult, grid: SliceGrid, headers: Sequence[pydicom.Dataset], uids: Uids, *, fractional: bool = False
+    result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids, *, fractional: bool = False
 ) -> Segmentation:
     """The Segmentation object.
 
     Args:
         result: what inference found.
-        grid: the grid of its sources.
-        headers: `derivation_headers` of the two.
+        headers: `derivation_headers` of it.
         uids: makes the UIDs.
         fractional: write the map instead of the mask: its positive part divided by its highest value in the study, in 255
             steps. That is the relative strength of the map and no probability, which DICOM has no kind for; it is stored as
@@ -51,13 +49,13 @@ def segmentation(
         instance_number=2 if fractional else 1,
         content_label="TUMOUR_MAP" if fractional else "TUMOUR",
         content_description=description,
-        pixel_measures=pixel_measures(grid),
-        plane_orientation=plane_orientation(grid),
-        plane_positions=plane_positions(grid),
+        pixel_measures=pixel_measures(result.geometry),
+        plane_orientation=plane_orientation(result.geometry),
+        plane_positions=plane_positions(result.geometry),
         series_description=f"kgp segmentation. {RESEARCH_USE}",
         **equipment(result),
     )
-    finish_frames(made, result, grid, uids, kind)
+    finish_frames(made, result, uids, kind)
     return made
 
 
@@ -69,15 +67,15 @@ def relative_map(heatmap: np.ndarray) -> np.ndarray:
     return (np.maximum(heatmap, 0.0) / highest).astype(np.float32)
 
 
-def finish_frames(made: pydicom.Dataset, result: ConsoleResult, grid: SliceGrid, uids: Uids, kind: str) -> None:
+def finish_frames(made: pydicom.Dataset, result: StudyResult, uids: Uids, kind: str) -> None:
     """What a multi-frame object still needs: references to the frames that `result` names, a UID of ours for its dimensions."""
-    keep_named_frames(made, result, grid)
+    keep_named_frames(made, result)
     organisation = uids.make(kind, "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = organisation
 
 
-def _segment(result: ConsoleResult, uids: Uids, label: str) -> SegmentDescription:
+def _segment(result: StudyResult, uids: Uids, label: str) -> SegmentDescription:
     return SegmentDescription(
         segment_number=SEGMENT,
         segment_label=label,

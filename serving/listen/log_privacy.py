@@ -3,24 +3,19 @@
 import logging
 import threading
 import traceback
-import warnings
 from types import TracebackType
 
+from kgp.scans.dicom.privacy import silence_libraries
+
 _log = logging.getLogger(__name__)
-_LIBRARIES = ("pynetdicom", "pydicom", "highdicom")
 
 
 def keep_values_out_of_logs() -> None:
-    """Silences the DICOM libraries in this process, and has threads that end by an error say where, but not what of.
-
-    Python's warnings are switched off altogether: which library one comes from cannot be told reliably.
-    """
+    """Silences the DICOM libraries in this process for good; a thread that ends by an error logs its kind and line only."""
     from pynetdicom import _config
 
     _config.LOG_HANDLER_LEVEL = "none"
-    for name in _LIBRARIES:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    warnings.simplefilter("ignore")
+    silence_libraries()
     threading.excepthook = lambda arguments: _log.error(
         "a thread ended by %s in %s", arguments.exc_type.__name__, place_of(arguments.exc_traceback)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgp.errors import UsageError
-from kgp.scans.dicom.header import MrHeader
+from kgp.scans.dicom.header import ImageHeader
 
 _LEAVE_OUT, _AGENT = "leave out", "agent"
 _RANGES = ("echo_time", "repetition_time", "inversion_time")
@@ -34,7 +34,7 @@ class _Rule:
     agent: bool | None
     ranges: dict[str, tuple[float, float] | None]
 
-    def numbers_hold(self, header: MrHeader) -> bool:
+    def numbers_hold(self, header: ImageHeader) -> bool:
         return bool(self.ranges) and all(_holds(getattr(header, name), range_) for name, range_ in self.ranges.items())
 
 
@@ -54,7 +54,7 @@ class ContrastRules:
     agent: _Words
     contrasts: dict[str, _Rule]
 
-    def contrasts_of(self, header: MrHeader) -> set[str]:
+    def contrasts_of(self, header: ImageHeader) -> set[str]:
         """Names of the contrasts that a series could be, by the header of one of its images."""
         text = re.sub("[_-]", " ", header.description)
         if self.is_left_out(header):
@@ -65,7 +65,7 @@ class ContrastRules:
             return {name for name, rule in allowed.items() if rule.words.match(text)}
         return {name for name, rule in allowed.items() if rule.numbers_hold(header)}
 
-    def is_left_out(self, header: MrHeader) -> bool:
+    def is_left_out(self, header: ImageHeader) -> bool:
         """Whether a series is a localiser or computed from others."""
         types = self.image_types
         return self.leave_out.match(re.sub("[_-]", " ", header.description)) or (
