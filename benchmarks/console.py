@@ -1,12 +1,14 @@
-"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table; and how long `listen` takes to start.
+"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table; and how
+long `listen` takes to start.
 
     python benchmarks/exports.py RUN ... --cohort PREPARED --keep MODELS
     python benchmarks/console.py MODELS/*.tflite
 
-The study is one phantom patient with a tumour in four contrasts, written as DICOM: 155 slices of 240 x 240, 1.35 mm apart.
-Each model runs in a process of its own, from the start of Python to the last file; the phases are those of summary.json.
-The start is that of Python until the first C-ECHO is answered, with the first model. Nothing else should run meanwhile, and the
-environment should hold `kgp[console]` alone, as others take longer to import.
+The study is one phantom patient with a tumour in four contrasts, written as DICOM: 155 slices of
+240 x 240, 1.35 mm apart. Each model runs in a process of its own, from the start of Python to the
+last file; the phases are those of summary.json. The start is that of Python until the first C-ECHO
+is answered, with the first model. Nothing else should run meanwhile, and the environment should
+hold `kgp[console]` alone, as others take longer to import.
 """
 
 import argparse
@@ -60,9 +62,8 @@ def main() -> None:
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
         starts = sorted(_start(arguments.models[0], Path(folder) / f"listen{number}") for number in range(STARTS))
-        print(
-            f"\nStart of listen: {statistics.median(starts):.2f} s ({starts[0]:.2f} to {starts[-1]:.2f}, {STARTS} starts)."
-        )
+        median = statistics.median(starts)
+        print(f"\nStart of listen: {median:.2f} s ({starts[0]:.2f} to {starts[-1]:.2f}, {STARTS} starts).")
 
 
 def _run(study: Path, model: Path, out: Path) -> tuple[float, float]:

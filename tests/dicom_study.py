@@ -71,7 +71,7 @@ def decimals(values):
 
 
 class DicomStudy:
-    """A study without any symmetry: noise, and in FLAIR a bright lesion in slices 2 to 4; or pixels of one's own.
+    """A study without any symmetry: noise, and in FLAIR a bright lesion in slices 2 to 4.
 
     Args:
         orientation: a name in ORIENTATIONS.
@@ -148,11 +148,19 @@ class DicomStudy:
         return mr_image(pixels[order], **values | changes)
 
     def frame_order(self, contrast, echoes=1):
-        """For each frame of `enhanced` the slice that it shows times `echoes`, plus the number of its echo from 0."""
+        """For each frame of `enhanced` its slice times `echoes`, plus the number of its echo from
+        0.
+        """
         return np.random.default_rng(3).permutation(echoes * len(self.pixels[contrast]))
 
     def write(self, folder, enhanced=False, changes=None):
-        """Writes a folder for each series, files named against their order; `changes` by (contrast, slice)."""
+        """Writes a folder for each series, files named against their order.
+
+        Args:
+            folder: the folder of the study.
+            enhanced: write one enhanced object a series.
+            changes: attributes of single slices by (contrast, slice).
+        """
         for contrast in self.contrasts:
             (folder / contrast).mkdir(parents=True, exist_ok=True)
             if enhanced:

@@ -21,7 +21,7 @@ def holds_cases(path: Path) -> bool:
 
 
 def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = None) -> Volume:
-    """Reads a NIfTI file, a folder with one NIfTI file for each contrast, or a folder with one DICOM series.
+    """Reads one patient's contrasts: NIfTI files or one DICOM series.
 
     Args:
         contrasts: the contrasts wanted, in order; a single file or a DICOM series has one.
@@ -29,7 +29,8 @@ def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = 
         resample_to: see `kgp.scans.volume.read_volume`.
 
     Raises:
-        KgpError: the case cannot be read or lacks a contrast, or it is DICOM and pydicom is missing.
+        KgpError: the case cannot be read or lacks a contrast, or it is DICOM and pydicom is
+            missing.
     """
     if case.is_file():
         if len(contrasts) != 1:

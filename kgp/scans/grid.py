@@ -1,4 +1,4 @@
-"""Grids of voxels in the patient: where they lie, what one covers of another, and values brought from one to another."""
+"""Grids of voxels: where they lie, what one covers of another, and resampling."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from kgp.errors import KgpError
 
 MOST_VOXELS = 1 << 28  # 1 GiB of float32 for each contrast
 _SAME_MM = 1e-3
-# A voxel axis whose direction is less clear than this cannot be called left-right, front-back or up-down.
+# A voxel axis farther than this from every anatomical axis is not left-right, front-back or up-down.
 _LEAST_COSINE = 0.75
 
 
@@ -21,7 +21,8 @@ class Grid:
     Attributes:
         affine: [4, 4] from voxel indices to millimetres, right-anterior-superior.
         shape: number of voxels along the three axes.
-        header: NIfTI header whose codes and units a file on this grid keeps, or None where the source is not NIfTI.
+        header: NIfTI header whose codes and units a file on this grid keeps, or None where the
+            source is not NIfTI.
     """
 
     affine: np.ndarray
@@ -64,8 +65,8 @@ def resample(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
         target: the other grid.
 
     Returns:
-        `data` itself where the grids are the same; otherwise the linear interpolation, and the lowest value of `data` outside
-        its field of view.
+        `data` itself where the grids are the same; otherwise the linear interpolation, and the
+        lowest value of `data` outside its field of view.
     """
     if grid.is_same(target):
         return data
@@ -90,7 +91,8 @@ def display_axes(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, .
         affine: [4, 4] from voxel indices to millimetres, right-anterior-superior.
 
     Returns:
-        The voxel axes that become (slice, row, column), and which of these three are then to be flipped.
+        The voxel axes that become (slice, row, column), and which of these three are then to be
+        flipped.
 
     Raises:
         KgpError: the volume lies too obliquely for its axes to be told apart.

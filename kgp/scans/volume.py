@@ -1,7 +1,7 @@
-"""Volumes: reading co-registered contrasts from NIfTI, cutting axial slices for display, and writing maps back.
+"""Volumes: reading contrasts from NIfTI, cutting axial slices, and writing maps back.
 
-Geometry is never guessed: the affine of the source says which axis is which, and maps go back onto the source's grid with
-the source's affine and codes.
+Geometry is never guessed: the affine of the source says which axis is which, and maps go back onto
+the source's grid with the source's affine and codes.
 """
 
 import dataclasses
@@ -31,7 +31,8 @@ class Volume:
         data: float32 [X, Y, Z, C] in the source's voxel order.
         affine: [4, 4] from voxel indices to millimetres, right-anterior-superior.
         contrasts: names of the C contrasts.
-        header: NIfTI header of the contrast that gives the grid, or None where the source is not NIfTI.
+        header: NIfTI header of the contrast that gives the grid, or None where the source is not
+            NIfTI.
     """
 
     data: np.ndarray
@@ -56,12 +57,12 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
 
     Args:
         paths: file of each contrast, in the order of the channels.
-        resample_to: a contrast onto whose grid the others are resampled by their affines (linear interpolation). Without
-            it all must share one grid.
+        resample_to: a contrast onto whose grid the others are resampled by their affines (linear
+            interpolation). Without it all must share one grid.
 
     Raises:
-        KgpError: a file is missing, damaged, not three-dimensional or holds a NaN; the grids differ; or there is no such
-            contrast.
+        KgpError: a file is missing, damaged, not three-dimensional or holds a NaN; the grids
+            differ; or there is no such contrast.
     """
     if resample_to is not None and resample_to not in paths:
         raise KgpError(f"--resample-to must be one of {', '.join(paths)}, not {resample_to!r}.")
@@ -74,8 +75,8 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
         if resample_to is None and not grid.is_same(target):
             raise KgpError(
                 f"{paths[contrast]} ({_grid_in_words(image)}) is not on the grid of {paths[reference]} "
-                f"({_grid_in_words(images[reference])}); kgp segment and explain resample with --resample-to CONTRAST, data "
-                "to train on have to share a grid."
+                f"({_grid_in_words(images[reference])}); kgp segment and explain resample with --resample-to CONTRAST, "
+                "data to train on have to share a grid."
             )
         channels.append(resample(_data(image), grid, target))
     return Volume(np.stack(channels, axis=-1), np.asarray(target.affine, np.float64), tuple(images), target.header)
@@ -85,8 +86,8 @@ def axial_slices(volume: Volume) -> tuple[np.ndarray, tuple[float, float]]:
     """Axial slices as a radiologist looks at them, from below upwards.
 
     Returns:
-        Stack [D, H, W, C] (rows from front to back, columns from the patient's right to left), and the spacing
-        (between rows, between columns) in millimetres.
+        Stack [D, H, W, C] (rows from front to back, columns from the patient's right to left), and
+        the spacing (between rows, between columns) in millimetres.
 
     Raises:
         KgpError: the volume lies too obliquely for its axes to be told apart.
@@ -98,7 +99,15 @@ def axial_slices(volume: Volume) -> tuple[np.ndarray, tuple[float, float]]:
 
 
 def to_volume(stack: np.ndarray, grid: Grid) -> np.ndarray:
-    """A stack [D, H, W, ...] in the order of `axial_slices` on the voxel axes [X, Y, Z, ...] of `grid`, exactly."""
+    """Brings a stack in the order of `axial_slices` back to the voxel axes, exactly.
+
+    Args:
+        stack: [D, H, W, ...].
+        grid: the grid of the volume that it was cut from.
+
+    Returns:
+        [X, Y, Z, ...].
+    """
     permutation, flips = display_axes(grid.affine)
     rest = tuple(range(3, stack.ndim))
     back = tuple(int(axis) for axis in np.argsort(permutation))
@@ -125,7 +134,7 @@ def to_voxels(points: np.ndarray, shape: tuple[int, ...], grid: Grid) -> np.ndar
 
 
 def write_nifti(values: np.ndarray, grid: Grid, path: Path) -> None:
-    """Writes an array as NIfTI with the affine, qform and sform codes and units of its grid, atomically.
+    """Writes an array as NIfTI with affine, codes and units of its grid, atomically.
 
     Args:
         values: [X, Y, Z] of bool, uint8 or float32, on `grid`.
@@ -137,7 +146,7 @@ def write_nifti(values: np.ndarray, grid: Grid, path: Path) -> None:
         sform, qform = int(grid.header["sform_code"]), int(grid.header["qform_code"])
         image.set_sform(grid.affine, sform if sform or qform else 1)
         image.set_qform(grid.affine, qform)
-        # The fields as they stand: a qform may differ from the sform, and a unit may be one that nobody defined.
+        # The fields as they are: a qform may differ from the sform, and a unit may be undefined.
         for field in ("xyzt_units", *(_QFORM_FIELDS if qform else ())):
             image.header[field] = grid.header[field]
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Headers of the reference series as highdicom takes them: complete, of one geometry, without what it refuses."""
+"""Headers of the reference series made fit for highdicom: complete and of one geometry."""
 
 import logging
 
@@ -21,8 +21,8 @@ from serving.dicom_output.study_result import StudyResult
 _log = logging.getLogger(__name__)
 # Attributes that a derived object has at least empty (type 2).
 _PATIENT_AND_STUDY = (
-    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime",
-    "ReferringPhysicianName",
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+    "StudyTime", "ReferringPhysicianName",
 )  # fmt: skip
 _SEXES = {"", "M", "F", "O"}
 _PIXELS = 0x7FE0
@@ -32,11 +32,12 @@ _PLAIN_SETS: tuple[list[str], ...] = ([], [""], ["ISO_IR 6"], ["ISO 2022 IR 6"])
 
 
 def derivation_headers(result: StudyResult) -> list[pydicom.Dataset]:
-    """Copies of the source headers, none of which shares an element with its source that is changed here.
+    """Copies the source headers; what is changed in a copy stays as it is in the source.
 
-    Orientation and pixel measures are those of the result's geometry throughout: highdicom asks slices for equal directions
-    to the last digit, and SpacingBetweenSlices of a scanner is at times the gap. Empty values stand for those of patient and
-    study that are missing or cannot be read; the log names the attribute, never the value.
+    Orientation and pixel measures are those of the result's geometry throughout: highdicom asks
+    slices for equal directions to the last digit, and SpacingBetweenSlices of a scanner is at times
+    the gap. Empty values stand for those of patient and study that are missing or cannot be read;
+    the log names the attribute, never the value.
     """
     headers = [_copy_of(source) for source in result.sources]
     for number, header in enumerate(headers):
@@ -69,7 +70,15 @@ def plane_positions(geometry: SliceStack) -> list[PlanePositionSequence]:
 
 
 def keep_named_frames(made: pydicom.Dataset, result: StudyResult) -> None:
-    """Leaves in each frame's references the frame of the enhanced source that `result` names, and no other at its position."""
+    """Removes references to frames of an enhanced source other than those that were read.
+
+    highdicom refers to every frame at a position.
+
+    Args:
+        made: a multi-frame object, changed in place.
+        result: names the frame that was read for each slice; without frame numbers nothing is
+            removed.
+    """
     if result.frames[0] is None:
         return
     positions = result.geometry.positions
@@ -93,7 +102,7 @@ def _copy_of(source: pydicom.Dataset) -> pydicom.Dataset:
 
 
 def _choose_character_set(header: pydicom.Dataset) -> None:
-    """Keeps the source's character set where highdicom knows it, and otherwise takes UTF-8; the text is decoded by now."""
+    """Keeps the source's character set where highdicom knows it, and otherwise takes UTF-8."""
     value = header.get("SpecificCharacterSet") or []
     names = [value] if isinstance(value, str) else list(value)
     if names in _PLAIN_SETS:
@@ -103,7 +112,7 @@ def _choose_character_set(header: pydicom.Dataset) -> None:
 
 
 def _readable(header: pydicom.Dataset, name: str) -> bool:
-    """Whether an attribute is there and its value what its value representation allows."""
+    """Whether an attribute has a value that its value representation allows."""
     if name not in header:
         return False
     value = header[name].value or ""

@@ -22,7 +22,8 @@ class Uids:
     """The UIDs of one study's results, each made once.
 
     Args:
-        entropy: texts that the UIDs are computed from, so that equal texts give equal UIDs; None for random ones.
+        entropy: texts that the UIDs are computed from, so that equal texts give equal UIDs; None
+            for random ones.
     """
 
     def __init__(self, entropy: tuple[str, ...] | None) -> None:
@@ -37,7 +38,10 @@ class Uids:
 
 
 def make_uids(result: StudyResult, *, deterministic: bool) -> Uids:
-    """The UIDs of a study's results: random, or computed from those of all images, the model, the reading and kgp's version."""
+    """The UIDs of a study's results: random, or computed from what the results depend on.
+
+    These are the UIDs of all images, the model, the reading and the version of kgp.
+    """
     if not deterministic:
         return Uids(None)
     sources = [str(source.SOPInstanceUID) for source in result.sources]
@@ -51,7 +55,7 @@ def device_uid(result: StudyResult) -> UID:
 
 
 def equipment(result: StudyResult) -> dict[str, Any]:
-    """Arguments of highdicom's constructors that name the maker: kgp, its version, and the model with its SHA-256."""
+    """Arguments of highdicom's constructors that name the maker: kgp, its version and the model."""
     return {
         "manufacturer": "kgp",
         "manufacturer_model_name": plain(result.model["name"]),
@@ -77,7 +81,7 @@ def algorithm_of_report(result: StudyResult) -> AlgorithmIdentification:
 
 
 def plain(text: str, longest: int = _LONGEST_LO) -> str:
-    """A text as any DICOM viewer can show it: ASCII, no backslash, cut to the length of its value representation."""
+    """A text that every DICOM viewer can show: ASCII, no backslash, at most `longest` characters."""
     return text.encode("ascii", "replace").decode().replace("\\", "/").strip()[:longest]
 
 

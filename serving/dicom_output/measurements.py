@@ -21,7 +21,8 @@ class StudyFinding:
     Attributes:
         class_index: the class.
         tumour: whether it means a tumour.
-        probability: of that class, in 0 .. 1, in the slice `slice_index`; the model's own, not calibrated.
+        probability: of that class, in 0 .. 1, in the slice `slice_index`; the model's own, not
+            calibrated.
         slice_index: the slice that the probability is taken from.
         tumour_slices: number of slices called a tumour.
     """
@@ -36,9 +37,10 @@ class StudyFinding:
 def study_finding(result: StudyResult) -> StudyFinding:
     """Derives the class of the study from those of its slices.
 
-    A study has a tumour where at least one slice was called one. Its class is then the tumour class that most slices were
-    called, of equally many the one with the higher sum of probabilities, and its probability the highest that the class has
-    in a slice so called. Where no slice was called a tumour, the probability is the lowest of "no tumour" in any slice.
+    A study has a tumour where at least one slice was called one. Its class is then the tumour class
+    that most slices were called, of equally many the one with the higher sum of probabilities, and
+    its probability the highest that the class has in a slice so called. Where no slice was called a
+    tumour, the probability is the lowest of "no tumour" in any slice.
     """
     tumour = np.array([index != result.no_tumour_class for index in result.predicted])
     count = int(tumour.sum())
@@ -55,7 +57,10 @@ def study_finding(result: StudyResult) -> StudyFinding:
 
 
 def volume_mm3(mask: np.ndarray, geometry: SliceStack) -> float:
-    """Volume of a mask, bool [S, H, W]: each pixel counts its area times the depth of its slice; 0 where it is empty."""
+    """Volume of a mask, bool [S, H, W]; 0 where it is empty.
+
+    Each pixel counts its area times the depth of its slice.
+    """
     pixels = mask.sum(axis=(1, 2)).astype(np.float64)
     return float((pixels * geometry.depths).sum() * geometry.spacing[0] * geometry.spacing[1])
 
@@ -63,8 +68,9 @@ def volume_mm3(mask: np.ndarray, geometry: SliceStack) -> float:
 def longest_diameter_mm(mask: np.ndarray, geometry: SliceStack) -> float:
     """Longest diameter of a mask, bool [S, H, W], within one slice.
 
-    It is the largest distance between two pixel centres of one connected region (pixels that touch by side or corner) of one
-    slice. No half pixels are added at the ends, so that a region of one pixel has 0 mm; an empty mask has 0 mm too.
+    It is the largest distance between two pixel centres of one connected region (pixels that touch
+    by side or corner) of one slice. No half pixels are added at the ends, so that a region of one
+    pixel has 0 mm; an empty mask has 0 mm too.
     """
     longest = 0.0
     for slice_mask in mask[mask.any(axis=(1, 2))]:
@@ -77,7 +83,7 @@ def longest_diameter_mm(mask: np.ndarray, geometry: SliceStack) -> float:
 
 
 def _row_ends(region: np.ndarray) -> np.ndarray:
-    """(row, column) of the first and last pixel of each row: the two that lie farthest apart are among them."""
+    """(row, column) of the first and last pixel of each row; the two farthest apart are among them."""
     rows = np.flatnonzero(region.any(axis=1))
     first = region[rows].argmax(axis=1)
     last = region.shape[1] - 1 - region[rows, ::-1].argmax(axis=1)
@@ -85,7 +91,7 @@ def _row_ends(region: np.ndarray) -> np.ndarray:
 
 
 def centroid_mm(mask: np.ndarray, geometry: SliceStack) -> np.ndarray:
-    """Centre of mass [3] of a mask, bool [S, H, W], in patient coordinates (x to the left, y to the back, z to the head).
+    """Centre of mass [3] of a mask, bool [S, H, W], in DICOM's patient coordinates.
 
     Raises:
         ValueError: the mask is empty.
@@ -97,11 +103,12 @@ def centroid_mm(mask: np.ndarray, geometry: SliceStack) -> np.ndarray:
 
 
 def laterality(mask: np.ndarray, geometry: SliceStack) -> Literal["left", "right"] | None:
-    """The side of the patient on which a mask, bool [S, H, W], lies, where the geometry says it.
+    """The patient's side on which a mask, bool [S, H, W], lies; None where the geometry leaves it
+    open.
 
-    The median plane of the head is not in the headers. Two planes stand for it, x = 0 of the patient coordinates and the
-    middle of the imaged volume; where every pixel centre of the mask lies on one side of both by more than 10 mm, that side is
-    given. Otherwise, and for an empty mask, nothing is.
+    The median plane of the head is not in the headers. Two planes stand for it, x = 0 of the
+    patient coordinates and the middle of the imaged volume. A mask lies on a side where each of its
+    pixel centres is more than 10 mm to that side of both planes; an empty mask lies on none.
     """
     if not mask.any():
         return None

@@ -18,7 +18,7 @@ _KIND = "parametric map"
 
 
 def parametric_map(result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids) -> ParametricMap:
-    """The Parametric Map object of the heatmap, all slices, the values as they are.
+    """Makes the Parametric Map object of the heatmap: all slices, the values as they are.
 
     Args:
         result: what inference found.

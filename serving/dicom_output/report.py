@@ -1,7 +1,8 @@
-"""The findings as a Structured Report, TID 1500: class, probability, volume, diameter, centroid, side and evidence points.
+"""The findings as a Structured Report, TID 1500.
 
-Its groups are the call of the study with the evidence points it rests on, the segmented region with its measurements, and the
-region's centroid. A study without a tumour has the first alone, which then says so.
+Its groups are the class of the study with the evidence points behind it, the segmented region with
+its measurements, and the region's centroid. The report of a study without a tumour has the first
+group alone.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9703
 _SCHEME = "99KGP"
-_CLASS = CodedConcept("CLASS", _SCHEME, "Class called by the model")
+_CLASS_OF_MODEL = CodedConcept("CLASS", _SCHEME, "Class called by the model")
 _MOST_DIGITS = 6
 _Group = (
     sr.MeasurementsAndQualitativeEvaluations
@@ -53,7 +54,7 @@ def report(
     segmentation: pydicom.Dataset | None,
     uids: Uids,
 ) -> sr.Comprehensive3DSR:
-    """The Comprehensive 3D SR object.
+    """Makes the Comprehensive 3D SR object.
 
     Args:
         result: what inference found.
@@ -61,7 +62,7 @@ def report(
         segmentation: the object that holds the mask; None where the mask is empty.
         uids: makes the UIDs.
     """
-    groups: list[_Group] = [_call(result, uids)]
+    groups: list[_Group] = [_class_of_study(result, uids)]
     if segmentation is not None and result.mask.any():
         groups += [_region(result, segmentation, uids), _centroid(result, uids)]
     content = sr.MeasurementReport(
@@ -85,9 +86,14 @@ def report(
 
 
 def sentence(result: StudyResult, finding: StudyFinding) -> str:
-    """The finding of the study in words.
+    """The class of the study in words.
 
-    Slices are counted as the overlays are, along the normal: viewers may number those of the source the other way round.
+    Slices are numbered as the overlays are, along the normal; viewers may number those of the
+    source the other way round.
+
+    Args:
+        result: what inference found.
+        finding: the class of the study.
     """
     count, name = len(result.predicted), result.class_names[finding.class_index]
     if not finding.tumour:
@@ -117,8 +123,11 @@ def _observer(result: StudyResult) -> sr.ObservationContext:
     )
 
 
-def _call(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvaluations:
-    """The class of the study, its probability, and the evidence points of the slices called a tumour."""
+def _class_of_study(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvaluations:
+    """The group with the class of the study, its probability, and the evidence points.
+
+    Only the points of slices called a tumour are in it.
+    """
     finding = study_finding(result)
     name = plain(result.class_names[finding.class_index])
     measurements = [sr.Measurement(_concept(codes.DCM.Probability), _rounded(finding.probability), codes.UCUM.NoUnits)]
@@ -131,7 +140,7 @@ def _call(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvalu
         measurements=measurements,
         qualitative_evaluations=[
             sr.QualitativeEvaluation(NEOPLASM, codes.SCT.Present if finding.tumour else codes.SCT.Absent),
-            sr.QualitativeEvaluation(_CLASS, CodedConcept(f"CLASS{finding.class_index}", _SCHEME, name)),
+            sr.QualitativeEvaluation(_CLASS_OF_MODEL, CodedConcept(f"CLASS{finding.class_index}", _SCHEME, name)),
         ],
         source_images=[sr.SourceImageForMeasurementGroup(*_referenced(result, finding.slice_index))],
     )
@@ -141,7 +150,7 @@ def _call(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvalu
 
 
 def _evidence(result: StudyResult) -> list[sr.Measurement]:
-    """One measurement for each point, its contribution to the logit, at the centre of its pixel."""
+    """One measurement for each point: its contribution to the logit, at the centre of its pixel."""
     return [
         sr.Measurement(
             _concept(codes.DCM.ClassActivation),
@@ -165,7 +174,7 @@ def _evidence(result: StudyResult) -> list[sr.Measurement]:
 def _region(
     result: StudyResult, segmentation: pydicom.Dataset, uids: Uids
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """The segment with its volume and longest diameter."""
+    """The group with the segment, its volume and its longest diameter."""
     side = laterality(result.mask, result.geometry)
     sides = {"left": codes.SCT.Left, "right": codes.SCT.Right}
     sources = [_referenced(result, int(index)) for index in np.flatnonzero(result.mask.any(axis=(1, 2)))]
@@ -196,14 +205,14 @@ def _region(
     )
     _comment(
         group,
-        "Longest diameter: largest distance between pixel centres of one connected region within one slice. Volume: pixels "
-        f"times area times distance of slices. {NOT_FOR_CARE}",
+        "Longest diameter: largest distance between pixel centres of one connected region within one slice. "
+        f"Volume: pixels times area times distance of slices. {NOT_FOR_CARE}",
     )
     return group
 
 
 def _centroid(result: StudyResult, uids: Uids) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    """The centre of mass of the segment as a point of the frame of reference."""
+    """The group with the segment's centre of mass as a point of the frame of reference."""
     point = np.array([[_rounded(value) for value in centroid_mm(result.mask, result.geometry)]])
     region = sr.ImageRegion3D("POINT", point, str(result.sources[0].FrameOfReferenceUID))
     group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(

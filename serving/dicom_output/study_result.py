@@ -1,4 +1,4 @@
-"""What inference found in one study: the shape that reading and inference hand to the writer of DICOM."""
+"""What inference found in one study: what the DICOM objects are written from."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,11 @@ class StudyResult:
     """What inference found in one study, on the grid of its reference series.
 
     Attributes:
-        sources: header data sets (pydicom, without pixels) of the reference series, one a slice, in order along the normal;
-            for an enhanced multi-frame object one data set (frame order in `frames`).
-        frames: for slice i, the 1-based frame number within its source object, or None for single-frame series.
+        sources: header data sets (pydicom, without pixels) of the reference series, one a slice, in
+            order along the normal; for an enhanced multi-frame object one data set (frame order in
+            `frames`).
+        frames: for slice i, the 1-based frame number within its source object, or None for
+            single-frame series.
         geometry: where the S slices lie.
         mask: bool [S, H, W] in rows and columns of the source images.
         heatmap: float32 [S, H, W], the reading's map.
@@ -37,17 +39,19 @@ class StudyResult:
         predicted: int [S], class index by slice.
         class_names: K names.
         no_tumour_class: index, or None.
-        points: for each slice the strongest evidence points as (row, column, contribution) in source pixels.
+        points: for each slice the strongest evidence points as (row, column, contribution) in
+            source pixels.
         overlays: uint8 [S, h, w, 3] pictures for viewers that know nothing else.
         model: name, version and SHA-256 of the model (dict of str).
         reading: name of the reading.
         remark: a sentence for the report on how the numbers of a slice came about, or "".
-        instances: SOPInstanceUID of every image that was read, those of the other contrasts too; UIDs on request follow from
-            them.
+        instances: SOPInstanceUID of every image that was read, those of the other contrasts too;
+            UIDs on request follow from them.
 
     Raises:
-        KgpError: the sources are not MR images of one series and one frame of reference, or lack a UID; an array has another
-            shape, type or range than said here; or the model is not named in full. No message names the patient.
+        KgpError: the sources are not MR images of one series and one frame of reference, or lack a
+            UID; an array has another shape, type or range than said here; or the model is not named
+            in full. No message names the patient.
     """
 
     sources: Sequence[pydicom.Dataset]
@@ -90,8 +94,8 @@ class StudyResult:
             raise KgpError("The slices name frame numbers in part only; all of them or none are expected.")
         if len(self.sources) != (1 if multiframe else len(self.frames)):
             raise KgpError(
-                f"{len(self.sources)} source objects stand for {len(self.frames)} slices; one a slice, or one multi-frame "
-                "object with frame numbers, is expected."
+                f"{len(self.sources)} source objects stand for {len(self.frames)} slices; one a slice, or one "
+                "multi-frame object with frame numbers, is expected."
             )
         if multiframe and len(set(self.frames)) < len(self.frames):
             raise KgpError("Two slices name the same frame of the reference series.")
@@ -119,8 +123,8 @@ class StudyResult:
         for name, array, kind in (("mask", self.mask, np.bool_), ("heatmap", self.heatmap, np.float32)):
             if array.shape != expected or array.dtype != kind:
                 raise KgpError(
-                    f"The {name} is {array.dtype} {list(array.shape)} where {np.dtype(kind)} {list(expected)} is expected, a "
-                    "pixel for each of the reference series."
+                    f"The {name} is {array.dtype} {list(array.shape)} where {np.dtype(kind)} {list(expected)} is "
+                    "expected, a pixel for each of the reference series."
                 )
         if not np.isfinite(self.heatmap).all():
             raise KgpError("The heatmap holds values that are not finite (NaN or infinity).")
@@ -153,6 +157,6 @@ class StudyResult:
         for row, column, contribution in (point for points in self.points for point in points):
             if not (0 <= row <= height - 1 and 0 <= column <= width - 1 and np.isfinite(contribution)):
                 raise KgpError(
-                    f"An evidence point lies at row {row}, column {column} with the contribution {contribution} where a "
-                    f"finite one within {height}x{width} pixels is expected."
+                    f"An evidence point lies at row {row}, column {column} with the contribution {contribution} "
+                    f"where a finite one within {height}x{width} pixels is expected."
                 )

@@ -1,7 +1,7 @@
-"""Results as DICOM objects beside the series they were made of: segmentation, parametric map, report and captures.
+"""Results as DICOM objects: segmentation, parametric map, report and captures.
 
-Each stands in a new series of the same study, keeps the frame of reference, refers to the source instances and frames, and
-says "research use only" where a viewer shows it.
+Each stands in a new series of the same study, keeps the frame of reference, refers to the source
+instances and frames, and says "research use only" where a viewer shows it.
 """
 
 import contextlib
@@ -32,22 +32,26 @@ def write_dicom(
 ) -> list[Path]:
     """Writes the results of one study as DICOM files into a new folder, all of them or none.
 
-    The files are segmentation.dcm (where the mask is not empty), segmentation_fractional.dcm (on request), heatmap.dcm (the
-    Parametric Map), report.dcm and a capture_NNN.dcm for each slice.
+    The files are segmentation.dcm (where the mask is not empty), segmentation_fractional.dcm (on
+    request), heatmap.dcm (the Parametric Map), report.dcm and a capture_NNN.dcm for each slice.
 
     Args:
         result: what inference found.
         folder: the folder to appear; it must not exist.
-        fractional: write the map as a fractional segmentation too; see `serving.dicom_output.segmentation.segmentation`.
-        empty_segmentation: write segmentations of an empty mask too, with every slice as an empty frame.
-        deterministic: UIDs that follow from those of the images, model, reading and version of kgp, so that the same work done
-            twice has the same; dates and times are still those of writing.
+        fractional: write the map as a fractional segmentation too; see
+            `serving.dicom_output.segmentation.segmentation`.
+        empty_segmentation: write segmentations of an empty mask too, with every slice as an empty
+            frame.
+        deterministic: UIDs that follow from those of the images, model, reading and version of kgp,
+            so that the same work done twice has the same; dates and times are still those of
+            writing.
 
     Returns:
         The files, segmentations first.
 
     Raises:
-        KgpError: the headers of the sources cannot be carried over, `folder` exists, or a file cannot be written.
+        KgpError: the headers of the sources cannot be carried over, `folder` exists, or a file
+            cannot be written.
     """
     names = []
     with quiet_libraries():
@@ -62,7 +66,10 @@ def write_dicom(
 def _objects(
     result: StudyResult, uids: Uids, fractional: bool, empty_segmentation: bool
 ) -> Iterator[tuple[str, pydicom.Dataset]]:
-    """File names and objects, one in memory at a time but for the segmentation, which the report refers to."""
+    """File names and objects, made one after the other.
+
+    Only the segmentation, which the report refers to, stays in memory.
+    """
     headers = derivation_headers(result)
     mask = None
     if result.mask.any() or empty_segmentation:
@@ -78,7 +85,7 @@ def _objects(
 
 @contextlib.contextmanager
 def _one_sentence(folder: Path) -> Iterator[None]:
-    """Turns a full disk, and headers that highdicom refuses, into one sentence that does not name the patient."""
+    """Turns errors of writing into one sentence that does not name the patient."""
     try:
         yield
     except OSError as error:

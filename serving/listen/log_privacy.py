@@ -1,4 +1,4 @@
-"""Keeps values of headers out of what a long-running process writes: libraries quote names and dates in messages."""
+"""Keeps values of headers out of the logs of a long-running process."""
 
 import logging
 import threading
@@ -11,7 +11,10 @@ _log = logging.getLogger(__name__)
 
 
 def keep_values_out_of_logs() -> None:
-    """Silences the DICOM libraries in this process for good; a thread that ends by an error logs its kind and line only."""
+    """Silences the DICOM libraries in this process for good.
+
+    A thread that ends by an error logs the kind of error and its line only.
+    """
     from pynetdicom import _config
 
     _config.LOG_HANDLER_LEVEL = "none"

@@ -1,4 +1,4 @@
-"""kgp.scans.grid: sizes of voxels, and what one grid covers of another. Resampling is tested with kgp.scans.volume."""
+"""kgp.scans.grid: sizes of voxels, and what one grid covers of another."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,7 @@
-"""The files of a DICOM study wherever they lie: below a folder, in a zip archive, or named one by one.
+"""The files of a DICOM study: below a folder, in a zip archive, or named one by one.
 
-Nothing is extracted: members of an archive are read in place, so their names are never used as paths.
+Nothing is extracted: members of an archive are read in place, so their names are never used as
+paths.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ _LARGEST = 2 << 30  # bytes of one file
 _MOST_RATIO = 200  # deflate reaches 1000 on zeros; slices that are half air stay below 20
 _SMALL_ENOUGH = 64 << 20  # unpacked bytes below which the ratio does not matter
 _LONGEST_NAME = 200
-META_START = 132  # where the file meta information begins, behind the preamble and the mark of DICOM
+META_START = 132  # of the file meta information, behind the preamble and the mark of DICOM
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class StudyFile:
         """Its bytes; a member of an archive is unpacked into memory.
 
         Raises:
-            KgpError: it is too large, or the member is damaged, encrypted, or packed in an unknown way.
+            KgpError: it is too large, or the member is damaged, encrypted, or packed in an unknown
+                way.
             OSError: the file cannot be read.
         """
         if self.archive is None or self.member is None:
@@ -64,11 +66,12 @@ def open_study(sources: Sequence[Path]) -> Iterator[list[StudyFile]]:
     """Yields the files of a study; archives among them stay open inside the block.
 
     Args:
-        sources: folders (with all below them; links to folders are not followed), zip archives and files.
+        sources: folders (with all below them; links to folders are not followed), zip archives and
+            files.
 
     Raises:
-        KgpError: a source is missing, a part of a folder cannot be read, an archive is damaged or would unpack to too
-            much, or there are too many files.
+        KgpError: a source is missing, a part of a folder cannot be read, an archive is damaged or
+            would unpack to too much, or there are too many files.
     """
     with contextlib.ExitStack() as archives:
         files: list[StudyFile] = []
@@ -137,7 +140,8 @@ def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
     too_dense = unpacked > _SMALL_ENOUGH and unpacked > _MOST_RATIO * packed
     if unpacked > _MOST_BYTES or largest > _LARGEST or too_dense:
         raise KgpError(
-            f"{path} would unpack to {unpacked / 2**20:.0f} MiB from {packed / 2**20:.1f} MiB, which is more than is read."
+            f"{path} would unpack to {unpacked / 2**20:.0f} MiB from {packed / 2**20:.1f} MiB, which is more than is "
+            "read."
         )
     return [StudyFile(shown_text(f"{path}:{member.filename}"), path, archive, member) for member in members]
 

@@ -1,4 +1,4 @@
-"""The headers of DICOM files: which are images, and what tells them apart. Pixels are not touched here."""
+"""Headers of DICOM files: which are images, and what distinguishes them. No pixels are read."""
 
 import math
 import re
@@ -24,14 +24,15 @@ from kgp.scans.dicom.place import SlicePlace, frame_group, read_frame_places, re
 _MULTIFRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 _MR = (MRImageStorage, *_MULTIFRAME)
 _DIRECTORY = "Media Storage Directory Storage"
-_ENDINGS = ("dcm", "dicom", "ima", "img", "mr")
-_HEAD = 1024
+_DICOM_ENDINGS = ("dcm", "dicom", "ima", "img", "mr")
+_BYTES_LOOKED_AT = 1024  # to tell text from binary data
 _ATTRIBUTES = [
-    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
-    "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber", "EchoTime", "RepetitionTime",
-    "InversionTime", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
-    "PhotometricInterpretation", "BitsAllocated", "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient",
-    "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+    "FrameOfReferenceUID", "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber",
+    "EchoTime", "RepetitionTime", "InversionTime", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Rows",
+    "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated",
+    "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 _NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -43,26 +44,27 @@ class ImageHeader:
     """One image, single-frame or multi-frame.
 
     Attributes:
-        file: where it lies.
-        uid, study, series: SOP instance, study and series UID.
-        frame_of_reference: UID, "" where there is none.
-        patient: what tells patients apart; never shown.
+        file: the file it is in.
+        instance_uid, study_uid, series_uid: SOPInstanceUID, StudyInstanceUID and SeriesInstanceUID.
+        frame_of_reference: FrameOfReferenceUID, "" where there is none.
+        patient: PatientID and PatientName, which distinguish patients; never shown.
         multiframe: whether it is an enhanced object.
-        description: SeriesDescription, "" where there is none, without the patient's name and number.
+        description: SeriesDescription, "" where there is none, without the patient's name and
+            number.
         number: SeriesNumber, None where there is none.
         image_type: values of ImageType in upper case.
-        echo_time, repetition_time, inversion_time: milliseconds, None where it is not said.
+        echo_time, repetition_time, inversion_time: milliseconds, None where the header lacks it.
         agent: whether a contrast agent is named.
-        pixel_kind: SamplesPerPixel, PhotometricInterpretation, BitsAllocated and PixelRepresentation as text, which all images
-            of a series must have in common.
+        pixel_kind: SamplesPerPixel, PhotometricInterpretation, BitsAllocated and
+            PixelRepresentation as text, which all images of a series must have in common.
         places: one for each frame; empty where `why_no_places` says why.
         why_no_places: why the place is not known, as a sentence, or "".
     """
 
     file: StudyFile
-    uid: str
-    study: str
-    series: str
+    instance_uid: str
+    study_uid: str
+    series_uid: str
     frame_of_reference: str
     patient: tuple[str, str]
     multiframe: bool
@@ -83,20 +85,20 @@ class OtherObject:
     """Something else that may lie in a study: another modality, a report, a text file.
 
     Attributes:
-        what: its kind in words.
-        series: its series UID, "" where it has none.
+        kind: in words.
+        series_uid: SeriesInstanceUID, "" where there is none.
     """
 
-    what: str
-    series: str
+    kind: str
+    series_uid: str
 
 
 def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | OtherObject:
-    """Reads what tells one file from others.
+    """Reads the header of a file.
 
     Args:
         file: the file.
-        mr_only: images of other modalities are other objects.
+        mr_only: take images of other modalities for other objects.
 
     Raises:
         KgpError: the file is a damaged DICOM object, or could be one by its name and is none.
@@ -105,11 +107,11 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
         with file.open() as stream:
             if not is_dicom(stream):
                 stream.seek(0)
-                return _not_dicom(file, stream.read(_HEAD))
+                return _not_dicom(file, stream.read(_BYTES_LOOKED_AT))
             _refuse_deflated(file, stream)
             stream.seek(0)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_ATTRIBUTES)
-        return _header(file, dataset, mr_only)
+        return _classified(file, dataset, mr_only)
     except KgpError:
         raise
     except RecursionError:
@@ -121,7 +123,10 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
 
 
 def _refuse_deflated(file: StudyFile, stream: BinaryIO) -> None:
-    """Refuses a data set that is packed as a whole: pydicom would unpack it without a limit, and MR images never are."""
+    """Refuses a data set that is packed as a whole.
+
+    pydicom would unpack it without a limit, and MR images never are packed so.
+    """
     stream.seek(META_START)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
@@ -129,15 +134,20 @@ def _refuse_deflated(file: StudyFile, stream: BinaryIO) -> None:
 
 
 def _not_dicom(file: StudyFile, head: bytes) -> OtherObject:
-    """Passes over what is plainly something else; an image cut short must not be missing without a word."""
-    ending = file.name.rpartition("/")[2].rpartition(".")[2].lower() if "." in file.name.rpartition("/")[2] else ""
-    text = bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
-    if ending in _ENDINGS or not (text or ending.isalpha()):
+    """Passes over what is clearly something else.
+
+    An image that was cut short is refused, as otherwise a slice would be missing.
+    """
+    _, dot, ending = file.name.rpartition("/")[2].lower().rpartition(".")
+    ending = ending if dot else ""
+    is_text = bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
+    if ending in _DICOM_ENDINGS or not (is_text or ending.isalpha()):
         raise KgpError(f"{file.name} is cut short or not a DICOM file.")
     return OtherObject("other file", "")
 
 
-def _header(file: StudyFile, dataset: Any, mr_only: bool) -> ImageHeader | OtherObject:
+def _classified(file: StudyFile, dataset: Any, mr_only: bool) -> ImageHeader | OtherObject:
+    """An image that has what every image must have, or another object."""
     kind = _text(dataset, "SOPClassUID")
     declared = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
     if not kind and UID(declared).name == _DIRECTORY:
@@ -149,7 +159,7 @@ def _header(file: StudyFile, dataset: Any, mr_only: bool) -> ImageHeader | Other
     if kind not in _MR and (mr_only or not is_image):
         return OtherObject(name if name != kind else "unknown object", _text(dataset, "SeriesInstanceUID"))
     if kind in _MR and _text(dataset, "Modality") not in ("MR", ""):
-        # An image must not be missing without a word because its header was damaged.
+        # Taken for another object, a damaged image would be a slice that is missing.
         raise KgpError(f"{file.name} is stored as an MR image and says that its modality is another.")
     missing = [attribute for attribute in _NEEDED if not _text(dataset, attribute)]
     if missing:
@@ -173,15 +183,15 @@ def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeade
     agent = _text(dataset, "ContrastBolusAgent").strip().upper() not in _NO_AGENT
     return ImageHeader(
         file=file,
-        uid=_text(dataset, "SOPInstanceUID"),
-        study=_text(dataset, "StudyInstanceUID"),
-        series=_text(dataset, "SeriesInstanceUID"),
+        instance_uid=_text(dataset, "SOPInstanceUID"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
         frame_of_reference=_text(dataset, "FrameOfReferenceUID"),
         patient=patient,
         multiframe=multiframe,
         description=_without_patient(_text(dataset, "SeriesDescription"), patient),
         number=None if number is None or number == "" else int(number),
-        image_type=tuple(str(one).upper() for one in _values(dataset, "ImageType")),
+        image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
         echo_time=_milliseconds(echo.get("EffectiveEchoTime" if multiframe else "EchoTime")),
         repetition_time=_milliseconds(timing.get("RepetitionTime")),
         inversion_time=_milliseconds(inversion),
@@ -196,7 +206,9 @@ def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeade
 
 
 def _places(file: StudyFile, dataset: Any, multiframe: bool) -> tuple[tuple[SlicePlace, ...], str]:
-    """The places of the frames, or why there are none: that matters only where the series is used."""
+    """The places of the frames, or why they are not known; that matters only in a series that is
+    used.
+    """
     try:
         if multiframe:
             return tuple(read_frame_places(dataset, file.name)), ""
@@ -206,12 +218,13 @@ def _places(file: StudyFile, dataset: Any, multiframe: bool) -> tuple[tuple[Slic
 
 
 def _text(dataset: Any, name: str) -> str:
-    """The one value of an attribute as text; "" where there is none."""
+    """The value of an attribute as text; "" where there is none."""
     value = dataset.get(name)
     return "" if value is None else str(value)
 
 
 def _values(dataset: Any, name: str) -> Sequence[Any]:
+    """The values of an attribute that may have one, several or none."""
     value = dataset.get(name)
     if value is None:
         return ()
@@ -226,7 +239,7 @@ def _milliseconds(value: Any) -> float | None:
 
 
 def _without_patient(description: str, patient: tuple[str, str]) -> str:
-    """A description for messages and rules, without control characters and the patient's name and number."""
+    """A description for messages and rules, without the patient's name and number."""
     shown = shown_text(description)[:64]
     for word in (patient[0], *patient[1].replace("=", "^").split("^")):
         if len(word) > 2:

@@ -35,8 +35,8 @@ def read_pixels(header: ImageHeader) -> tuple[np.ndarray, Any]:
     """Reads one image whose place is known.
 
     Returns:
-        Intensities float32 [frames, rows, columns] in the order of the frames, and the whole header without the pixels, every
-        value of it readable.
+        Intensities float32 [frames, rows, columns] in the order of the frames, and the whole header
+        without the pixels, every value of it readable.
 
     Raises:
         KgpError: the pixels are not one grey value each, are cut short, or cannot be decoded.
@@ -49,14 +49,14 @@ def read_pixels(header: ImageHeader) -> tuple[np.ndarray, Any]:
     try:
         with header.file.open() as stream:
             dataset = pydicom.dcmread(stream)
-        if "PixelData" not in dataset or str(dataset.SOPInstanceUID) != header.uid:
+        if "PixelData" not in dataset or str(dataset.SOPInstanceUID) != header.instance_uid:
             raise KgpError(f"{name} is an image without pixels; it may be cut short.")
         _check_packing(dataset, name)
         pixels = dataset.pixel_array.reshape(len(header.places), *header.places[0].shape)
         intensities = _rescale(dataset, pixels, name)
         del dataset.PixelData
         for element in dataset.iterall():
-            _ = element.value  # a value that cannot be read is to be found here and not when results are written
+            _ = element.value  # a value that cannot be read fails here and not when results are written
     except KgpError:
         raise
     except RecursionError:
@@ -93,13 +93,16 @@ def _number(dataset: Any, attribute: str, default: float) -> float:
 
 
 def _check_packing(dataset: Any, name: str) -> None:
-    """Compressed pixels need a decoder; others must fill the matrix exactly, where one byte of padding may follow."""
+    """Refuses compressed pixels without a decoder, and others that do not fill the matrix.
+
+    One byte of padding may follow.
+    """
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         if syntax not in COMPRESSIONS or not get_decoder(syntax).is_available:
             raise KgpError(
-                f"{name} is compressed as {syntax.name}, for which there is no decoder here; pip install 'kgp[console]' brings "
-                "the usual ones."
+                f"{name} is compressed as {syntax.name}, for which there is no decoder here; pip install 'kgp[console]' "
+                "brings the usual ones."
             )
         return
     frames = int(dataset.get("NumberOfFrames") or 1)

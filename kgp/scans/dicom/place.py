@@ -12,7 +12,10 @@ _RIGHT_ANGLE = 1e-2  # direction cosines are often written with three decimals
 
 @dataclass(frozen=True)
 class SlicePlace:
-    """The place of one slice in DICOM's patient coordinates: x to the left, y to the back, z to the head, in millimetres.
+    """The place of one slice.
+
+    Coordinates are DICOM's of the patient: x to the left, y to the back, z to the head, in
+    millimetres.
 
     Attributes:
         name: how messages call the slice.
@@ -69,7 +72,16 @@ def read_frame_places(dataset: Any, name: str) -> list[SlicePlace]:
 
 
 def frame_group(dataset: Any, frame: int, group: str) -> Any:
-    """The one item of a functional group of a frame (from 0), its own or the shared one; None where there is neither."""
+    """The one item of a frame's functional group, its own or the shared one.
+
+    Args:
+        dataset: an enhanced multi-frame image.
+        frame: index of the frame, from 0.
+        group: keyword of the group's sequence.
+
+    Returns:
+        The item, or None where there is neither.
+    """
     own = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     for item in (*own[frame : frame + 1], *shared[:1]):
@@ -97,8 +109,8 @@ def _checked_place(name: str, image: Any, position: Any, orientation: Any, measu
     directions = place.orientation.reshape(2, 3)
     if not np.allclose(directions @ directions.T, np.eye(2), atol=_RIGHT_ANGLE):
         raise KgpError(
-            f"{name} has the ImageOrientationPatient {_in_words(place.orientation)} where two directions of length 1 at "
-            "right angles are expected."
+            f"{name} has the ImageOrientationPatient {_in_words(place.orientation)} where two directions of length 1 "
+            "at right angles are expected."
         )
     return place
 

@@ -1,4 +1,4 @@
-"""Silence of the DICOM libraries, whose messages and warnings quote names and other values of headers."""
+"""Silence of the DICOM libraries, whose messages quote names and other values of headers."""
 
 import contextlib
 import logging
@@ -10,7 +10,10 @@ _SILENT = logging.CRITICAL + 1
 
 
 def silence_libraries() -> None:
-    """Silences the DICOM libraries, and Python's warnings altogether: which library one is from cannot be told reliably."""
+    """Silences the DICOM libraries, and all of Python's warnings.
+
+    Which library a warning is from cannot be found out reliably.
+    """
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(_SILENT)
     warnings.simplefilter("ignore")

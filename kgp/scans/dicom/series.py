@@ -46,8 +46,8 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
         The rescaled intensities with an affine in right-anterior-superior millimetres.
 
     Raises:
-        KgpError: there is no image or there are several series; a position, orientation or spacing is missing; slices are
-            doubled, missing, or not parallel; or a file is damaged.
+        KgpError: there is no image or there are several series; a position, orientation or spacing
+            is missing; slices are doubled, missing, or not parallel; or a file is damaged.
     """
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and _looks_like_dicom(path)]
     with quiet_libraries():
@@ -55,7 +55,7 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
         images = [header for header in headers if isinstance(header, ImageHeader)]
         if not images:
             raise KgpError(f"{folder} holds no DICOM image.")
-        descriptions = {image.series: image.description for image in images}
+        descriptions = {image.series_uid: image.description for image in images}
         if len(descriptions) > 1:
             raise KgpError(
                 f"{folder} holds {len(descriptions)} series ({', '.join(map(repr, descriptions.values()))}); give a "
@@ -73,8 +73,8 @@ def arrange_series(images: Sequence[ImageHeader]) -> Series:
         images: all images of the series, in any order.
 
     Raises:
-        KgpError: the images differ in kind, an image is there twice, a place is missing, or the slices do not make one
-            straight stack.
+        KgpError: the images differ in kind, an image is there twice, a place is missing, or the
+            slices do not make one straight stack.
     """
     first = images[0]
     where = f"The series of {first.file.name}"
@@ -85,9 +85,9 @@ def arrange_series(images: Sequence[ImageHeader]) -> Series:
             raise KgpError(f"{image.file.name} holds another kind of pixels than {first.file.name} of the same series.")
     if first.multiframe and len(images) > 1:
         raise KgpError(f"{where} has {len(images)} multi-frame objects where one is expected.")
-    repeated = [uid for uid, count in collections.Counter(image.uid for image in images).items() if count > 1]
+    repeated = [uid for uid, count in collections.Counter(image.instance_uid for image in images).items() if count > 1]
     if repeated:
-        names = [image.file.name for image in images if image.uid == repeated[0]]
+        names = [image.file.name for image in images if image.instance_uid == repeated[0]]
         raise KgpError(f"{names[0]} and {names[1]} are the same image (SOPInstanceUID).")
     order, geometry = stack_slices(where, [place for image in images for place in image.places])
     if first.multiframe:
@@ -99,7 +99,8 @@ def read_intensities(series: Series) -> tuple[np.ndarray, list[Any]]:
     """Reads the pixels of a series.
 
     Returns:
-        Rescaled intensities float32 [columns, rows, slices], and the header of each image without pixels (pydicom).
+        Rescaled intensities float32 [columns, rows, slices], and the header of each image without
+        pixels (pydicom).
 
     Raises:
         KgpError: the pixels of an image cannot be read.
@@ -119,7 +120,7 @@ def read_intensities(series: Series) -> tuple[np.ndarray, list[Any]]:
 
 
 def _looks_like_dicom(path: Path) -> bool:
-    """Whether a file has the mark of DICOM, or a name that says so: one that was cut short must not be passed over."""
+    """Whether a file has the mark of DICOM, or a name that says so although it may be cut short."""
     if path.suffix.lower() == ".dcm":
         return True
     with path.open("rb") as stream:

@@ -12,12 +12,15 @@ from kgp.scans.grid import MOST_VOXELS, Grid
 _PARALLEL = 1e-3  # tolerated difference of direction cosines
 _SAME_MM = 1e-4
 _UNEVEN = 0.05  # tolerated difference of slice distances, as a share of their median
-_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's patient axes run to left and back; ours to right and front
+# DICOM's patient axes run to the left and the back, those of a grid to the right and the front.
+_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
 class SliceStack:
-    """The slices of one series in order along their normal, in DICOM's patient coordinates; `stack_slices` makes it.
+    """The slices of one series in order along their normal; `stack_slices` makes it.
+
+    Coordinates are DICOM's of the patient; see `kgp.scans.dicom.place.SlicePlace`.
 
     Attributes:
         places: one for each of the S slices, ascending along the normal.
@@ -53,9 +56,10 @@ class SliceStack:
 
     @property
     def depths(self) -> np.ndarray:
-        """Millimetres along the normal that each slice stands for, [S]; its thickness where there is a single one.
+        """Millimetres along the normal that each slice stands for, [S].
 
-        Between neighbours a slice stands for half of the distance to either; at the ends for the whole distance to the next.
+        Between neighbours that is half of the distance to either, at the ends the whole distance to
+        the next, and for a single slice its thickness.
         """
         if len(self.places) == 1:
             return np.array([self.places[0].thickness])
@@ -63,13 +67,13 @@ class SliceStack:
 
     @property
     def thickness(self) -> float:
-        """SliceThickness of the first slice in millimetres; the mean depth of a slice where the series does not say it."""
+        """SliceThickness of the first slice in millimetres; where it is missing, the mean depth."""
         said = self.places[0].thickness
         return said if said > 0 else float(self.depths.mean())
 
     @property
     def between_slices(self) -> float | None:
-        """Mean distance of neighbouring slices along the normal in millimetres; None for a single slice."""
+        """Mean distance of neighbouring slices in millimetres; None for a single slice."""
         return None if len(self.places) == 1 else float(self.depths.mean())
 
     @property
@@ -111,8 +115,8 @@ def stack_slices(where: str, places: Sequence[SlicePlace]) -> tuple[list[int], S
         The order, as indices into `places`, and the stack in that order.
 
     Raises:
-        KgpError: slices differ in matrix, spacing or orientation, are doubled, missing or shifted; the depth of a single one is
-            not known; or there are too many voxels.
+        KgpError: slices differ in matrix, spacing or orientation, are doubled, missing or shifted;
+            the depth of a single one is not known; or there are too many voxels.
     """
     first = places[0]
     rows, columns = first.shape

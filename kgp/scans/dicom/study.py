@@ -1,4 +1,4 @@
-"""One DICOM study: its MR series, the contrasts among them, and these as a volume on the grid of one of them."""
+"""One DICOM study: its MR series, which contrasts they are, and these as one volume."""
 
 import collections
 import logging
@@ -30,12 +30,12 @@ class Study:
 
     Attributes:
         volume: intensities on the grid of the reference series; voxel axes are column, row, slice.
-        headers: of the reference series without pixels (pydicom): one a slice in order along the normal, or the one of an
-            enhanced object.
+        headers: of the reference series without pixels (pydicom): one a slice in order along the
+            normal, or the one of an enhanced object.
         frames: for each slice the 1-based number of its frame in an enhanced object, else None.
         geometry: where the slices of the reference series lie.
-        series: what was taken for each contrast: series number, number of slices, whether it was resampled, and the share of
-            the reference's voxels that it covers.
+        series: what was taken for each contrast: series number, number of slices, whether it was
+            resampled, and the share of the reference's voxels that it covers.
         instances: SOPInstanceUID of every image that was read, contrast by contrast.
     """
 
@@ -48,17 +48,19 @@ class Study:
 
 
 def read_study(sources: Sequence[Path], contrasts: Sequence[str], rules: ContrastRules, reference: str) -> Study:
-    """Reads the contrasts of a study, headers first and only then the pixels of the series that are needed.
+    """Reads the contrasts of a study: all headers, then the pixels of the series that are needed.
 
     Args:
         sources: folders, zip archives and files that hold one study of one patient.
         contrasts: names of the contrasts, in the order of the channels.
         rules: which series is which contrast.
-        reference: the contrast on whose grid the others are brought by their affines, where they differ.
+        reference: the contrast on whose grid the others are brought by their affines, where they
+            differ.
 
     Raises:
-        KgpError: there is no MR image; the files belong to several patients or studies; a contrast is missing or ambiguous; a
-            series does not make one straight stack; the series do not lie in one frame of reference; or pixels cannot be read.
+        KgpError: there is no MR image; the files belong to several patients or studies; a contrast
+            is missing or ambiguous; a series does not make one straight stack; the series do not
+            lie in one frame of reference; or pixels cannot be read.
     """
     with quiet_libraries(), open_study(sources) as files:
         images = _images_by_series(files, " and ".join(map(str, sources)))
@@ -66,8 +68,8 @@ def read_study(sources: Sequence[Path], contrasts: Sequence[str], rules: Contras
         frames_of_reference = {image.frame_of_reference for images in chosen.values() for image in images}
         if frames_of_reference == {""} or len(frames_of_reference) > 1:
             raise KgpError(
-                f"The series for {', '.join(contrasts)} do not lie in one frame of reference (FrameOfReferenceUID), so they "
-                "cannot be laid over each other."
+                f"The series for {', '.join(contrasts)} do not lie in one frame of reference (FrameOfReferenceUID), so "
+                "they cannot be laid over each other."
             )
         return _read_onto({contrast: arrange_series(images) for contrast, images in chosen.items()}, reference)
 
@@ -81,19 +83,19 @@ def _images_by_series(files: Sequence[StudyFile], where: str) -> dict[str, list[
         if isinstance(header, OtherObject):
             others.append(header)
         else:
-            images[header.series].append(header)
-    kinds = collections.Counter(other.what for other in others)
+            images[header.series_uid].append(header)
+    kinds = collections.Counter(other.kind for other in others)
     left_out = ", ".join(f"{count} x {what}" for what, count in sorted(kinds.items()))
     if not images:
         rest = f"it holds {left_out}" if left_out else "it holds no file at all"
         raise KgpError(f"{where} holds no MR image; {rest}.")
-    mixed = {other.series for other in others} & set(images)
+    mixed = {other.series_uid for other in others} & set(images)
     if mixed:
         first = images[mixed.pop()][0]
         raise KgpError(f"The series of {first.file.name} mixes MR images with other objects ({left_out}).")
     all_images = [image for one_series in images.values() for image in one_series]
     patients = {image.patient[0] or image.patient[1] for image in all_images}
-    studies = {image.study for image in all_images}
+    studies = {image.study_uid for image in all_images}
     if len(patients) > 1:
         raise KgpError(
             f"{where} holds images of {len(patients)} patients; those of one study of one patient are expected."
@@ -133,7 +135,9 @@ def _images_by_contrast(
 def _series_in_words(images: Mapping[str, list[ImageHeader]], rules: ContrastRules) -> str:
     """The series with what the rules look at."""
     in_words = []
-    for one_series in sorted(images.values(), key=lambda one_series: (one_series[0].number or 0, one_series[0].series)):
+    for one_series in sorted(
+        images.values(), key=lambda one_series: (one_series[0].number or 0, one_series[0].series_uid)
+    ):
         first = one_series[0]
         times = {"TE": first.echo_time, "TR": first.repetition_time, "TI": first.inversion_time}
         facts = [f"{sum(len(image.places) for image in one_series)} slices"]
@@ -179,7 +183,7 @@ def _read_onto(series: Mapping[str, Series], reference: str) -> Study:
         frames=series[reference].frames,
         geometry=series[reference].geometry,
         series=taken,
-        instances=tuple(image.uid for one_series in series.values() for image in one_series.images),
+        instances=tuple(image.instance_uid for one_series in series.values() for image in one_series.images),
     )
 
 

@@ -1,4 +1,4 @@
-"""kgp.scans.dicom.series: the one series in a folder as a volume. Places and stacks have tests of their own."""
+"""kgp.scans.dicom.series: the one series in a folder as a volume."""
 
 import numpy as np
 import pytest

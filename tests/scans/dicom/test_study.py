@@ -147,7 +147,10 @@ def compress(dataset, uid):
 
 
 def lossless_jpeg(pixels):
-    """Lossless JPEG (process 14, first-order prediction) of 12-bit pixels with one code of 5 bits for every category."""
+    """Lossless JPEG (process 14, first-order prediction) of 12-bit pixels.
+
+    Every category has a code of 5 bits.
+    """
     rows, columns = pixels.shape
     values = pixels.astype(int)
     bits = ""

@@ -33,7 +33,10 @@ def single_frames(study, **changes):
 
 
 def enhanced(study):
-    """The header of an enhanced object with two frames at each position, of which the second is the one that was read."""
+    """The header of an enhanced object with two frames at each position.
+
+    The second of them is the one that was read.
+    """
     source = study.enhanced("FLAIR", echoes=2, **HEADER)
     order = study.frame_order("FLAIR", echoes=2)
     frames = [int(np.flatnonzero(order == 2 * index + 1)[0]) + 1 for index in range(len(order) // 2)]
@@ -44,7 +47,7 @@ def enhanced(study):
 
 @pytest.fixture
 def study_result(phantom_study):
-    """Makes the result of a study with a tumour in slices 2 to 4; named values replace its attributes."""
+    """Makes the result of a study with a tumour in slices 2 to 4; `changes` replace attributes."""
 
     def make(orientation="axial", kind="single", **changes):
         study = phantom_study(orientation, contrasts=("FLAIR",))
@@ -98,7 +101,7 @@ def kind(request):
 
 @pytest.fixture
 def affine_of(phantom_study):
-    """Gives the affine [4, 4] from (slice, row, column) to DICOM's patient millimetres of an orientation."""
+    """Gives the affine [4, 4] of an orientation from (slice, row, column) to DICOM's millimetres."""
 
     def affine(orientation):
         to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ phantom_study(orientation).affine

@@ -1,4 +1,6 @@
-"""serving.dicom_output.headers: foreign headers made fit, without changing them or naming the patient."""
+"""serving.dicom_output.headers: foreign headers made fit, without changing them or naming the
+patient.
+"""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""serving.dicom_output.segmentation: written, and read back with highdicom and pydicom to the voxel and the affine."""
+"""serving.dicom_output.segmentation: written and read back, to the voxel and the affine."""
 
 import highdicom
 import numpy as np

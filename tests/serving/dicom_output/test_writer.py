@@ -1,4 +1,4 @@
-"""serving.dicom_output.writer: what is written as a whole, for whom, and what is left when it fails."""
+"""serving.dicom_output.writer: what is written as a whole, and what is left when it fails."""
 
 import logging
 import resource
