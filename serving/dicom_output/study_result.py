@@ -8,6 +8,7 @@ import pydicom
 from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from kgp.errors import KgpError
+from kgp.scans.dicom.place import frame_group
 from kgp.scans.dicom.slice_stack import SliceStack
 
 _SINGLE_FRAME = {MRImageStorage}
@@ -49,9 +50,9 @@ class StudyResult:
             UIDs on request follow from them.
 
     Raises:
-        KgpError: the sources are not MR images of one series and one frame of reference, or lack a
-            UID; an array has another shape, type or range than said here; or the model is not named
-            in full. No message names the patient.
+        KgpError: the sources are not MR images of one series and one frame of reference, lack a
+            UID, or lie elsewhere than the geometry says; an array has another shape, type or range
+            than said here; or the model is not named in full. No message names the patient.
     """
 
     sources: Sequence[pydicom.Dataset]
@@ -73,6 +74,7 @@ class StudyResult:
     def __post_init__(self) -> None:
         self._check_frames()
         self._check_sources()
+        self._check_positions()
         self._check_pixels()
         self._check_classes()
         self._check_points()
@@ -117,6 +119,14 @@ class StudyResult:
         wrong = {UID(str(source.get("SOPClassUID") or "")) for source in self.sources} - allowed
         if wrong:
             raise KgpError(f"The sources are {wrong.pop().name or 'of no SOP class'}; MR images are expected.")
+
+    def _check_positions(self) -> None:
+        for index, place in enumerate(self.geometry.places):
+            header, frame = self.source_of(index), self.frames[index]
+            if frame is not None:
+                header = frame_group(header, frame - 1, "PlanePositionSequence") or pydicom.Dataset()
+            if not np.array_equal(np.array(header.get("ImagePositionPatient"), float), place.position):
+                raise KgpError(f"Slice {index + 1} of the reference series does not lie where the geometry has it.")
 
     def _check_pixels(self) -> None:
         expected = self.geometry.shape

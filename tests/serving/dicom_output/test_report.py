@@ -1,13 +1,12 @@
 """serving.dicom_output.report: every number, point and code comes back through highdicom."""
 
-import dataclasses
-
 import highdicom
 import numpy as np
 import pydicom
 import pytest
 from pydicom.sr.codedict import codes
 
+from kgp.scans.dicom.place import read_place
 from kgp.scans.dicom.slice_stack import SliceStack
 from serving.dicom_output.measurements import study_finding
 from serving.dicom_output.report import sentence
@@ -96,15 +95,13 @@ def test_the_side_is_given_where_the_geometry_says_it(study_result, tmp_path):
     for name, orientation in (("right", "axial"), ("no", "sagittal")):
         result = study_result(orientation)
         if name == "right":  # spread over the head: the columns run from x = -65 to 65
-            places = [
-                dataclasses.replace(
-                    place, spacing=np.array([10.0, 10.0]), position=np.array([-65, -95, place.position[2]])
-                )
-                for place in result.geometry.places
-            ]
+            for source in result.sources:
+                source.PixelSpacing = [10, 10]
+                source.ImagePositionPatient = [-65, -95, source.ImagePositionPatient[2]]
+            geometry = SliceStack(tuple(read_place(source, "") for source in result.sources))
             mask = np.zeros_like(result.mask)
             mask[2:4, 5:7, 2:4] = True
-            result = study_result(geometry=SliceStack(tuple(places)), mask=mask)
+            result = study_result(sources=result.sources, geometry=geometry, mask=mask)
         (group,) = content(result, tmp_path / name).content.get_volumetric_roi_measurement_groups()
         sides[name] = group.finding_sites[0].laterality
     assert sides["right"] == codes.SCT.Right and sides["no"] is None

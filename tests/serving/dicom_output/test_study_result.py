@@ -70,6 +70,16 @@ def test_a_geometry_of_other_slices(study_result):
         study_result(geometry=SliceStack(places))
 
 
+@pytest.mark.parametrize("kind", ["single", "enhanced"])
+def test_sources_that_lie_elsewhere_than_the_geometry_says(kind, study_result):
+    geometry = study_result().geometry
+    with pytest.raises(KgpError, match="Slice 1 of the reference series does not lie where the geometry has it"):
+        study_result(kind=kind, geometry=SliceStack(geometry.places[::-1]))
+    frames = study_result(kind="enhanced").frames
+    with pytest.raises(KgpError, match="Slice 2 of the reference series does not lie where the geometry has it"):
+        study_result(kind="enhanced", frames=[frames[0], 99, *frames[2:]])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -109,6 +109,15 @@ def test_headers_that_cannot_be_carried_over(study_result, tmp_path, caplog):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_frame_without_position_that_was_not_read(study_result, tmp_path):
+    result = study_result(kind="enhanced")
+    other = next(number for number in range(1, 13) if number not in result.frames)
+    del result.sources[0].PerFrameFunctionalGroupsSequence[other - 1].PlanePositionSequence
+    with pytest.raises(KgpError, match="cannot be carried over into DICOM objects"):
+        write_dicom(result, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_earlier_result_is_kept(study_result, tmp_path):
     write_dicom(study_result(), tmp_path / "out", deterministic=True)
     before = uids(tmp_path / "out")
