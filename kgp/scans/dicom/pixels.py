@@ -80,8 +80,9 @@ def _rescale(dataset: Any, pixels: np.ndarray, name: str) -> np.ndarray:
         intercept = _number(group or dataset, "RescaleIntercept", 0.0)
         if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
             raise KgpError(f"{name} rescales its values with slope {slope:g} and intercept {intercept:g}.")
-        values *= slope
-        values += intercept
+        with np.errstate(over="ignore"):  # what is too large is refused below
+            values *= slope
+            values += intercept
     if not np.isfinite(intensities).all():
         raise KgpError(f"{name} holds values that are not finite after rescaling.")
     return intensities
