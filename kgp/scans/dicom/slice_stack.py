@@ -68,8 +68,8 @@ class SliceStack:
     @property
     def thickness(self) -> float:
         """SliceThickness of the first slice in millimetres; where it is missing, the mean depth."""
-        said = self.places[0].thickness
-        return said if said > 0 else float(self.depths.mean())
+        thickness = self.places[0].thickness
+        return thickness if thickness > 0 else float(self.depths.mean())
 
     @property
     def between_slices(self) -> float | None:

@@ -1,5 +1,4 @@
-"""kgp.scans.dicom.pixels: intensities of every compression, and pixels that are not what they say.
-"""
+"""kgp.scans.dicom.pixels: intensities of every compression, and pixels that are not what they say."""
 
 import numpy as np
 import pytest
