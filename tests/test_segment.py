@@ -3,10 +3,7 @@ import csv
 import cv2
 import nibabel
 import numpy as np
-import pydicom
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from kgp import segment
 from kgp.files import read_json
@@ -218,41 +215,18 @@ def test_a_single_file_for_two_contrasts(tmp_path, capsys):
     assert "is one file, but the contrasts T1, FLAIR are needed" in capsys.readouterr().err
 
 
-def write_dicom(folder, slices=4):
-    """An axial series of 16x20 pixels, 2 x 1 mm, 5 mm apart, named against its order; a block in the slice at z = 10."""
-    folder.mkdir()
-    series, study = generate_uid(), generate_uid()
-    for index in range(slices):
-        meta = FileMetaDataset()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        meta.MediaStorageSOPClassUID = CTImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid()
-        dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
-        dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series, study
-        pixels = np.full((16, 20), 90, np.uint16)
-        if index == 2:
-            pixels[3:9, 12:17] = 240
-        dataset.Rows, dataset.Columns = pixels.shape
-        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
-        dataset.PixelSpacing, dataset.SliceThickness = [2.0, 1.0], 5.0
-        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        dataset.ImagePositionPatient = [-10.0, -16.0, 5.0 * index]
-        dataset.PixelData = pixels.tobytes()
-        pydicom.dcmwrite(folder / f"IM{9 - index}", dataset, enforce_file_format=True)
-    return folder
-
-
-def test_a_dicom_series(tmp_path, bright_runtime, monkeypatch):
+def test_a_dicom_series(phantom_study, tmp_path, bright_runtime, monkeypatch):
     monkeypatch.setattr("kgp.runtime.load_runtime", lambda _: bright_runtime(size=32, contrasts=("FLAIR",)))
-    series = write_dicom(tmp_path / "series")
+    pixels = np.full((4, 16, 20), 90, np.uint16)
+    pixels[2, 3:9, 12:17] = 240
+    study = phantom_study(contrasts=("FLAIR",), pixels={"FLAIR": pixels}, spacing=(2.0, 1.0), step=5.0)
+    series = study.write(tmp_path / "study") / "FLAIR"
     assert segment.main(["run", str(series), "--out", str(tmp_path / "out")]) == 0
     mask = nibabel.load(tmp_path / "out" / "mask.nii.gz")
     found = np.argwhere(np.asarray(mask.dataobj))
     middle = nibabel.affines.apply_affine(mask.affine, (found.min(axis=0) + found.max(axis=0)) / 2)
-    # DICOM says left, back, up: x = -10 + 14, y = -16 + 2 * 5.5, z = 10; NIfTI turns the first two round.
-    np.testing.assert_allclose(middle, [-4.0, 5.0, 10.0], atol=1.0)
+    # DICOM says left, back, up: x = -40.5 + 14, y = -33.25 + 2 * 5.5, z = 21 + 10; NIfTI turns the first two round.
+    np.testing.assert_allclose(middle, [26.5, 22.25, 31.0], atol=1.0)
     assert read_json(tmp_path / "out" / "summary.json")["slices_by_class"]["tumour"] == 1
 
 

@@ -15,7 +15,8 @@ from kgp.research_use import NOTICE
 from kgp.runtime.description import Description
 from kgp.runtime.runtime import Runtime
 from kgp.scans.fit import fit_image
-from kgp.scans.volume import Volume, to_volume, write_nifti
+from kgp.scans.grid import Grid
+from kgp.scans.volume import to_volume, write_nifti
 
 SHOWN = 12  # most pictures on a sheet
 TABLE, SHEET = "slices.csv", "overlay.png"
@@ -25,7 +26,7 @@ BLACK = "black_slice"  # the reason for the empty mask of a slice that is black 
 def write_case(
     folder: Path,
     runtime: Runtime,
-    volume: Volume,
+    grid: Grid,
     stack: np.ndarray,
     spacing: tuple[float, float],
     prediction: StackPrediction,
@@ -35,7 +36,7 @@ def write_case(
 
     Args:
         folder: an existing folder.
-        volume: the grid that maps go back to; its data are not looked at.
+        grid: the grid that maps go back to.
         stack: its axial slices [D, H, W, C], with `spacing` between rows and between columns.
         prediction: what the network says of `stack`.
         reading: name of the reading.
@@ -43,14 +44,14 @@ def write_case(
     Returns:
         What summary.json says of grid, reading and findings; the caller adds what the input was.
     """
-    write_nifti(to_volume(prediction.masks, volume), volume, folder / "mask.nii.gz")
-    write_nifti(to_volume(prediction.maps, volume), volume, folder / "heatmap.nii.gz")
+    write_nifti(to_volume(prediction.masks, grid), grid, folder / "mask.nii.gz")
+    write_nifti(to_volume(prediction.maps, grid), grid, folder / "heatmap.nii.gz")
     write_table(slice_rows(prediction.calls, runtime.description.class_names), folder / TABLE)
     _write_sheet(runtime, stack, prediction, reading, folder / SHEET, spacing)
     return case_summary(runtime, reading, prediction.calls) | {
-        "affine": volume.affine.tolist(),
-        "spacing_mm": list(volume.spacing),
-        "mask_volume_mm3": round(float(prediction.masks.sum()) * volume.voxel_mm3, 1),
+        "affine": grid.affine.tolist(),
+        "spacing_mm": list(grid.spacing),
+        "mask_volume_mm3": round(float(prediction.masks.sum()) * grid.voxel_mm3, 1),
     }
 
 

@@ -86,7 +86,7 @@ def _write_volume(
     stack, spacing = axial_slices(volume)
     prediction = predict_stack(runtime, stack, runtime.description.readings[reading], spacing)
     with atomic_folder(out, overwrite=overwrite) as folder:
-        summary = {"input": case.name, **write_case(folder, runtime, volume, stack, spacing, prediction, reading)}
+        summary = {"input": case.name, **write_case(folder, runtime, volume.grid, stack, spacing, prediction, reading)}
         write_json(folder / SUMMARY, summary)
     return summary
 

@@ -7,9 +7,10 @@ import numpy as np
 from kgp.prediction.stack import StackPoint, StackPrediction, inside
 from kgp.runtime.description import Description
 from kgp.scans.dicom.study import Study
-from kgp.scans.volume import Volume, to_volume, to_voxels
+from kgp.scans.grid import Grid
+from kgp.scans.volume import to_volume, to_voxels
 from serving.console.overlays import slice_overlays
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 NOT_AXIAL = (
     "The series is not axial: the model read axial cuts through it. A slice of the series stands for the cut called a tumour "
@@ -22,20 +23,20 @@ _SourcePoint = tuple[float, float, float, float]  # source slice, row, column, c
 
 def on_source_slices(
     study: Study,
-    grid: Volume,
+    grid: Grid,
     prediction: StackPrediction,
     network: Description,
     reading: str,
     model: Mapping[str, str],
     shown: np.ndarray,
-) -> ConsoleResult:
+) -> StudyResult:
     """The findings slice by slice of the source series.
 
     Where the source slices are axial, each is one slice that the network saw. Otherwise see `NOT_AXIAL`.
 
     Args:
         study: the headers of the reference series.
-        grid: its grid; its data are not looked at.
+        grid: its grid.
         prediction: of the axial slices of that grid, with evidence.
         network: what the network is.
         reading: name of the reading.
@@ -52,9 +53,10 @@ def on_source_slices(
     for source, row, column, contribution in (point for cut in points_of_cuts for point in cut):
         points[round(source)].append(StackPoint(row, column, contribution))
     spacing = (grid.spacing[1], grid.spacing[0])
-    return ConsoleResult(
+    return StudyResult(
         sources=study.headers,
         frames=study.frames,
+        geometry=study.geometry,
         mask=mask,
         heatmap=heatmap,
         probabilities=probabilities[cuts],
@@ -70,7 +72,7 @@ def on_source_slices(
     )
 
 
-def _on_source(stack: np.ndarray, grid: Volume) -> np.ndarray:
+def _on_source(stack: np.ndarray, grid: Grid) -> np.ndarray:
     """Axial slices [D, H, W] on the source's slices [S, rows, columns]."""
     return np.ascontiguousarray(to_volume(stack, grid).transpose(2, 1, 0))
 
@@ -93,7 +95,7 @@ def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarra
     return np.array(probabilities, np.float64), np.array(predicted)
 
 
-def _points_of_cuts(prediction: StackPrediction, is_tumour: np.ndarray, grid: Volume) -> list[list[_SourcePoint]]:
+def _points_of_cuts(prediction: StackPrediction, is_tumour: np.ndarray, grid: Grid) -> list[list[_SourcePoint]]:
     """For each axial slice called a tumour its strongest evidence points in the source series; none for other slices."""
     shape = prediction.masks.shape
     points_of_cuts: list[list[_SourcePoint]] = []
@@ -112,7 +114,7 @@ def _cut_of_source(
     probabilities: np.ndarray,
     is_tumour: np.ndarray,
     points_of_cuts: Sequence[Sequence[_SourcePoint]],
-    grid: Volume,
+    grid: Grid,
 ) -> tuple[np.ndarray, bool]:
     """The axial slice that each source slice stands for, and whether that is simply itself; see `NOT_AXIAL`."""
     shape = prediction.masks.shape

@@ -18,10 +18,11 @@ from kgp.runtime.litert import LiteRT
 from kgp.runtime.runtime import Runtime
 from kgp.scans.dicom.contrast_rules import ContrastRules, read_rules
 from kgp.scans.dicom.study import Study, read_study
-from kgp.scans.volume import Volume, axial_slices
+from kgp.scans.grid import Grid
+from kgp.scans.volume import axial_slices
 from serving.console.inference import Inference, infer
 from serving.console.on_source_slices import on_source_slices
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class _Read:
     """A study as the network takes it: axial slices [D, H, W, C] with their spacing, and the grid they come from."""
 
     study: Study
-    grid: Volume
+    grid: Grid
     stack: np.ndarray
     spacing: tuple[float, float]
 
@@ -148,13 +149,13 @@ def _read(sources: Sequence[Path], console: LoadedConsole) -> _Read:
     """The study; its intensities are kept once, as axial slices."""
     study = read_study(sources, console.runtime.description.contrasts, console.rules, console.reference)
     stack, spacing = axial_slices(study.volume)
-    grid = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
-    return _Read(dataclasses.replace(study, volume=grid), grid, stack, spacing)
+    emptied = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
+    return _Read(dataclasses.replace(study, volume=emptied), study.volume.grid, stack, spacing)
 
 
 def _write(
     folder: Path, read: _Read, inference: Inference, console: LoadedConsole
-) -> tuple[dict[str, Any], ConsoleResult]:
+) -> tuple[dict[str, Any], StudyResult]:
     """NIfTI, pictures and table; returns the summary so far, and what DICOM objects are written from."""
     network, prediction = console.runtime.description, inference.prediction
     reading = network.default_reading

@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -23,30 +24,20 @@ from serving.listen.service import ConsoleService, ServiceOptions
 ROOT = Path(__file__).parents[3]
 MARKER = "MARKERNAME"
 QUIET = 0.3
+mr_image = runpy.run_path(str(ROOT / "tests" / "dicom_study.py"))["mr_image"]
 
 
 def make_image(study="1.2.3", number=1, kind=MRImageStorage, size=8, syntax=ExplicitVRLittleEndian, **changes):
-    """A data set with 16-bit pixels."""
-    image = pydicom.Dataset()
-    image.SOPClassUID = kind
-    image.StudyInstanceUID = study
-    image.SeriesInstanceUID = f"{study}.1"
-    image.SOPInstanceUID = f"{study}.1.{number}"
-    image.PatientName = f"{MARKER}^Anna"
-    image.PatientID = f"{MARKER}-7"
-    image.Modality = "MR"
-    image.Rows = image.Columns = size
-    image.SamplesPerPixel = 1
-    image.PhotometricInterpretation = "MONOCHROME2"
-    image.BitsAllocated = image.BitsStored = 16
-    image.HighBit, image.PixelRepresentation = 15, 0
-    image.PixelData = np.full((size, size), number, np.uint16).tobytes()
-    for name, value in changes.items():
-        setattr(image, name, value)
-    image.file_meta = pydicom.dataset.FileMetaDataset()
-    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image.file_meta.MediaStorageSOPClassUID = kind
-    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    """A data set with 16-bit pixels that all have the value `number`."""
+    values = {
+        "SOPClassUID": kind,
+        "StudyInstanceUID": study,
+        "SeriesInstanceUID": f"{study}.1",
+        "SOPInstanceUID": f"{study}.1.{number}",
+        "PatientName": f"{MARKER}^Anna",
+        "PatientID": f"{MARKER}-7",
+    }
+    image = mr_image(np.full((size, size), number), **values | changes)
     if syntax != ExplicitVRLittleEndian:
         image.compress(syntax, generate_instance_uid=False)
     return image
