@@ -14,7 +14,8 @@ def new_archive(model: keras.Model) -> keras.export.ExportArchive:
     """An archive without endpoints for a model.
 
     Raises:
-        KgpError: Keras runs on another backend than TensorFlow, which alone can trace the signatures.
+        KgpError: Keras runs on another backend than TensorFlow, which alone can trace the
+            signatures.
     """
     if keras.backend.backend() != "tensorflow":
         raise KgpError(

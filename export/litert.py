@@ -35,9 +35,10 @@ def export_litert(
 ) -> dict[str, Any]:
     """Writes a .tflite file and its manifest, and shows that it answers as the run does.
 
-    Signatures `serving_default` and `explain` as in `export.signatures.network_signatures`, for one slice of the run's
-    size, float32 in and out in every precision; built-in operations only. In fewer bits than 32, layers that would
-    move the answers too far stay in 32 bits and are listed in the manifest.
+    Signatures `serving_default` and `explain` as in `export.signatures.network_signatures`, for one
+    slice of the run's size, float32 in and out in every precision; built-in operations only. In
+    fewer bits than 32, layers that would move the answers too far stay in 32 bits and are listed in
+    the manifest.
 
     Args:
         run_folder: a finished run.
@@ -50,8 +51,8 @@ def export_litert(
 
     Raises:
         UsageError: the ending or the precision is unknown.
-        KgpError: the file exists, the run is not usable, an operation is not built in, or the file does not hold the
-            bounds; then nothing is left behind.
+        KgpError: the file exists, the run is not usable, an operation is not built in, or the file
+            does not hold the bounds; then nothing is left behind.
     """
     if path.suffix != ".tflite" or precision not in PRECISIONS:
         raise UsageError(f"A .tflite file in {', '.join(PRECISIONS)} is written, not {path.name} in {precision}.")
@@ -115,8 +116,9 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
 def _in_fewer_bits(run: KerasRun, model: bytes, precision: str, layers: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
     """The file in fewer bits, and for its manifest the layers that stay in 32 and the slices that this was decided on.
 
-    Ranges and the order in which layers go back to 32 bits come from training slices. How many do is decided on validation
-    slices too: a network is surer of what it was trained on, and there fewer bits cost it less.
+    Ranges and the order in which layers go back to 32 bits come from training slices. How many do
+    is decided on validation slices too: a network is surer of what it was trained on, and there
+    fewer bits cost it less.
     """
     samples = run_samples(run.run, "train")
     slices = [image[None] for image in samples.images]

@@ -1,7 +1,8 @@
 """LiteRT files in fewer bits, with ai-edge-quantizer; layers that cost too much stay in 32 bits.
 
-Convolutions are what is quantised: they hold the weights and take the time. Normalisation, resampling, pooling and the head
-stay in 32 bits, so files take and give the same float32 tensors in every precision.
+Convolutions are what is quantised: they hold the weights and take the time. Normalisation,
+resampling, pooling and the head stay in 32 bits, so files take and give the same float32 tensors in
+every precision.
 """
 
 import contextlib
@@ -75,8 +76,8 @@ def layers_to_quantise(
 ) -> tuple[str, ...]:
     """The layers that can go to fewer bits: all, or all but those that cost most.
 
-    The cost of a layer is how far the heatmap moves when it alone is quantised. The costliest 1, 2, 4, ... layers are left
-    in 32 bits until the file is good.
+    The cost of a layer is how far the heatmap moves when it alone is quantised. The costliest 1, 2,
+    4, ... layers are left in 32 bits until the file is good.
 
     Args:
         layers: names of convolutional layers.

@@ -29,8 +29,9 @@ _log = logging.getLogger(__name__)
 def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32") -> tuple[Path, dict[str, Any]]:
     """Writes the next version of a SavedModel, and shows that it answers as the run does.
 
-    Signatures: those of `export.signatures.network_signatures` (the batch is free, height and width are the run's) and
-    `describe`. The version appears at once and complete, after it was compared with the run within `export.verify.BOUNDS`.
+    Signatures: those of `export.signatures.network_signatures` (the batch is free, height and width
+    are the run's) and `describe`. The version appears at once and complete, after it was compared
+    with the run within `export.verify.BOUNDS`.
 
     Args:
         run_folder: a finished run.
@@ -42,7 +43,8 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
 
     Raises:
         UsageError: `models` is not a folder of versions, or the type is unknown.
-        KgpError: the run is not usable, or the export does not hold the bounds; then nothing is left behind.
+        KgpError: the run is not usable, or the export does not hold the bounds; then nothing is
+            left behind.
     """
     if heatmap not in HEATMAP_TYPES:
         raise UsageError(f"The heatmap is sent as {' or '.join(HEATMAP_TYPES)}, not {heatmap!r}.")

@@ -19,14 +19,15 @@ HEATMAP_TYPES = ("float32", "float16")
 def network_signatures(
     run: Run, model: keras.Model, description: Description, heatmap: str = "float32"
 ) -> dict[str, Signature]:
-    """The signatures that take `images`, raw intensities float32 [B, H, W, C]. Where these are not finite, neither
-    are the answers, and the mask is empty.
+    """The signatures that take `images`, raw intensities float32 [B, H, W, C]. Where these are not
+    finite, neither are the answers, and the mask is empty.
 
         serving_default  logits [B, K], probabilities [B, K], heatmap [B, H, W, K]
         classify         logits, probabilities
         segment          logits, probabilities, mask uint8 [B, H, W] by the run's default reading, clean-up included
         explain          logits, probabilities, heatmap, contributions [B, H, W, K] and constant [B, K], which add up to the
-                         logits, and points [B, K, 12, 3]: row, column and contribution of the strongest positions
+                         logits, and points [B, K, 12, 3]: row, column and contribution of the
+                         strongest positions
 
     All are float32 but the mask and, where asked for, the heatmap.
 

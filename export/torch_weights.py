@@ -1,8 +1,9 @@
 """Weights of the paper's published PyTorch networks in ours.
 
-Reads the layouts in which they are published (a dict with "state_dict" and keys that begin with "net.", a Lightning
-checkpoint, a plain state dict, safetensors), finds width, depth, channels and classes from the shapes, and assigns every
-weight by name. Keys that begin with "loss", and counters, carry no weight of the network and are skipped.
+Reads the layouts in which they are published (a dict with "state_dict" and keys that begin with
+"net.", a Lightning checkpoint, a plain state dict, safetensors), finds width, depth, channels and
+classes from the shapes, and assigns every weight by name. Keys that begin with "loss", and
+counters, carry no weight of the network and are skipped.
 """
 
 import logging
@@ -29,10 +30,12 @@ Plan = Callable[[int], Iterable[tuple[str, str, str]]]
 def read_torch_weights(path: Path) -> State:
     """The arrays of a weight file by name, without the prefix "net.".
 
-    safetensors files need no torch; the others are read by torch with `weights_only=True`, so nothing in them is run.
+    safetensors files need no torch; the others are read by torch with `weights_only=True`, so
+    nothing in them is run.
 
     Raises:
-        KgpError: the file is missing, damaged or of another kind, or a package to read it is not installed.
+        KgpError: the file is missing, damaged or of another kind, or a package to read it is not
+            installed.
     """
     path = Path(path)
     if not path.is_file():

@@ -22,11 +22,13 @@ class Bounds:
     """What an export may differ from its run; None where nothing is asked.
 
     Attributes:
-        difference: largest difference of logits and heatmaps, as a share of the largest absolute value.
+        difference: largest difference of logits and heatmaps, as a share of the largest absolute
+            value.
         agreement: lowest share of slices that both call alike.
         mask_dice: lowest median Dice between the masks of both.
         dice_loss: most that the median Dice to the true masks may fall.
-        graph_dice: lowest median Dice between the masks of the signature `segment` and those cut with NumPy.
+        graph_dice: lowest median Dice between the masks of the signature `segment` and those cut
+            with NumPy.
     """
 
     difference: float | None = None
@@ -65,8 +67,9 @@ def compare(run: list[SlicePrediction], export: list[SlicePrediction], samples: 
     """How the predictions of a run and of its export for the same slices differ.
 
     Returns:
-        Plain JSON values: largest differences, share of slices called alike, median Dice between the masks (slices in
-        which both are empty left out), and for each its accuracy and median Dice to the true masks where these are known.
+        Plain JSON values: largest differences, share of slices called alike, median Dice between
+        the masks (slices in which both are empty left out), and for each its accuracy and median
+        Dice to the true masks where these are known.
     """
     both = {"run": run, "export": export}
     called = {name: np.array([one.predicted_class for one in predictions]) for name, predictions in both.items()}
@@ -126,7 +129,8 @@ def verify(run: Runtime, export: Runtime, samples: Samples) -> dict[str, Any]:
         samples: slices that look like the run's data.
 
     Returns:
-        What `compare` returns, with `milliseconds` a slice and `peak_mib` of both, and `megabytes` of the export.
+        What `compare` returns, with `milliseconds` a slice and `peak_mib` of both, and `megabytes`
+        of the export.
 
     Raises:
         KgpError: the export belongs to another run, or is beyond the bounds; says in what.

@@ -15,7 +15,8 @@ _INTENSITY = 100.0
 def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> None:
     """Writes assets.extra/tf_serving_warmup_requests with a request for every signature and allowed batch size.
 
-    The values are constant, which protobuf keeps as one number whatever the shape; no patient's slice is in the file.
+    The values are constant, which protobuf keeps as one number whatever the shape; no patient's
+    slice is in the file.
 
     Args:
         folder: the version folder.

@@ -1,8 +1,8 @@
 """kgp export: a run as a SavedModel for TensorFlow Serving or as a LiteRT file, compared with the run before it appears.
 
-A SavedModel goes into the next numbered folder below --out, which a model server may be watching. A LiteRT file takes one slice
-at a time and has its manifest beside it. Both take raw intensities. With --verify nothing is written: an export made earlier
-is compared with the run again.
+A SavedModel goes into the next numbered folder below --out, which a model server may be watching. A
+LiteRT file takes one slice at a time and has its manifest beside it. Both take raw intensities.
+With --verify nothing is written: an export made earlier is compared with the run again.
 """
 
 import argparse

@@ -82,7 +82,8 @@ def write_run(
     """Writes configuration, weights and manifest into `folder`, each file atomically and the manifest last.
 
     Args:
-        folder: the run folder; made when missing. Other files in it are kept and listed in the manifest.
+        folder: the run folder; made when missing. Other files in it are kept and listed in the
+            manifest.
         model: the functional network whose weights are saved.
         extra: further entries of the manifest (epochs done, where weights were imported from).
 
@@ -125,7 +126,8 @@ def read_run(folder: Path) -> Run:
     """Reads a finished run and checks configuration and weights against the manifest's SHA-256.
 
     Raises:
-        KgpError: the folder is missing, not a run, not finished, or a file was changed or cut short.
+        KgpError: the folder is missing, not a run, not finished, or a file was changed or cut
+            short.
     """
     folder = Path(folder)
     if not folder.is_dir():

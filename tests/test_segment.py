@@ -13,7 +13,8 @@ from kgp.files import read_json
 from kgp.runtime import load_runtime
 
 SHAPE = (14, 18, 5)
-# Voxel axes run to the patient's back, left and up, at 1.5 x 1 x 4 mm, and the origin is nowhere special.
+# Voxel axes run to the patient's back, left and up, at 1.5 x 1 x 4 mm, and the origin is nowhere
+# special.
 AFFINE = np.array([[0.0, -1.0, 0.0, 31.0], [-1.5, 0.0, 0.0, 12.0], [0.0, 0.0, 4.0, -7.0], [0.0, 0.0, 0.0, 1.0]])
 
 
@@ -52,7 +53,8 @@ def test_a_volume_comes_back_on_its_own_grid(tmp_path, capsys):
         assert image.shape == SHAPE
     expected = np.zeros(SHAPE, np.uint8)
     expected[3:8, 9:15, 1:3] = 1
-    # Rows of 1.5 mm are resampled to those of the fitted square and back, which moves the rim by half a pixel.
+    # Rows of 1.5 mm are resampled to those of the fitted square and back, which moves the rim by
+    # half a pixel.
     disagree = np.asarray(mask.dataobj) != expected
     assert disagree.sum() <= 2 * 2 * (5 + 6) and not disagree[..., [0, 3, 4]].any()
     assert not np.asarray(heatmap.dataobj)[..., 4].any()
@@ -251,7 +253,8 @@ def test_a_dicom_series(tmp_path, bright_runtime, monkeypatch):
     mask = nibabel.load(tmp_path / "out" / "mask.nii.gz")
     found = np.argwhere(np.asarray(mask.dataobj))
     middle = nibabel.affines.apply_affine(mask.affine, (found.min(axis=0) + found.max(axis=0)) / 2)
-    # DICOM says left, back, up: x = -10 + 14, y = -16 + 2 * 5.5, z = 10; NIfTI turns the first two round.
+    # DICOM says left, back, up: x = -10 + 14, y = -16 + 2 * 5.5, z = 10; NIfTI turns the first two
+    # round.
     np.testing.assert_allclose(middle, [-4.0, 5.0, 10.0], atol=1.0)
     assert read_json(tmp_path / "out" / "summary.json")["slices_by_class"]["tumour"] == 1
 

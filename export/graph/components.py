@@ -1,7 +1,8 @@
 """Connected components of a batch of masks in a TensorFlow graph, and what follows from them.
 
-Every pixel points at a pixel of its component and hooks itself to the highest pixel that its neighbours point at;
-pointers are halved in each round, so a few rounds join a component of any shape (Zhang, Azad and Hu, "FastSV", 2020).
+Every pixel points at a pixel of its component and hooks itself to the highest pixel that its
+neighbours point at; pointers are halved in each round, so a few rounds join a component of any
+shape (Zhang, Azad and Hu, "FastSV", 2020).
 """
 
 import tensorflow as tf
@@ -15,8 +16,9 @@ def label_components(mask: tf.Tensor, diagonal: bool) -> tf.Tensor:
         diagonal: whether pixels that touch at a corner are joined.
 
     Returns:
-        int32 [B, H, W]: the same number, unique in the batch, for all pixels of a component, whether of the mask or
-        not; pixels outside the mask are components of their own. Numbers are below B * (H + 2) * (W + 2).
+        int32 [B, H, W]: the same number, unique in the batch, for all pixels of a component,
+        whether of the mask or not; pixels outside the mask are components of their own. Numbers are
+        below B * (H + 2) * (W + 2).
     """
     height, width = mask.shape[1:]
     padded = tf.pad(mask, [[0, 0], [1, 1], [1, 1]])  # so that neighbours by number are neighbours in the picture

@@ -18,8 +18,9 @@ def contributions(features, kernel, bias, *, head_order: str, pooling: str, pool
         head_order, pooling, pooling_value: see `kgp.heatmap.evidence.evidence_points`.
 
     Returns:
-        Contributions [B, H, W, K] and constants [B, K]; the sum over positions plus the constant is the logit. Where
-        several positions share the last place of a top fraction, each has its part of it.
+        Contributions [B, H, W, K] and constants [B, K]; the sum over positions plus the constant is
+        the logit. Where several positions share the last place of a top fraction, each has its part
+        of it.
     """
     _, height, width, channels = features.shape
     columns = ops.reshape(features, (-1, height * width, channels))

@@ -26,7 +26,8 @@ def cut_masks(
     """
     predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
     maps = select_maps(heatmaps, predicted, reading, no_tumour_class)
-    # A map with NaN or infinity becomes constant: it gets no mask, and the others in its batch theirs.
+    # A map with NaN or infinity becomes constant: it gets no mask, and the others in its batch
+    # theirs.
     maps = tf.where(tf.reduce_all(tf.math.is_finite(maps), axis=[1, 2], keepdims=True), maps, 0.0)
     region = head_mask(images) if reading.region == "head" else tf.ones_like(maps, tf.bool)
     threshold, usable = _threshold(maps, region, reading)

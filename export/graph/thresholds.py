@@ -1,7 +1,7 @@
 """Otsu thresholds of maps inside regions, in a TensorFlow graph: the numbers of NumPy's and scikit-image's histograms.
 
-Values are [B, N] with a region bool [B, N]; all sums run in 64 bits. What a region without a usable value gives has no
-meaning; the callers look at the region first.
+Values are [B, N] with a region bool [B, N]; all sums run in 64 bits. What a region without a usable
+value gives has no meaning; the callers look at the region first.
 """
 
 import tensorflow as tf
@@ -24,14 +24,17 @@ def multiotsu(values: tf.Tensor, region: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
     """The higher threshold of three-class multi-Otsu of each row, and how many of the 256 bins are filled.
 
     Returns:
-        float64 [B] (`skimage.filters.threshold_multiotsu`) and int32 [B]; under three bins there is no threshold.
+        float64 [B] (`skimage.filters.threshold_multiotsu`) and int32 [B]; under three bins there is
+        no threshold.
     """
     counts, centres = histogram(values, region)
     places = tf.range(BINS, dtype=tf.float64)
     weights = tf.pad(tf.cumsum(counts, axis=1), [[0, 0], [1, 0]])
-    # scikit-image counts the lowest bin as it counts the second, with 1; a map cut at 0 has most pixels there.
+    # scikit-image counts the lowest bin as it counts the second, with 1; a map cut at 0 has most
+    # pixels there.
     moments = tf.pad(tf.cumsum(counts * tf.maximum(places, 1.0), axis=1), [[0, 0], [1, 0]])
-    # One class from bin u to bin v, both counted: its first moment squared over its weight. [B, u, v]
+    # One class from bin u to bin v, both counted: its first moment squared over its weight. [B, u,
+    # v]
     weight = weights[:, None, 1:] - weights[:, :-1, None]
     moment = moments[:, None, 1:] - moments[:, :-1, None]
     spread = tf.math.divide_no_nan(tf.square(moment), tf.maximum(weight, 0.0))

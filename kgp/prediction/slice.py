@@ -18,15 +18,16 @@ class SlicePrediction:
     Attributes:
         image: raw intensities [H, W, C], as the network took them.
         logits: float32 [K].
-        heatmap: raw heatmap float32 [H, W, K]; both are means over views where the reading asks for it.
+        heatmap: raw heatmap float32 [H, W, K]; both are means over views where the reading asks for
+            it.
         reading: how the mask was cut.
         no_tumour_class: index of the class that means "no tumour", or None.
         mask: bool [H, W], as delivered: empty where "no tumour" is predicted.
         reason: why the mask is empty (one of `kgp.heatmap.threshold.REASONS`), or None.
         map: float32 [H, W], the reading's map for `tumour_class`.
         contributions: what each position adds to each logit, [H, W, K], and
-        constants: what belongs to no position, [K]; None where they were not asked for. They are those of the
-            slice as it is, also where the logits are means over views.
+        constants: what belongs to no position, [K]; None where they were not asked for. They are
+            those of the slice as it is, also where the logits are means over views.
     """
 
     image: np.ndarray
@@ -79,7 +80,8 @@ def predict_slices(
         runtime: the network.
         images: raw intensities [B, H, W, C] of a size that the runtime takes.
         reading: how the masks are cut, and how many views are averaged.
-        with_evidence: split the logits of each slice into positions too. With one view that needs no pass of its own.
+        with_evidence: split the logits of each slice into positions too. With one view that needs
+            no pass of its own.
 
     Raises:
         KgpError: the slices do not fit the runtime, or a value is not finite.

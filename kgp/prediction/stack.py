@@ -37,8 +37,9 @@ class SliceCall:
         tumour_class: the likeliest class that means a tumour; `StackPrediction.maps` shows its map.
         mask_pixels: size of the mask on the stack's own grid.
         reason: why the mask is empty, or None.
-        points: the strongest evidence points of `tumour_class`, by falling absolute contribution; None where they were
-            not asked for. Those in the padding of the fitted slice lie outside of the stack's slice.
+        points: the strongest evidence points of `tumour_class`, by falling absolute contribution;
+            None where they were not asked for. Those in the padding of the fitted slice lie outside
+            of the stack's slice.
     """
 
     probabilities: np.ndarray
@@ -55,8 +56,9 @@ class StackPrediction:
 
     Attributes:
         masks: bool [D, H, W].
-        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what was cut
-            where a tumour was predicted, and comparable from slice to slice; 0 in slices that are black all over.
+        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what
+            was cut where a tumour was predicted, and comparable from slice to slice; 0 in slices
+            that are black all over.
         calls: one a slice; None for a slice that is black all over, which the network never sees.
     """
 

@@ -33,7 +33,8 @@ def write_case_folder(
 
     Args:
         runtime: the network.
-        case: a NIfTI file, a folder with one for each contrast, a folder with one DICOM series, a picture or a folder of them.
+        case: a NIfTI file, a folder with one for each contrast, a folder with one DICOM series, a
+            picture or a folder of them.
         out: the folder to appear.
         reading: one of the runtime's readings.
         files: name of each contrast's file inside the case's folder; without it their names tell.
@@ -41,10 +42,12 @@ def write_case_folder(
         overwrite: replace an earlier result at `out`.
 
     Returns:
-        What stands in summary.json. Pictures that could not be segmented are under "failed"; the others are written.
+        What stands in summary.json. Pictures that could not be segmented are under "failed"; the
+        others are written.
 
     Raises:
-        KgpError: the case cannot be segmented, or `out` exists and is not to be or cannot be replaced.
+        KgpError: the case cannot be segmented, or `out` exists and is not to be or cannot be
+            replaced.
     """
     if out.exists() and not overwrite:
         raise KgpError(f"{out} exists already; name another --out or pass --overwrite.")

@@ -28,7 +28,8 @@ def explain(
         points: evidence points drawn for each class and listed for the predicted one.
 
     Returns:
-        The picture RGB uint8: a title, contrasts and mask above, the raw heatmap of each class below; and the text.
+        The picture RGB uint8: a title, contrasts and mask above, the raw heatmap of each class
+        below; and the text.
     """
     network = runtime.description
     (prediction,) = predict_slices(runtime, image[None], network.readings[reading_name], with_evidence=True)

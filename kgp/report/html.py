@@ -1,7 +1,7 @@
 """report.html: one self-contained page with tables, curves and pictures.
 
-It has no script and loads nothing from elsewhere. This file says which rows and figures a report has;
-the markup lies in `templates`.
+It has no script and loads nothing from elsewhere. This file says which rows and figures a report
+has; the markup lies in `templates`.
 """
 
 import base64

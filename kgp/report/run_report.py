@@ -13,7 +13,8 @@ from kgp.data.cohort import Cohort, SliceRow, read_cohort, read_image, read_mask
 from kgp.data.labels import choose_labels
 from kgp.data.split import read_split
 from kgp.errors import KgpError, UsageError
-from kgp.evaluation.judge import JudgedSlice, judge, predict_known, prediction_rows
+from kgp.evaluation.judge import JudgedSlice, judge, prediction_rows
+from kgp.evaluation.known_slices import predict_known
 from kgp.evaluation.segmentation import Overlap
 from kgp.files import write_json, write_table
 from kgp.heatmap.calibrate import OffsetSearch, calibration

@@ -13,9 +13,10 @@ def load_runtime(place: str | Path) -> Runtime:
     """The runtime for a run folder, an exported SavedModel, a LiteRT file, or a model behind a server.
 
     Args:
-        place: a run folder; a version folder of an exported SavedModel, or the folder of its versions, of which the
-            newest is taken; a .tflite file; or an address such as grpc://HOST:8500/MODEL or http://HOST:8501/MODEL,
-            with /VERSION behind it where one is meant.
+        place: a run folder; a version folder of an exported SavedModel, or the folder of its
+            versions, of which the newest is taken; a .tflite file; or an address such as
+            grpc://HOST:8500/MODEL or http://HOST:8501/MODEL, with /VERSION behind it where one is
+            meant.
 
     Raises:
         KgpError: there is no usable network.

@@ -27,7 +27,8 @@ def read_artifact(manifest: Path, folder: Path) -> tuple[Description, dict[str, 
         The description of the network, and the whole manifest.
 
     Raises:
-        KgpError: the manifest is missing or of another format, or a file is missing or has another SHA-256.
+        KgpError: the manifest is missing or of another format, or a file is missing or has another
+            SHA-256.
     """
     if not manifest.is_file():
         raise KgpError(f"{manifest} is missing; without it an export cannot be checked.")

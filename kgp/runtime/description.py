@@ -20,7 +20,8 @@ class Description:
         no_tumour_class: index of the class that means "no tumour", or None.
         contrasts: names of the C input channels, in order.
         shape: (H, W, C) of the slices it takes.
-        normalisation: what is done to raw intensities, inside the network's graph (`kgp.data.normalise`).
+        normalisation: what is done to raw intensities, inside the network's graph
+            (`kgp.data.normalise`).
         readings: readings by name, as calibrated.
         default_reading: name of the reading that is used where none is named.
         masks_used: names of readings that looked at masks to be set.

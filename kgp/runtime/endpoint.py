@@ -27,8 +27,8 @@ class Unavailable(Exception):
 class Endpoint(Runtime):
     """A model behind a server. What is left to a protocol is `_call`.
 
-    A token that the server wants is taken from the environment variable KGP_TOKEN, and the certificates that TLS trusts from
-    the file that SSL_CERT_FILE names, else from the system.
+    A token that the server wants is taken from the environment variable KGP_TOKEN, and the
+    certificates that TLS trusts from the file that SSL_CERT_FILE names, else from the system.
 
     Args:
         address: SCHEME://HOST:PORT/MODEL or SCHEME://HOST:PORT/MODEL/VERSION.

@@ -42,7 +42,8 @@ class KerasRun(Runtime):
         height, width = images.shape[1:3]
         network = self._network(height, width)
         if (height, width) not in self._features:
-            # A model of its own: predict would otherwise bring every feature map back from the device.
+            # A model of its own: predict would otherwise bring every feature map back from the
+            # device.
             self._features[height, width] = keras.Model(network.input, network.get_layer("features").output)
         features = self._features[height, width].predict_on_batch(self._normalised(images))
         kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in network.get_layer("head").weights)

@@ -20,7 +20,8 @@ class LiteRT(Runtime):
         threads: threads of the interpreter; 0 for what OMP_NUM_THREADS says, else all cores.
 
     Raises:
-        KgpError: the file or its manifest is missing or damaged, or ai-edge-litert is not installed.
+        KgpError: the file or its manifest is missing or damaged, or ai-edge-litert is not
+            installed.
     """
 
     batch = 1

@@ -22,7 +22,8 @@ class Explanation:
         logits: float32 [B, K].
         heatmaps: raw heatmaps float32 [B, H, W, K].
         contributions: what each position adds to each logit, [B, H, W, K].
-        constants: what belongs to no position, [B, K]; with it the contributions add up to the logits.
+        constants: what belongs to no position, [B, K]; with it the contributions add up to the
+            logits.
     """
 
     logits: np.ndarray

@@ -31,7 +31,8 @@ def on_source_slices(
 ) -> ConsoleResult:
     """The findings slice by slice of the source series.
 
-    Where the source slices are axial, each is one slice that the network saw. Otherwise see `NOT_AXIAL`.
+    Where the source slices are axial, each is one slice that the network saw. Otherwise see
+    `NOT_AXIAL`.
 
     Args:
         study: the headers of the reference series.
@@ -78,7 +79,8 @@ def _on_source(stack: np.ndarray, grid: Volume) -> np.ndarray:
 def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [D, K] and class [D] of each axial slice.
 
-    A black slice is called "no tumour"; where no class means that, what most slices are called, with even probabilities.
+    A black slice is called "no tumour"; where no class means that, what most slices are called,
+    with even probabilities.
     """
     classes = len(network.class_names)
     if network.no_tumour_class is None:
@@ -120,7 +122,8 @@ def _cut_of_source(
     if (own == own[:, :1, :1]).all():
         return own[:, 0, 0], True
     certainty = probabilities.max(axis=1)
-    # Among slices called "no tumour" the most suspicious is the one with the lowest probability of it.
+    # Among slices called "no tumour" the most suspicious is the one with the lowest probability of
+    # it.
     most_suspicious = int(np.where(is_tumour & ~is_tumour.all(), 2.0, certainty).argmin())
     touched = np.zeros((len(own), shape[0]), bool)
     mask = _on_source(prediction.masks, grid)

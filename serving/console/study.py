@@ -62,7 +62,8 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
 
     Args:
         model: a .tflite file that `kgp export` wrote, with its manifest beside it.
-        rules: file with the rules that tell which series is which contrast; None for those that come with kgp.
+        rules: file with the rules that tell which series is which contrast; None for those that
+            come with kgp.
 
     Raises:
         KgpError: the model cannot be loaded.
@@ -93,20 +94,23 @@ def run_study(
     """Reads one study, finds and writes what there is to say of it.
 
     Args:
-        source: folder (read with all below it), zip archive or file that holds the study, or several; read only.
+        source: folder (read with all below it), zip archive or file that holds the study, or
+            several; read only.
         console: the loaded model; the same one may be used for any number of studies.
-        out: the folder of results; it must not exist, and appears with everything in it or not at all.
+        out: the folder of results; it must not exist, and appears with everything in it or not at
+            all.
         fractional: write the heatmap as a fractional segmentation too.
         empty_segmentation: write segmentations where the mask is empty too.
-        deterministic: UIDs that follow from those of the sources, so that the same work done twice has the same.
+        deterministic: UIDs that follow from those of the sources, so that the same work done twice
+            has the same.
         progress: called with (slices done, slices in all) after each slice.
 
     Returns:
         What summary.json says; nothing in it names the patient.
 
     Raises:
-        KgpError: something is wrong with the study (one sentence, which may name files and series but not the patient), `out`
-            exists, or a file cannot be written.
+        KgpError: something is wrong with the study (one sentence, which may name files and series
+            but not the patient), `out` exists, or a file cannot be written.
     """
     if out.exists():
         raise KgpError(f"{out} exists already; name another folder.")

@@ -38,7 +38,8 @@ def test_masks_are_those_of_numpy(slices, answers, name, no_tumour_class):
     found = cut_masks(heatmaps, logits, images, READINGS[name], no_tumour_class).numpy()
     assert wanted.any(axis=(1, 2)).sum() >= 8
     for mask, other in zip(wanted, found, strict=True):
-        # scikit-image sums the histogram of multi-Otsu in 32 bits, so a threshold may be one bin off
+        # scikit-image sums the histogram of multi-Otsu in 32 bits, so a threshold may be one bin
+        # off
         assert 2 * (mask & other).sum() >= 0.98 * (mask.sum() + other.sum())
 
 

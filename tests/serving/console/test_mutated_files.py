@@ -66,7 +66,8 @@ def test_mutated_files(studies, console, tmp_path, capfd, caplog):
         np.testing.assert_allclose(found.volume.affine, truth[enhanced].volume.affine, atol=1e-3)
         changed = found.volume.data != truth[enhanced].volume.data
         counts["other pixels" if changed.any() else "as it was"] += 1
-        # Bytes of pixels carry no sum to check, so that there the file is believed; a slice is never lost or moved.
+        # Bytes of pixels carry no sum to check, so that there the file is believed; a slice is
+        # never lost or moved.
         assert not changed.any() or at >= len(content) - PIXEL_BYTES[enhanced] - 64, seed
         assert enhanced or changed.any(axis=(0, 1)).sum() <= 1
         if (counts["as it was"] + counts["other pixels"]) % RUN_EACH == 0:
