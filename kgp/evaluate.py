@@ -77,8 +77,9 @@ def build_parser() -> argparse.ArgumentParser:
 def execute(arguments: argparse.Namespace) -> None:
     """Runs the command."""
     from kgp.files import atomic_folder
+    from kgp.report.facts import export_facts, part_facts, run_facts
     from kgp.report.headline import headline
-    from kgp.report.run_report import export_facts, part_facts, part_of_run, report_on, run_facts
+    from kgp.report.run_report import part_of_run, report_on
     from kgp.runtime import load_runtime
 
     if arguments.data is None:
@@ -119,7 +120,7 @@ def execute(arguments: argparse.Namespace) -> None:
             f"{PAPER_NAMES.get(runtime.description.arch, runtime.description.arch)} on {name}",
             facts,
             channels=channels,
-            reading=arguments.reading or "",
+            reading_name=arguments.reading or "",
         )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")

@@ -39,6 +39,11 @@ class JudgedSlice:
         """Index of the predicted class."""
         return int(self.probabilities.argmax())
 
+    @property
+    def has_tumour(self) -> bool:
+        """Whether the slice has a true mask that is not empty."""
+        return any(record.true_pixels for record in self.segmentations.values())
+
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:

@@ -1,4 +1,4 @@
-"""Exported networks on disk: a manifest beside the files, by which they are checked before they are used."""
+"""Exported networks on disk: their version folders, and their manifest, which lists every SHA-256."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def read_artifact(manifest: Path, folder: Path) -> tuple[Description, dict[str, 
 
 
 def newest_version(models: Path) -> Path | None:
-    """The highest numbered version in a folder that a model server watches, or None where there is none."""
+    """The highest version in a folder that a model server watches; None where there is none."""
     versions = version_folders(models)
     return versions[max(versions)] if versions else None
 

@@ -32,7 +32,7 @@ def address(request, server):
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr("kgp.runtime.endpoint._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("kgp.runtime.endpoint._PAUSES", (0.001,) * 4)
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny/1"])
