@@ -12,10 +12,11 @@ from typing import Any
 import tensorflow as tf
 
 from export.archive import new_archive, write_archive, written_by_tensorflow
+from export.comparison import comparison_lines
 from export.manifest import write_manifest, write_model_card
 from export.samples import run_samples
 from export.signatures import HEATMAP_TYPES, describe_signature, network_signatures
-from export.verify import comparison_lines, verify
+from export.verify import verify
 from export.warmup import BATCH_SIZES, write_warmup
 from kgp.errors import UsageError
 from kgp.run_folder import build_run_network
@@ -39,7 +40,7 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         heatmap: type of the heatmap in the answers, "float32" or "float16".
 
     Returns:
-        The version folder, and what the comparison found.
+        The version folder, and the comparison (see `export.verify.verify`).
 
     Raises:
         UsageError: `models` is not a folder of versions, or the type is unknown.
@@ -81,20 +82,20 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
 
 @contextlib.contextmanager
 def _scratch(models: Path) -> Iterator[Path]:
-    """A hidden folder in `models`; where `models` was made for it and nothing came of it, both go."""
-    made = not models.exists()
+    """A hidden folder in `models`, removed at the end; `models` too where it is new and still empty."""
+    is_new = not models.exists()
     models.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=models, prefix=".export.") as name:
             yield Path(name)
     finally:
-        if made:
-            with contextlib.suppress(OSError):  # there is a version in it
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds a version
                 models.rmdir()
 
 
 def publish(folder: Path, models: Path) -> Path:
-    """Renames a finished folder to the next version, and to the one after where another export was faster."""
+    """Renames a finished folder to the next free version, also where another export takes one now."""
     while True:
         taken = [int(path.name) for path in models.iterdir() if path.name.isdecimal()]
         version = models / str(max(taken, default=0) + 1)

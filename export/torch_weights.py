@@ -106,7 +106,7 @@ def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
 
 
 def _report_dead_blocks(state: State, depth: int) -> None:
-    """Tells of residual blocks that never learned; the public training script built the network with dropout 1.0."""
+    """Warns of residual blocks that never learned: the public training script sets dropout to 1.0."""
     dead = [
         number
         for number in range(depth)
@@ -124,13 +124,13 @@ def _report_dead_blocks(state: State, depth: int) -> None:
 def _unet(depth: int) -> Iterable[tuple[str, str, str]]:
     """(our layer, kind of conversion, their key) for each layer with weights."""
     for level in range(depth):
-        for number, place in ((1, 0), (2, 2)):
-            yield f"enc{level + 1}_conv{number}", "convolution", f"down_path.{level}.block.{place}"
+        for number, index in ((1, 0), (2, 2)):
+            yield f"enc{level + 1}_conv{number}", "convolution", f"down_path.{level}.block.{index}"
     for step in range(depth - 1):
         level = depth - 1 - step
         yield f"dec{level}_up", "convolution", f"up_path.{step}.up"
-        for number, place in ((1, 0), (2, 2)):
-            yield f"dec{level}_conv{number}", "convolution", f"up_path.{step}.conv_block.block.{place}"
+        for number, index in ((1, 0), (2, 2)):
+            yield f"dec{level}_conv{number}", "convolution", f"up_path.{step}.conv_block.block.{index}"
     yield "head", "convolution", "last"
 
 
