@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from kgp.data.parts import part_of_run
 from kgp.evaluation.judge import masks_of, predictions
 from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import BEST, Reading
-from kgp.report.run_report import part_of_run
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 

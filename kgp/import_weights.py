@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from kgp.architectures import ARCHITECTURES, architecture_title
 from kgp.command import run
-from kgp.config import ARCHITECTURES, NORMALISATIONS, PAPER_NAMES
+from kgp.config import NORMALISATIONS
 from kgp.errors import KgpError, UsageError
 from kgp.training import presets
 
@@ -83,7 +84,7 @@ def execute(arguments: argparse.Namespace) -> None:
         )
     imported = read_run(arguments.out)
     print(
-        f"{arguments.out}: {PAPER_NAMES[arguments.arch]}, width {found['width']}, depth {found['depth']}, contrasts "
+        f"{arguments.out}: {architecture_title(arguments.arch)}, width {found['width']}, depth {found['depth']}, contrasts "
         f"{', '.join(imported.contrasts)}, classes {', '.join(imported.class_names)}."
     )
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import kgp
+from kgp.architectures import architecture_title
 from kgp.command import run
-from kgp.config import PAPER_NAMES, RunConfig
+from kgp.config import RunConfig
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap import reading
 from kgp.report.headline import headline
+from kgp.research_use import NOTICE
 from kgp.run_folder import Run, read_run
 from kgp.training import presets
 
@@ -52,7 +54,7 @@ def installation() -> dict[str, Any]:
     fields = [field for section in sections for field in dataclasses.fields(section)]
     return {
         "version": kgp.__version__,
-        "use": "Research use only; not a medical device.",
+        "use": NOTICE,
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _installed(name))},
         "choices": {field.name: list(field.metadata["choices"]) for field in fields if field.metadata["choices"]},
@@ -144,8 +146,8 @@ def _run_lines(values: dict[str, Any]) -> list[str]:
     empty = values["no_tumour_class"]
     classes = [name + (" (no tumour)" if index == empty else "") for index, name in enumerate(values["class_names"])]
     rows = {
-        "network": f"{PAPER_NAMES[network['arch']]}, width {network['width']}, depth {network['depth'] or 'of the paper'}, "
-        f"pooling {network['pooling']}, {network['head_order']}",
+        "network": f"{architecture_title(network['arch'])}, width {network['width']}, "
+        f"depth {network['depth'] or 'of the paper'}, pooling {network['pooling']}, {network['head_order']}",
         "preset": f"{config['preset']}, {optimiser['epochs']} epochs, seed {optimiser['seed']}",
         "classes": ", ".join(classes),
         "contrasts": ", ".join(values["contrasts"]),

@@ -113,31 +113,18 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
     """The prepared cohort, and whether a case had to be left out."""
+    from kgp.data.cohort import describe_cohort
     from kgp.data.prepare import prepare
     from kgp.data.sources import open_source
     from kgp.files import printable, read_json
 
     source = open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
     cohort = prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite)
-    print(description(cohort))
+    print(describe_cohort(cohort))
     unreadable = read_json(arguments.out / "cohort.json")["unreadable"]
     if unreadable:
         print(f"{len(unreadable)} case(s) could not be read and are left out; the first: {printable(unreadable[0])}")
     return cohort, bool(unreadable)
-
-
-def description(cohort: "Cohort") -> str:
-    """Slices and patients of each label of a prepared cohort, as text."""
-    patients = len({row.group for row in cohort.rows})
-    masks = sum(bool(row.mask) for row in cohort.rows)
-    lines = [
-        f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
-        f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."
-    ]
-    for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):
-        rows = [row for row in cohort.rows if row.label == label]
-        lines.append(f"  label {label} {name}: {len(rows)} slices of {len({row.group for row in rows})} patients")
-    return "\n".join(lines)
 
 
 def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:

@@ -117,29 +117,13 @@ def _find_learning_rate(arguments: argparse.Namespace) -> None:
     )
 
 
-def _take_best(folder: Path, out: Path) -> None:
-    """Copies the run of the best trial, calibrates its readings and judges it on the test part.
-
-    Raises:
-        KgpError: there is no search or no complete trial, or `out` exists.
-    """
-    import shutil
-
-    from kgp.files import atomic_folder, read_json
+def _take_best(search: Path, out: Path) -> None:
     from kgp.report.headline import headline
-    from kgp.report.run_report import calibrate_run, evaluate_run
-    from tuning.search import SEARCH, best_trial, trial_rows
+    from tuning.best import take_best
 
-    if not (folder / SEARCH).is_file():
-        raise KgpError(f"{folder} holds no search: it has no {SEARCH}.")
-    best = best_trial(trial_rows(folder), read_json(folder / SEARCH)["objective"])
-    if best is None:
-        raise KgpError(f"{folder} has no complete trial.")
-    with atomic_folder(out) as temporary:
-        shutil.copytree(best.folder / "run", temporary, dirs_exist_ok=True)
-        calibrate_run(temporary)
-    print(headline(evaluate_run(out)))
-    print(f"Trial {best.name} of {folder} is now the run {out} (report: {out / 'report.html'})")
+    trial, metrics = take_best(search, out)
+    print(headline(metrics))
+    print(f"Trial {trial} of {search} is now the run {out} (report: {out / 'report.html'})")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from kgp.config import RunConfig
 from kgp.data.labels import choose_labels
+from kgp.data.parts import parts_of
 from kgp.data.pipeline import steps_per_epoch
 from kgp.errors import KgpError
 from kgp.files import write_table, write_text
@@ -18,7 +19,7 @@ from kgp.report.plots import drawing_style, svg
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.job import source_cohort, split_of
-from kgp.training.loop import compiled_model, parts_of, training_batches
+from kgp.training.loop import compiled_model, training_batches
 
 _LOW, _HIGH = 1e-6, 1.0
 _STEPS = 100

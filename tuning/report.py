@@ -3,7 +3,6 @@
 This file says which rows and figures the page has; the markup lies in `templates`.
 """
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
-from kgp.config import PAPER_NAMES
-from kgp.files import read_json
+from kgp.architectures import architecture_title
+from kgp.files import read_json, read_table
 from kgp.report.html import write_page
 from kgp.report.numbers import number
 from tuning import plots
@@ -78,7 +77,7 @@ def _facts(search: Search, rows: list[TrialRow]) -> dict[str, str]:
     size = search.config.data.size
     return {
         "data": recorded["data"],
-        "network": PAPER_NAMES[search.config.network.arch],
+        "network": architecture_title(search.config.network.arch),
         "preset": search.config.preset,
         "slices": f"{size} x {size}" if size else "as prepared",
         "method": search.method,
@@ -123,8 +122,7 @@ def _best_rows(search: Search, completed: list[TrialRow]) -> list[list[str]]:
 
 def _curve(row: TrialRow, name: str) -> tuple[list[float], list[float]]:
     """Epochs of a trial and the values of one column of its history.csv."""
-    with open(row.folder / "run" / "history.csv", newline="", encoding="utf-8") as stream:
-        history = list(csv.DictReader(stream))
+    history = read_table(row.folder / "run" / "history.csv").rows
     return [float(line["epoch"]) for line in history], [float(line[name]) for line in history]
 
 

@@ -16,6 +16,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 import kgp
 from kgp.config import RunConfig
 from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.durations import hours_minutes_seconds
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, sha256, write_json
 from kgp.training.devices import leave_gpus_alone
@@ -265,6 +266,6 @@ def progress_line(search: Search, name: str) -> str:
     known = [row.seconds for row in ended if row.seconds is not None]
     if known and search.method != "hyperband":
         workers = 1 + sum(other.status == TrialStatus.RUNNING for other in rows)
-        left = int(sum(known) / len(known) * (search.trials - len(ended)) / workers)
-        line += f"; {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
+        left = sum(known) / len(known) * (search.trials - len(ended)) / workers
+        line += f"; {hours_minutes_seconds(left)} left"
     return line

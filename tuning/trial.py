@@ -19,7 +19,7 @@ from typing import Any
 
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
-from kgp.files import read_json, write_json
+from kgp.files import read_json, read_table, write_json
 from tuning.choices import OBJECTIVES, WITH_MASKS
 
 _LOG = "log.txt"
@@ -96,20 +96,18 @@ def train_trial(folder: Path, resume: bool) -> None:
 
 def _kept_figures(run: Path) -> dict[str, float]:
     """Validation figures of the epoch whose weights the run keeps."""
-    import csv
-
     from kgp.run_folder import read_run
 
     kept = read_run(run).manifest["epoch_kept"]
-    with open(run / "history.csv", newline="", encoding="utf-8") as stream:
-        row = next(row for row in csv.DictReader(stream) if int(float(row["epoch"])) == kept)
+    history = read_table(run / "history.csv").rows
+    row = next(row for row in history if int(float(row["epoch"])) == kept)
     return {name: float(row[name]) for name in OBJECTIVES if name in row}
 
 
 def _validation_dice(run: Path) -> float:
     """Median Dice over the tumour slices of the validation part, as delivered by the run's default reading."""
+    from kgp.data.parts import part_of_run
     from kgp.evaluation.judge import judge
-    from kgp.report.run_report import part_of_run
     from kgp.run_folder import read_run
     from kgp.runtime import load_runtime
 

@@ -15,7 +15,7 @@ from kgp.config import AugmentConfig
 from kgp.data import tensorflow_ops
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
 
@@ -86,7 +86,7 @@ def training_dataset(
         rows, targets: the training slices and their class indices.
         classes: K.
         batch_size: slices a batch.
-        normalisation: see `kgp.data.normalise.normalise`.
+        normalisation: see `kgp.data.normalise.scale_intensities`.
         augment: random changes.
         seed: of order and augmentation.
         first_epoch, epochs: a resumed training starts at a later epoch and gets what it would have got.
@@ -119,7 +119,7 @@ def training_dataset(
     @_as_written
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = read_slice(paths[index], cohort)
-        image = normalise(image, normalisation, tensorflow_ops)
+        image = scale_intensities(image, normalisation, tensorflow_ops)
         image = augment_slice(image, augment, slice_seed(seed, epoch, index))
         return image, tf.one_hot(labels[index], classes)
 
@@ -142,7 +142,7 @@ def evaluation_dataset(
         cohort: the prepared slices.
         rows: the slices wanted; `index` counts them from 0.
         batch_size: slices a batch; the last one may hold fewer.
-        normalisation: see `kgp.data.normalise.normalise`; None gives raw intensities.
+        normalisation: see `kgp.data.normalise.scale_intensities`; None gives raw intensities.
 
     Raises:
         KgpError: there is no slice, or a slice's file is missing or of a wrong length.
@@ -151,7 +151,10 @@ def evaluation_dataset(
 
     @_as_written
     def example(index: tf.Tensor, path: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"image": normalise(read_slice(path, cohort), normalisation or "none", tensorflow_ops), "index": index}
+        return {
+            "image": scale_intensities(read_slice(path, cohort), normalisation or "none", tensorflow_ops),
+            "index": index,
+        }
 
     dataset = tf.data.Dataset.from_tensor_slices([str(cohort.folder / row.image) for row in rows]).enumerate()
     return dataset.map(example, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)

@@ -1,6 +1,5 @@
 """From a source to a prepared cohort on disk, case by case, so that memory is bounded by one case."""
 
-import csv
 import dataclasses
 import hashlib
 import logging
@@ -17,7 +16,7 @@ from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
-from kgp.files import atomic_folder, read_json, write_array, write_json
+from kgp.files import atomic_folder, read_json, write_array, write_json, write_table
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 
 _log = logging.getLogger(__name__)
@@ -162,12 +161,7 @@ class _Writer:
             why = f" ({self.unreadable[0]})" if self.unreadable else ""
             raise KgpError(f"No slice of the data could be used, so nothing was prepared{why}.")
         dtype = self._unify_types()
-        with open(self.folder / "cohort.csv", "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(SliceRow)])
-            writer.writeheader()
-            for row in self.rows:
-                values = dataclasses.asdict(row)
-                writer.writerow({key: "" if value is None else value for key, value in values.items()})
+        write_table([dataclasses.asdict(row) for row in self.rows], self.folder / "cohort.csv", line_end="\r\n")
         write_json(
             self.folder / "cohort.json",
             {

@@ -23,7 +23,7 @@ import dataclasses
 
 import numpy as np
 
-_DEFAULTS = {"max": 0.0, "average": 0.0, "lse": 4.0, "topfraction": 0.02}
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def contributions(
     _check(features, weights, bias, head_order, pooling)
     height, width, channels = features.shape
     columns, weights = features.reshape(-1, channels).astype(np.float64), weights.astype(np.float64)
-    value = pooling_value or _DEFAULTS[pooling]
+    value = pooling_value or DEFAULT_POOLING_VALUES[pooling]
     if head_order == "pool_then_project":
         shares, rest = _shares(columns, pooling, value)
         maps, constants = (shares * columns) @ weights, bias + rest @ weights
@@ -148,7 +148,7 @@ def _check(features: np.ndarray, weights: np.ndarray, bias: np.ndarray, head_ord
         )
     if head_order not in ("pool_then_project", "project_then_pool"):
         raise ValueError(f"The head order must be pool_then_project or project_then_pool, not {head_order!r}.")
-    if pooling not in _DEFAULTS:
-        raise ValueError(f"The pooling must be one of {', '.join(_DEFAULTS)}, not {pooling!r}.")
+    if pooling not in POOLINGS:
+        raise ValueError(f"The pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}.")
     if not np.isfinite(features).all():
         raise ValueError("The features hold values that are not finite (NaN or infinity).")

@@ -19,6 +19,7 @@ def gp_shuffleunet(
     pooling: str = "max",
     pooling_value: float = 0.0,
     head_order: str = "pool_then_project",
+    upsampling: str = "sinc",
 ) -> keras.Model:
     """Builds GP-ShuffleUNet.
 
@@ -31,6 +32,7 @@ def gp_shuffleunet(
         normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle), "none", or "batch" or
             "instance" after every convolution.
         pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
+        upsampling: "sinc", the default of the other networks, alone: this one shuffles pixels.
 
     Input shape:
         image [B, H, W, C], normalised intensities.
@@ -45,6 +47,11 @@ def gp_shuffleunet(
         network = gp_shuffleunet((240, 240, 4), classes=3)
         logits = network(images)["logits"]
     """
+    if upsampling != "sinc":
+        raise ValueError(
+            f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
+            "go with it; leave it at its default."
+        )
     step = 2**depth
     height, width_pixels, _ = input_shape
     if height % step or width_pixels % step:

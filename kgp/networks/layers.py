@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-POOLINGS = ("max", "average", "lse", "topfraction")
-DEFAULT_POOLING_VALUES = {"lse": 4.0, "topfraction": 0.02}
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
+
 NORMALISATION_LAYERS = ("default", "none", "batch", "instance")
 
 
@@ -230,7 +230,7 @@ class GlobalPooling(keras.layers.Layer):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}.")
         self.pooling = pooling
-        self.value = value or DEFAULT_POOLING_VALUES.get(pooling, 0.0)
+        self.value = value or DEFAULT_POOLING_VALUES[pooling]
         if pooling == "topfraction" and self.value > 1.0:
             raise ValueError(f"pooling_value of topfraction is a share in (0, 1], not {value}.")
 

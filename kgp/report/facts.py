@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kgp.config import PAPER_NAMES
+from kgp.architectures import architecture_title
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.description import Description
 
@@ -18,7 +18,7 @@ def run_facts(run: Run) -> dict[str, str]:
     manifest = run.manifest
     facts = {
         "preset": run.config.preset,
-        "architecture": PAPER_NAMES[run.config.network.arch],
+        "architecture": architecture_title(run.config.network.arch),
         "slices": f"{run.shape[0]} x {run.shape[1]}, contrasts {', '.join(run.contrasts)}",
         "seed": str(manifest["seed"]),
     }
@@ -36,7 +36,7 @@ def export_facts(description: Description, name: str) -> dict[str, str]:
     """
     return {
         "model": f"{name}, weights {description.weights_sha256[:12]}",
-        "architecture": PAPER_NAMES.get(description.arch, description.arch),
+        "architecture": architecture_title(description.arch),
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
         "versions": ", ".join(f"{package} {version}" for package, version in package_versions().items()),
     }

@@ -1,45 +1,26 @@
 """Calibration and evaluation of a run: calibration.json, metrics.json, predictions.csv, report.html."""
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kgp.config import PAPER_NAMES
-from kgp.data.cohort import Cohort, SliceRow, read_cohort
-from kgp.data.labels import choose_labels
-from kgp.data.split import read_split
-from kgp.errors import KgpError, UsageError
+from kgp.architectures import architecture_title
+from kgp.data.cohort import Cohort, SliceRow
+from kgp.data.parts import part_of_run
+from kgp.errors import UsageError
 from kgp.evaluation.judge import judge, prediction_rows
 from kgp.evaluation.known_slices import predict_known
-from kgp.files import write_json, write_table
+from kgp.files import read_table, write_json, write_table
 from kgp.heatmap.calibrate import OffsetSearch, calibration
 from kgp.heatmap.reading import PAPER
 from kgp.report.chosen_slices import choose_slices, draw_judged
 from kgp.report.facts import part_facts, run_facts
 from kgp.report.html import ShownSlice, write_report
-from kgp.run_folder import Run, read_run, refresh_manifest
+from kgp.run_folder import read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
 
 _log = logging.getLogger(__name__)
-
-
-def part_of_run(run: Run, part: str) -> tuple[Cohort, tuple[SliceRow, ...], tuple[int, ...]]:
-    """The cohort of a run, and rows and class indices of one part of its split.
-
-    Raises:
-        KgpError: the prepared data are gone or lack a slice of the split.
-    """
-    if not run.data:
-        raise KgpError(f"{run.folder} was not trained here, so it has no {part} part; judge it with --data.")
-    labelled = choose_labels(read_cohort(Path(run.data)), run.config.data.labels)
-    position = {row.id: index for index, row in enumerate(labelled.rows)}
-    try:
-        chosen = [position[identifier] for identifier in read_split(run.folder / "split.csv").parts[part]]
-    except KeyError as error:
-        raise KgpError(f"{run.data} lacks slice {error} of {run.folder / 'split.csv'}.") from None
-    return labelled.cohort, tuple(labelled.rows[i] for i in chosen), tuple(labelled.targets[i] for i in chosen)
 
 
 def calibrate_run(folder: Path) -> None:
@@ -70,7 +51,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
         rows,
         targets,
         run.folder,
-        PAPER_NAMES[run.config.network.arch],
+        architecture_title(run.config.network.arch),
         facts,
         history=_history(run.folder / "history.csv"),
     )
@@ -133,5 +114,4 @@ def report_on(
 def _history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    return [{name: float(value) for name, value in row.items()} for row in read_table(path).rows]

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap.evidence import contributions
@@ -69,7 +69,7 @@ class KerasRun(Runtime):
         return self._networks[height, width]
 
     def _normalised(self, images: np.ndarray) -> np.ndarray:
-        return keras.ops.convert_to_numpy(normalise(images, self.run.config.data.normalisation))
+        return keras.ops.convert_to_numpy(scale_intensities(images, self.run.config.data.normalisation))
 
 
 def description_of(run: Run) -> Description:

@@ -1,7 +1,5 @@
 """What happens at the end of an epoch: validation, history, checkpoint, progress on the screen."""
 
-import csv
-import io
 import logging
 import sys
 import time
@@ -12,7 +10,8 @@ import keras
 import numpy as np
 
 from kgp.config import OptimiserConfig
-from kgp.files import write_text
+from kgp.durations import hours_minutes_seconds
+from kgp.files import write_table
 from kgp.training.checkpoint import BEST_NAME, Progress, save_arrays, save_checkpoint
 
 _log = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ class EpochEnd(keras.callbacks.Callback):
     def _save(self, folder: Path) -> None:
         if self.config.keep == "best" and self.progress.best_epoch == self.progress.epoch:
             save_arrays(folder / BEST_NAME, self.network.variables)
-        write_history(folder / "history.csv", self.progress.history)
+        write_table(self.progress.history, folder / "history.csv")
         save_checkpoint(folder, self.model, self.progress)
 
     def _report(self, row: dict[str, float]) -> None:
@@ -104,14 +103,5 @@ class EpochEnd(keras.callbacks.Callback):
     def _left(self, done: float) -> str:
         """Remaining time when `done` epochs (a fraction counts) of all are over."""
         here = done - self._first_epoch
-        seconds = int((time.monotonic() - self._started) / max(here, 1e-6) * (self.config.epochs - done))
-        return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Writes history.csv, one row an epoch, atomically."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(path, text.getvalue())
+        seconds = (time.monotonic() - self._started) / max(here, 1e-6) * (self.config.epochs - done)
+        return hours_minutes_seconds(seconds)

@@ -1,7 +1,6 @@
 """Training a network on a prepared cohort, from configuration to a finished run folder."""
 
 import contextlib
-import dataclasses
 import logging
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 
 from kgp.config import OptimiserConfig, RunConfig
 from kgp.data.labels import LabelledCohort
+from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import WHOLE, Share, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
 from kgp.errors import KgpError
@@ -31,31 +31,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """The slices of one part of the split: rows of the cohort and their class indices."""
-
-    rows: tuple
-    targets: tuple[int, ...]
-
-
-def parts_of(labelled: LabelledCohort, split: Split) -> dict[str, Part]:
-    """Rows and targets of "train", "validation" and "test".
-
-    Raises:
-        KgpError: the split names a slice that the cohort does not have.
-    """
-    target_of = dict(zip((row.id for row in labelled.rows), labelled.targets, strict=True))
-    row_of = {row.id: row for row in labelled.rows}
-    parts = {}
-    for name, ids in split.parts.items():
-        missing = [identifier for identifier in ids if identifier not in row_of]
-        if missing:
-            raise KgpError(f"the split names slice {missing[0]!r}, which the data at hand do not have.")
-        parts[name] = Part(tuple(row_of[i] for i in ids), tuple(target_of[i] for i in ids))
-    return parts
 
 
 def train(
@@ -84,7 +59,7 @@ def train(
         folder: the run folder.
         resume: go on from the checkpoint in `folder`, or from the beginning where there is none yet.
         source: where the data come from, kept as source.json for a later resumption.
-        overwrite: remove what is in `folder`, once nothing speaks against the new training.
+        overwrite: remove what is in `folder`, after all checks of the new training have passed.
 
     Raises:
         KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, `folder`

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kgp.config import RunConfig
 from kgp.data.augment import augment_pair
 from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.data.pipeline import slice_seed
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_path
@@ -66,7 +66,7 @@ def _chosen(rows: Sequence[SliceRow], count: int) -> list[tuple[int, SliceRow]]:
 
 def _slice_row(cohort: Cohort, row: SliceRow, index: int, config: RunConfig, columns: int) -> np.ndarray:
     """One captioned row of tiles, uint8 [h, w, 3]."""
-    original = tf.convert_to_tensor(normalise(read_image(cohort, row), config.data.normalisation))
+    original = tf.convert_to_tensor(scale_intensities(read_image(cohort, row), config.data.normalisation))
     true = read_mask(cohort, row)
     mask = None if true is None else tf.constant(true.astype(np.uint8))
     versions = [(original, mask)]

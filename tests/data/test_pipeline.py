@@ -12,7 +12,7 @@ import pytest
 from kgp.config import AugmentConfig
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow, read_image
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.data.pipeline import Share, evaluation_dataset, slice_seed, steps_per_epoch, training_dataset
 from kgp.errors import KgpError, UsageError
 
@@ -108,7 +108,7 @@ def test_a_slice_is_read_normalised_and_augmented_by_its_seed(cohort):
     numbers = order(training(cohort, seed=3, first_epoch=1, epochs=2))
     dataset = training(cohort, normalisation="zscore", augment=CHANGES, seed=3, first_epoch=1, epochs=2)
     for number, (images, _) in zip(numbers, dataset.as_numpy_iterator(), strict=True):
-        image = normalise(read_image(cohort, cohort.rows[number]), "zscore")
+        image = scale_intensities(read_image(cohort, cohort.rows[number]), "zscore")
         expected = augment_slice(image, CHANGES, slice_seed(3, 1, number))
         np.testing.assert_allclose(images[0], expected, atol=1e-4)
 

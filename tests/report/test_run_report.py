@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from kgp.errors import KgpError, UsageError
+from kgp.errors import UsageError
 from kgp.files import read_json, write_json
-from kgp.report.run_report import calibrate_run, evaluate_run, part_of_run, report_on
+from kgp.report.run_report import calibrate_run, evaluate_run, report_on
 from kgp.run_folder import read_run, refresh_manifest
 
 
@@ -36,22 +36,6 @@ def test_a_split_by_slice_is_said_to_leak(run_copy):
     write_json(run_copy / "config.json", config)
     refresh_manifest(run_copy)
     assert "leaks between training and test" in evaluate_run(run_copy)["facts"]["part"]
-
-
-def test_parts_that_are_not_there(run_copy, tmp_path):
-    manifest = read_json(run_copy / "manifest.json")
-    write_json(run_copy / "manifest.json", manifest | {"data": ""})
-    with pytest.raises(KgpError, match="was not trained here, so it has no test part"):
-        part_of_run(read_run(run_copy), "test")
-    write_json(run_copy / "manifest.json", manifest | {"data": str(tmp_path / "gone")})
-    with pytest.raises(KgpError, match="cohort.json is missing"):
-        part_of_run(read_run(run_copy), "test")
-    write_json(run_copy / "manifest.json", manifest)
-    table = (run_copy / "split.csv").read_text().replace("p00_0", "other")
-    (run_copy / "split.csv").write_text(table)
-    part = next(row.split(",")[2] for row in table.splitlines() if row.startswith("other"))
-    with pytest.raises(KgpError, match="lacks slice 'other'"):
-        part_of_run(read_run(run_copy), part)
 
 
 def test_unknown_reading(tiny_cohort, bright_runtime, tmp_path):

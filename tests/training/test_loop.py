@@ -203,12 +203,6 @@ def test_what_tensorflow_says_is_told(tiny_cohort, tmp_path, monkeypatch, error,
         loop.train(small(), *prepared(tiny_cohort), tmp_path / "run")
 
 
-def test_split_of_other_data(tiny_cohort):
-    labelled, split = prepared(tiny_cohort)
-    with pytest.raises(KgpError, match="slice 'elsewhere'"):
-        loop.parts_of(labelled, dataclasses.replace(split, parts={**split.parts, "test": ("elsewhere",)}))
-
-
 def test_validation_figures_by_hand():
     logits = np.log(np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
     figures = loop.validation_figures(logits, np.array([0, 1, 1]), np.array([1.0, 2.0]))

@@ -9,7 +9,6 @@ Any label of a mask is tumour, but for the resection cavity of 2024 (BraTS-GLI-.
 enhancing tumour).
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from kgp.data.sources.nifti import cut_slices, read_mask_volume
 from kgp.data.sources.source import Finding, SourceSlice
 from kgp.errors import KgpError, UsageError
+from kgp.files import read_table
 from kgp.scans.contrast_names import contrast_of
 from kgp.scans.volume import read_volume
 
@@ -55,7 +55,7 @@ class BratsSource:
         if not self._files:
             raise KgpError(f"No data found in {self.path}: no folder holds BraTS contrasts such as NAME_flair.nii.gz.")
         table = csv_path or next((self.path / name for name in _TABLES if (self.path / name).is_file()), None)
-        self._table = _read_table(table) if table else {}
+        self._table = _read_grades(table) if table else {}
         self._graded = any(self._grade(case) for case in self._files)
 
     def cases(self) -> list[str]:
@@ -140,20 +140,14 @@ def _patient(case: str) -> str:
     return visit.group(1) if visit else case
 
 
-def _read_table(path: Path) -> dict[str, dict[str, str]]:
+def _read_grades(path: Path) -> dict[str, dict[str, str]]:
     """Grade and patient by case name.
 
     Raises:
         KgpError: the table is missing or has no column for case and grade, or a case twice.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            columns, rows = reader.fieldnames or [], list(reader)
-    except FileNotFoundError:
-        raise KgpError(f"{path} is missing.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KgpError(f"{path} is not a table: {error}.") from None
+    table = read_table(path)
+    columns, rows = table.columns, table.rows
     lowered = {column.lower(): column for column in columns}
     keys = [column for column in _CASE_COLUMNS if column in columns]
     if "grade" not in lowered or not keys:
