@@ -38,7 +38,7 @@ def write_archive(archive: keras.export.ExportArchive, folder: Path) -> None:
 
 @contextlib.contextmanager
 def written_by_tensorflow(folder: Path) -> Iterator[None]:
-    """Turns the error that TensorFlow raises when it cannot write, which is no OSError, into a KgpError."""
+    """Turns TensorFlow's error when it cannot write, which is no OSError, into a KgpError."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -115,7 +115,7 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
 
 
 def _in_fewer_bits(run: KerasRun, model: bytes, precision: str, layers: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
-    """The file in fewer bits, and what its manifest says: layers left in 32 bits, calibration slices.
+    """The file in fewer bits, and its manifest's layers in 32 bits and calibration slices.
 
     Ranges and the order in which layers go back to 32 bits come from training slices. How many do
     is decided on validation slices too: a network is surer of what it was trained on, and there

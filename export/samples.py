@@ -36,7 +36,7 @@ class Samples:
 
 
 def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
-    """Slices of one part of a run's data, equally many of each class; of the phantom without data."""
+    """Slices of one part of a run's data, equally many a class; of the phantom without data."""
     try:
         cohort, rows, targets = part_of_run(run, part)
         if not rows:
@@ -58,7 +58,7 @@ def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
 
 
 def _phantom_samples(run: Run, count: int) -> Samples:
-    """Phantom slices of the run's size; the first contrast stands for those that the phantom lacks."""
+    """Phantom slices of the run's size; its first contrast stands for those that it lacks."""
     height, width, _ = run.shape
     source = PhantomSource(patients=8, slices=6, size=max(64, height, width))
     drawn = [piece for case in source.cases() for piece in source.read(case)][:count]

@@ -82,7 +82,7 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
 
 @contextlib.contextmanager
 def _scratch(models: Path) -> Iterator[Path]:
-    """A hidden folder in `models`, removed at the end; `models` too where it is new and still empty."""
+    """A hidden folder in `models`, removed at the end; so is `models` if it is new and empty."""
     is_new = not models.exists()
     models.mkdir(parents=True, exist_ok=True)
     try:
@@ -95,7 +95,7 @@ def _scratch(models: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, models: Path) -> Path:
-    """Renames a finished folder to the next free version, also where another export takes one now."""
+    """Renames a finished folder to the next free version; another export may take one meanwhile."""
     while True:
         taken = [int(path.name) for path in models.iterdir() if path.name.isdecimal()]
         version = models / str(max(taken, default=0) + 1)

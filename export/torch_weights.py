@@ -106,7 +106,7 @@ def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
 
 
 def _report_dead_blocks(state: State, depth: int) -> None:
-    """Warns of residual blocks that never learned: the public training script sets dropout to 1.0."""
+    """Warns of residual blocks that never learned: the public training has dropout 1.0."""
     dead = [
         number
         for number in range(depth)

@@ -1,4 +1,4 @@
-"""The proof of an export: its answers compared with those of its run, on slices like the run's data."""
+"""The proof of an export: its answers compared with its run's, on slices like the run's data."""
 
 import json
 import subprocess

@@ -13,7 +13,7 @@ _INTENSITY = 100.0
 
 
 def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> None:
-    """Writes a request for every signature and allowed batch size to where TensorFlow Serving looks.
+    """Writes a request for every signature and batch size to where TensorFlow Serving looks.
 
     The values are constant, which protobuf keeps as one number whatever the shape; no patient's
     slice is in the file.

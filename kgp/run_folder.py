@@ -1,4 +1,4 @@
-"""The run folder: everything a trained network needs to be used again, and nothing that has to be trusted.
+"""The run folder: all that a trained network needs to be used again, and nothing to be trusted.
 
     config.json        the complete configuration; the network is rebuilt from it and from code
     split.csv          which slice is in which part
@@ -80,7 +80,7 @@ def write_run(
     data: str = "",
     extra: dict[str, Any] | None = None,
 ) -> Run:
-    """Writes configuration, weights and manifest into `folder`, each file atomically and the manifest last.
+    """Writes configuration, weights and manifest into `folder`, each atomically, the manifest last.
 
     Args:
         folder: the run folder; made when missing. Other files in it are kept and listed in the
@@ -191,7 +191,7 @@ def build_network(config: RunConfig, shape: tuple[int, int, int], classes: int) 
 
 
 def build_run_network(run: Run, height: int | None = None, width: int | None = None) -> "keras.Model":
-    """The trained network of a run for slices of `height` x `width` (default: those it was trained on).
+    """The trained network of a run for slices of `height` x `width`; default those of the training.
 
     Raises:
         KgpError: the network cannot take that size, or the weights do not fit the configuration.

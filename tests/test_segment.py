@@ -221,7 +221,7 @@ def test_a_single_file_for_two_contrasts(tmp_path, capsys):
 
 
 def write_dicom(folder, slices=4):
-    """An axial series of 16x20 pixels, 2 x 1 mm, 5 mm apart, named against its order; a block in the slice at z = 10."""
+    """An axial series, 16 x 20 pixels of 2 x 1 mm, named against its order; a block at z = 10."""
     folder.mkdir()
     series, study = generate_uid(), generate_uid()
     for index in range(slices):

@@ -53,7 +53,7 @@ def touching(mask: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
 
 
 def component_sizes(mask: tf.Tensor, diagonal: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """The number and the size of each pixel's component, both int32 [B, H, W]; size 0 outside the mask."""
+    """Number and size of each pixel's component, both int32 [B, H, W]; size 0 outside the mask."""
     labels = label_components(mask, diagonal)
     return labels, _share(labels, tf.cast(mask, tf.int32), tf.math.unsorted_segment_sum)
 
@@ -68,7 +68,7 @@ def largest_component(mask: tf.Tensor, diagonal: bool) -> tf.Tensor:
 
 
 def fill_holes(mask: tf.Tensor) -> tf.Tensor:
-    """The masks without holes: pixels that no free path over edges joins to the border are filled."""
+    """The masks without holes: pixels that no free path over edges joins to the border."""
     free = tf.pad(~mask, [[0, 0], [1, 1], [1, 1]], constant_values=True)
     labels = label_components(free, diagonal=False)
     reached = free & (labels == labels[:, :1, :1])

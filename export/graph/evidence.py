@@ -55,7 +55,7 @@ def top_points(maps):
 
 
 def _shares(columns, pooling: str, value: float) -> tuple:
-    """Shares [B, N, F] and rest [B, F] of the pooling of each column; see `kgp.heatmap.evidence`."""
+    """Shares [B, N, F] and rest [B, F] of each column's pooling; see `kgp.heatmap.evidence`."""
     count = columns.shape[1]
     rest = ops.zeros_like(columns[:, 0])
     if pooling == "average":

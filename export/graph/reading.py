@@ -41,7 +41,7 @@ def cut_masks(
 
 
 def select_maps(heatmaps: tf.Tensor, predicted: tf.Tensor, reading: Reading, no_tumour_class: int | None) -> tf.Tensor:
-    """The map of each slice that the reading cuts, [B, H, W]; see `kgp.heatmap.threshold.select_map`."""
+    """The map of each slice that is cut, [B, H, W]; see `kgp.heatmap.threshold.select_map`."""
     classes = heatmaps.shape[-1]
     chosen = tf.one_hot(predicted, classes, dtype=heatmaps.dtype)[:, None, None]
     maps = tf.reduce_sum(heatmaps * chosen, axis=-1)

@@ -10,7 +10,7 @@ BINS = 256
 
 
 def otsu(values: tf.Tensor, region: tf.Tensor) -> tf.Tensor:
-    """Otsu's threshold of each row, float64 [B] (`skimage.filters.threshold_otsu` with 256 bins)."""
+    """Otsu's threshold of each row, float64 [B]; `skimage.filters.threshold_otsu` with 256 bins."""
     counts, centres = histogram(values, region)
     below, above = tf.cumsum(counts, axis=1), tf.cumsum(counts, axis=1, reverse=True)
     moments = counts * centres
@@ -33,7 +33,7 @@ def multiotsu(values: tf.Tensor, region: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
     # scikit-image counts the lowest bin as it counts the second, with 1; a map cut at 0 has most
     # pixels there.
     moments = tf.pad(tf.cumsum(counts * tf.maximum(numbers, 1.0), axis=1), [[0, 0], [1, 0]])
-    # [B, u, v]: one class from bin u to bin v, both counted; its first moment squared over its weight.
+    # [B, u, v]: first moment squared over weight of one class from bin u to bin v, both counted.
     weight = weights[:, None, 1:] - weights[:, :-1, None]
     moment = moments[:, None, 1:] - moments[:, :-1, None]
     spread = tf.math.divide_no_nan(tf.square(moment), tf.maximum(weight, 0.0))
@@ -60,7 +60,7 @@ def quantile(values: tf.Tensor, region: tf.Tensor, share: float) -> tf.Tensor:
 
 
 def histogram(values: tf.Tensor, region: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Counts of each row inside its region in 256 equal bins from lowest to highest, and their centres.
+    """Counts of each row inside its region in 256 bins from lowest to highest, and bin centres.
 
     Returns:
         Two float64 [B, 256], as `numpy.histogram` counts them.

@@ -52,7 +52,7 @@ class BaselineScore:
         self.patients: list[str] = []
 
     def add(self, image: np.ndarray, truth: np.ndarray, patient: str) -> None:
-        """Adds one slice: raw intensities [H, W, C] and true mask bool [H, W]; an empty one is skipped."""
+        """Adds a slice [H, W, C] with its true mask bool [H, W]; an empty mask is skipped."""
         if self.channel is not None and truth.any():
             self.values.append(dice(intensity_baseline(image, self.channel), truth))
             self.patients.append(patient)

@@ -1,4 +1,4 @@
-"""Bootstrap over patients: slices of a patient depend on each other, so patients are drawn whole."""
+"""Bootstrap over patients: a patient's slices depend on each other, so patients are drawn."""
 
 from collections.abc import Sequence
 
@@ -57,13 +57,13 @@ def _median_of_repeated(ascending: np.ndarray, times: np.ndarray) -> float:
 
 
 def draw_counts(patients: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each resample draws each patient, int [resamples, patients]; rows sum to `patients`."""
+    """How often each resample draws each patient, int [resamples, patients]."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(patients, np.full(patients, 1.0 / patients), size=resamples)
 
 
 def interval(results: np.ndarray, level: float) -> tuple[float | None, float | None]:
-    """The central percentile interval of resampled results [R] without NaN; None where all are NaN."""
+    """The central percentile interval of results [R] without NaN; None where all are NaN."""
     results = results[~np.isnan(results)]
     if results.size == 0:
         return None, None

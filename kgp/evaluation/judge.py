@@ -119,7 +119,7 @@ def judge(
 
 
 def prediction_rows(slices: Sequence[JudgedSlice], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of predictions.csv: true and predicted class, probabilities, Dice of each reading."""
+    """The rows of predictions.csv: classes, probabilities, and the Dice of each reading."""
     rows = []
     for judged in slices:
         row: dict[str, Any] = {
@@ -144,7 +144,7 @@ class _ReadingScore:
     """What one reading achieves, collected slice by slice.
 
     Args:
-        spaced: whether all slices have a spacing; distances are then in millimetres, else in pixels.
+        spaced: whether all slices have a spacing: distances in millimetres, else in pixels.
     """
 
     def __init__(self, reading: Reading, no_tumour_class: int | None, spaced: bool) -> None:

@@ -1,4 +1,4 @@
-"""How well masks agree with true masks: slice by slice, and medians with intervals over patients."""
+"""How well masks agree with true masks: slice by slice, and medians with their intervals."""
 
 import dataclasses
 from collections import Counter
@@ -77,7 +77,7 @@ def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | Non
 
 
 def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | None:
-    """How well a map [H, W] ranks the pixels of a bool mask [H, W]: average precision, no threshold.
+    """Average precision of a map [H, W] for a bool mask [H, W]; it needs no threshold.
 
     Returns:
         In [0, 1]; None where no pixel is true.

@@ -68,7 +68,7 @@ class OffsetSearch:
         return len(self._dice)
 
     def best(self) -> tuple[float, float | None]:
-        """The offset with the highest median Dice, and that Dice; 0 and None without a usable mask."""
+        """The offset of the highest median Dice, and that Dice; 0 and None without a mask."""
         if not self._dice:
             return 0.0, None
         medians = np.median(np.stack(self._dice), axis=0)

@@ -118,7 +118,7 @@ def evidence_of_map(contributions: np.ndarray, constant: float) -> Evidence:
 
 
 def _shares(columns: np.ndarray, pooling: str, value: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shares [N, F] and rest [F] of the pooling of each column of [N, F]; see the top of this file."""
+    """Shares [N, F] and rest [F] of the pooling of each column; see the top of this file."""
     count, channels = columns.shape
     rest = np.zeros(channels)
     if pooling == "average":

@@ -180,7 +180,7 @@ def _region(shape: tuple[int, ...], reading: Reading, image: np.ndarray | None) 
 
 
 def _threshold(values: np.ndarray, reading: Reading) -> tuple[float | None, str | None]:
-    """The threshold of `reading.rule` for a region's values [N], without offset; or why there is none."""
+    """The threshold of a region's values [N] without offset, or the reason for none."""
     if reading.rule == "zero":
         return 0.0, None
     if reading.rule == "fixed":

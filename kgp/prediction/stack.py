@@ -1,4 +1,4 @@
-"""Prediction of a stack of slices of any size, fitted to the network; results on the stack's grid."""
+"""Prediction of a stack of slices of any size, with results on the stack's own grid."""
 
 import dataclasses
 import logging
@@ -59,7 +59,7 @@ class StackPrediction:
         maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what
             was cut where a tumour was predicted, and comparable from slice to slice; 0 in slices
             that are black all over.
-        calls: one for each slice; None for a slice that is black all over, which the network never sees.
+        calls: one a slice; None for a slice that is black all over, which the network never sees.
     """
 
     masks: np.ndarray
@@ -135,7 +135,7 @@ def stack_points(
 
 
 def inside(points: Sequence[StackPoint], shape: tuple[int, ...]) -> list[StackPoint]:
-    """The points on a slice of `shape` (H, W); those at most half a pixel outside are moved onto it."""
+    """The points on a slice of `shape` (H, W); those half a pixel outside are moved onto it."""
     kept = []
     for point in points:
         row, column = min(max(point.row, 0.0), shape[0] - 1.0), min(max(point.column, 0.0), shape[1] - 1.0)
@@ -153,7 +153,7 @@ def _restored(
 
 
 def _slice_call(prediction: SlicePrediction, mask: np.ndarray, points: tuple[StackPoint, ...] | None) -> SliceCall:
-    """The numbers of a slice; `mask` is on the stack's grid, where a mask of few pixels may vanish."""
+    """The numbers of a slice; `mask` is on the stack's grid, where few pixels may vanish."""
     return SliceCall(
         probabilities=prediction.probabilities,
         predicted_class=prediction.predicted_class,

@@ -55,7 +55,7 @@ def write_case(
 
 
 def slice_rows(calls: Sequence[SliceCall | None], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of slices.csv: class, probabilities, size of the mask or why it is empty, class of the map."""
+    """The rows of slices.csv: class, probabilities, mask or why it is empty, class of the map."""
     return [
         {"slice": index, "class": "", "reason": BLACK} if call is None else _row(index, call, class_names)
         for index, call in enumerate(calls)

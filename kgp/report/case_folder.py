@@ -1,4 +1,4 @@
-"""The result folder of one case: masks, heatmaps, table, overlay and summary.json, all or nothing."""
+"""The result folder of one case: masks, heatmaps, table, overlay, summary; all or nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path

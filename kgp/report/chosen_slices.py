@@ -16,7 +16,7 @@ _FOR_A_RULE = 3
 
 
 def choose_slices(slices: Sequence[JudgedSlice], reading_name: str) -> list[tuple[str, JudgedSlice]]:
-    """The slices to show, each with its rule: by Dice where there is one, and the most confident errors.
+    """The slices to show, each with its rule: by Dice if there is one, and confident errors.
 
     Args:
         slices: as judged.
@@ -57,7 +57,7 @@ def draw_judged(
     """The picture of one slice, predicted again, RGB uint8 [H', W', 3].
 
     Args:
-        channels: which channel of the cohort is each of the runtime's contrasts; default all in order.
+        channels: channel of the cohort for each of the runtime's contrasts; default all.
         reading_name: the reading that cuts the mask.
     """
     network, row = runtime.description, judged.row

@@ -47,7 +47,7 @@ def _picture(
     name: str,
     points: int,
 ) -> np.ndarray:
-    """A title; contrasts and mask above; the heatmap of each class with its evidence points below."""
+    """A title; contrasts and mask above; the heatmap of each class with its evidence below."""
     image, shown = prediction.image, shown_contrast(network.contrasts)
     above = [(grey_panel(image[..., channel]), contrast) for channel, contrast in enumerate(network.contrasts)]
     drawn = Picture(image, shown, prediction.map, prediction.mask, truth)

@@ -48,7 +48,7 @@ def draw_axes(prediction: ImagePrediction, contrasts: Sequence[str], axes: Any, 
 
 
 def _draw_points(prediction: ImagePrediction, axes: Any, points: int) -> None:
-    """Circles where the logit of the predicted class comes from, larger for larger contributions."""
+    """Circles where the predicted class's logit comes from, larger for larger contributions."""
     strongest = prediction.evidence().top(points)
     largest = max((abs(point.contribution) for point in strongest), default=0.0)
     if largest:

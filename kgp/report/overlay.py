@@ -98,7 +98,7 @@ def draw_picture(picture: Picture) -> np.ndarray:
 
 
 def grey_panel(contrast: np.ndarray) -> np.ndarray:
-    """One contrast [H, W] as RGB uint8 of about PANEL pixels; grey from its 1st to 99.5th percentile."""
+    """One contrast [H, W], grey from its 1st to 99.5th percentile, RGB uint8 of PANEL pixels."""
     low, high = np.percentile(contrast, (1.0, 99.5))
     scaled = np.clip((contrast - low) / max(high - low, 1e-6), 0.0, 1.0)
     return np.repeat(_enlarged((255 * scaled).astype(np.uint8), cv2.INTER_CUBIC)[..., None], 3, axis=2)
@@ -144,7 +144,7 @@ def encode_png(rgb: np.ndarray) -> bytes:
 
 
 def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
-    """The map over the slice, red for the class and blue against it; evidence points are circles."""
+    """The map over the slice, red for the class, blue against it; circles for evidence."""
     limit = float(np.abs(picture.map).max()) if picture.limit is None else picture.limit
     values = cv2.resize(picture.map.astype(np.float32), grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     panel = (0.35 * grey + 0.65 * diverging_colours(values, limit)).astype(np.uint8)
@@ -228,7 +228,7 @@ def _text(panel: np.ndarray, text: str, start: tuple[int, int], colour: tuple[in
 
 
 def shortened(text: str, width: int) -> str:
-    """The text without its middle where it does not fit into `width` pixels; its end matters most."""
+    """The text without its middle where it does not fit `width` pixels; its end matters most."""
     kept = len(text)
     short = text
     while kept > 2 and cv2.getTextSize(short, _FONT, _FONT_SCALE, 1)[0][0] > width:

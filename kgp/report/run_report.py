@@ -1,4 +1,4 @@
-"""Calibration and evaluation of a run: calibration.json, metrics.json, predictions.csv, report.html."""
+"""Calibration and evaluation of a run, and the files that they write."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Exported networks on disk: their version folders, and their manifest, which lists every SHA-256."""
+"""Exported networks on disk: version folders, and a manifest that lists every SHA-256."""
 
 from pathlib import Path
 from typing import Any

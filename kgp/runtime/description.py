@@ -42,7 +42,7 @@ class Description:
 
     @property
     def size(self) -> int:
-        """Side in pixels to which slices are fitted; 0 where the network takes the data as they are."""
+        """Side in pixels to which slices are fitted; 0 where the network takes them as they are."""
         height, width, _ = self.shape
         return height if height == width else 0
 

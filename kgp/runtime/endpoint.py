@@ -1,4 +1,4 @@
-"""What the runtimes over a network share: address, token, retries, and the description of the model."""
+"""What the runtimes over a network share: address, token, retries, description."""
 
 import logging
 import os

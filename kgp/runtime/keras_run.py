@@ -94,7 +94,7 @@ def description_of(run: Run) -> Description:
 
 
 def _calibration(path: Path) -> tuple[dict[str, Reading], str, tuple[str, ...]]:
-    """Readings, name of the default, names of those set on masks; uncalibrated before the file exists."""
+    """Readings, the default's name, names of those set on masks; uncalibrated without a file."""
     if not path.is_file():
         return {"paper": PAPER, "best": BEST}, "best", ()
     content = read_json(path)

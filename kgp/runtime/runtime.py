@@ -64,7 +64,7 @@ class Runtime:
 
     @property
     def identity(self) -> str:
-        """SHA-256 over what decides the answers: weights, normalisation, readings, files of an export.
+        """SHA-256 over what decides the answers: weights, readings and the files of an export.
 
         A run and its exports have different ones, as their numbers differ a little.
         """

@@ -1,4 +1,4 @@
-"""What the network says of axial slices, brought to the slices of the source series, from which DICOM objects are written."""
+"""Findings on axial slices, brought to the slices of the source series for DICOM objects."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ def on_source_slices(
     grid: Volume,
     prediction: StackPrediction,
     network: Description,
-    reading: str,
+    reading_name: str,
     model: Mapping[str, str],
     shown: np.ndarray,
 ) -> ConsoleResult:
@@ -36,16 +36,16 @@ def on_source_slices(
 
     Args:
         study: the headers of the reference series.
-        grid: its grid; its data are not looked at.
+        grid: its grid; its data are not used.
         prediction: of the axial slices of that grid, with evidence.
         network: what the network is.
-        reading: name of the reading.
+        reading_name: name of the reading.
         model: name, version and SHA-256 of the network's file.
         shown: the contrast of the overlays on the axial slices, float32 [D, H, W].
     """
     arrays = (prediction.masks, prediction.maps, shown)
     mask, heatmap, picture = (_on_source(values, grid) for values in arrays)
-    probabilities, predicted = _calls(prediction, network)
+    probabilities, predicted = _classes_of_slices(prediction, network)
     is_tumour = predicted != network.no_tumour_class
     points_of_cuts = _points_of_cuts(prediction, is_tumour, grid)
     cuts, axial = _cut_of_source(prediction, probabilities, is_tumour, points_of_cuts, grid)
@@ -65,7 +65,7 @@ def on_source_slices(
         points=points,
         overlays=slice_overlays(picture, mask, heatmap, points, spacing),
         model=model,
-        reading=reading,
+        reading=reading_name,
         remark="" if axial else NOT_AXIAL,
         instances=study.instances,
     )
@@ -76,11 +76,11 @@ def _on_source(stack: np.ndarray, grid: Volume) -> np.ndarray:
     return np.ascontiguousarray(to_volume(stack, grid).transpose(2, 1, 0))
 
 
-def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarray, np.ndarray]:
+def _classes_of_slices(prediction: StackPrediction, network: Description) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [D, K] and class [D] of each axial slice.
 
-    A black slice is called "no tumour"; where no class means that, what most slices are called,
-    with even probabilities.
+    A black slice is called "no tumour". Where no class means that, it gets the class of most slices
+    and even probabilities.
     """
     classes = len(network.class_names)
     if network.no_tumour_class is None:
@@ -96,7 +96,7 @@ def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarra
 
 
 def _points_of_cuts(prediction: StackPrediction, is_tumour: np.ndarray, grid: Volume) -> list[list[_SourcePoint]]:
-    """For each axial slice called a tumour its strongest evidence points in the source series; none for other slices."""
+    """The strongest evidence points of each slice called a tumour, in the source series."""
     shape = prediction.masks.shape
     points_of_cuts: list[list[_SourcePoint]] = []
     for index, call in enumerate(prediction.calls):
@@ -116,7 +116,7 @@ def _cut_of_source(
     points_of_cuts: Sequence[Sequence[_SourcePoint]],
     grid: Volume,
 ) -> tuple[np.ndarray, bool]:
-    """The axial slice that each source slice stands for, and whether that is simply itself; see `NOT_AXIAL`."""
+    """The axial slice that each source slice stands for, and whether the series is axial."""
     shape = prediction.masks.shape
     own = _on_source(np.broadcast_to(np.arange(shape[0])[:, None, None], shape), grid)
     if (own == own[:, :1, :1]).all():

@@ -5,7 +5,7 @@ from kgp.heatmap.reading import BEST
 
 
 def test_channels_are_put_in_the_runtimes_order(tiny_cohort, bright_runtime):
-    """Both contrasts of the tiny cohort show the square; only noise differs where they are swapped."""
+    """Both contrasts of the tiny cohort show the square; only noise differs when swapped."""
     swapped, straight = (
         next(predict_known(bright_runtime(), tiny_cohort, tiny_cohort.rows[:1], {"best": BEST}, channels)).predictions
         for channels in ((1, 0), (0, 1))

@@ -42,7 +42,10 @@ def test_inputs_and_outputs_are_named_static_and_float(litert_files, precision):
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_xnnpack_takes_the_network(litert_files, precision):
-    """All but the normalisation's percentiles and comparisons, and the evidence; told by what goes in and out of its parts."""
+    """XNNPACK runs all but the normalisation's percentiles and the evidence.
+
+    The operations it runs follow from the inputs and outputs of its parts.
+    """
     interpreter = Interpreter(str(litert_files(precision)[0]))
     interpreter.allocate_tensors()
     operations = interpreter._get_ops_details()

@@ -6,7 +6,7 @@ LAYERS = ("a", "b", "c", "d", "e")
 
 
 def choose(costs, limit):
-    """The layers chosen where a heatmap is the sum of its layers' costs, within bounds up to a limit."""
+    """The layers chosen where a heatmap is the sum of its layers' costs, up to a limit."""
     return layers_to_quantise(
         LAYERS,
         convert=lambda chosen: ",".join(chosen).encode(),

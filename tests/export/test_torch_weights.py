@@ -16,7 +16,7 @@ def network(arch, width=2, classes=3):
 
 
 def torch_state(arch, seed=0):
-    """Random weights in torch's layout, with the names and shapes that the published networks have."""
+    """Random weights in torch's layout, with names and shapes of the published networks."""
     rng = np.random.default_rng(seed)
     model = network(arch)
     plan = {
@@ -64,7 +64,7 @@ def test_pixel_shuffle_channels_are_reordered_by_hand():
 
 
 def test_unet_equals_torch_functions():
-    """One level by torch's own operations: two convolutions, then the head on features and on their maximum."""
+    """One level by torch's own operations: two convolutions, the head on features and maximum."""
     torch = pytest.importorskip("torch")
     state = {key: value for key, value in torch_state("unet").items() if key.startswith(("down_path.0", "last"))}
     model = build_network("unet", (7, 9, 4), 3, width=2, depth=1)

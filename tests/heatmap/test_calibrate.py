@@ -30,7 +30,7 @@ def calibrated(slices, candidates=OFFSETS):
 
 
 def blob(patient: str, radius: float = 12.0, predicted: int = 1, mask: bool = True) -> Slice:
-    """A heatmap that falls linearly from 10 at the centre; the true mask is where it exceeds 10 - radius / 2."""
+    """A heatmap that falls linearly from 10 at the centre; true where above 10 - radius / 2."""
     rows, columns = np.mgrid[:48, :48] - 23.5
     distance = np.hypot(rows, columns)
     heatmap = np.stack([np.zeros_like(distance), np.maximum(10.0 - distance / 2.0, 0.0)], axis=-1)

@@ -15,7 +15,7 @@ RUN_EACH = 8  # of those that can be read; the others are read only
 
 
 def mutated(content, rng, at):
-    """The file with a bit turned, bytes replaced, removed, added or zeroed at a place, or cut there."""
+    """The file with a bit turned, bytes replaced, removed, added or zeroed, or cut off."""
     data, count = bytearray(content), int(rng.integers(1, 9))
     kind = int(rng.integers(6))
     if kind == 0:
