@@ -1,9 +1,9 @@
 """kgp export: a run as a SavedModel for TensorFlow Serving, or as a LiteRT file.
 
 An export is compared with its run before it appears. A SavedModel goes into the next numbered
-folder below --out, which a model server may be watching. A LiteRT file takes one slice at a time and
-has its manifest beside it. Both take raw intensities. With --verify nothing is written: an export
-made earlier is compared with the run again.
+folder below --out, which a model server may be watching. A LiteRT file takes one slice at a time
+and has its manifest beside it. Both take raw intensities. With --verify nothing is written: an
+export made earlier is compared with the run again.
 """
 
 import argparse

@@ -120,8 +120,8 @@ def test_one_picture(tmp_path):
 def test_a_bad_picture_does_not_stop_the_others(tiny_run, tmp_path, capsys):
     folder = tmp_path / "slices"
     folder.mkdir()
-    good = np.random.default_rng(0).uniform(0, 99, (16, 16, 2)).astype(np.float32)
-    np.save(folder / "a.npy", good)
+    readable = np.random.default_rng(0).uniform(0, 99, (16, 16, 2)).astype(np.float32)
+    np.save(folder / "a.npy", readable)
     np.save(folder / "b.npy", np.full((16, 16, 2), np.nan, np.float32))
     np.save(folder / "c.npy", np.ones((16, 16, 3), np.float32))
     (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
@@ -251,8 +251,8 @@ def test_a_dicom_series(tmp_path, bright_runtime, monkeypatch):
     series = write_dicom(tmp_path / "series")
     assert segment.main(["run", str(series), "--out", str(tmp_path / "out")]) == 0
     mask = nibabel.load(tmp_path / "out" / "mask.nii.gz")
-    found = np.argwhere(np.asarray(mask.dataobj))
-    middle = nibabel.affines.apply_affine(mask.affine, (found.min(axis=0) + found.max(axis=0)) / 2)
+    voxels = np.argwhere(np.asarray(mask.dataobj))
+    middle = nibabel.affines.apply_affine(mask.affine, (voxels.min(axis=0) + voxels.max(axis=0)) / 2)
     # DICOM says left, back, up: x = -10 + 14, y = -16 + 2 * 5.5, z = 10; NIfTI turns the first two
     # round.
     np.testing.assert_allclose(middle, [-4.0, 5.0, 10.0], atol=1.0)
