@@ -40,7 +40,6 @@ PACKAGES = (
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `kgp info`."""
     parser = argparse.ArgumentParser(prog="kgp info", description=__doc__)
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder to describe")
     parser.add_argument("--json", action="store_true", help="print JSON, with every configuration in full")
@@ -71,22 +70,21 @@ def describe_run(folder: Path) -> dict[str, Any]:
     Raises:
         KgpError: the folder is not a finished run, or a file of it is damaged.
     """
-    found = read_run(folder)
+    described = read_run(folder)
     return {
-        "folder": str(found.folder),
-        "config": found.config.to_dict(),
-        "class_names": list(found.class_names),
-        "no_tumour_class": found.no_tumour_class,
-        "contrasts": list(found.contrasts),
-        "shape": list(found.shape),
-        "readings": _optional(found, "calibration.json"),
-        "metrics": _optional(found, "metrics.json"),
-        "manifest": found.manifest,
+        "folder": str(described.folder),
+        "config": described.config.to_dict(),
+        "class_names": list(described.class_names),
+        "no_tumour_class": described.no_tumour_class,
+        "contrasts": list(described.contrasts),
+        "shape": list(described.shape),
+        "readings": _optional(described, "calibration.json"),
+        "metrics": _optional(described, "metrics.json"),
+        "manifest": described.manifest,
     }
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
     if arguments.run:
         values = describe_run(arguments.run)
         lines = _run_lines(values)
@@ -113,8 +111,8 @@ def _preset(name: str) -> dict[str, Any]:
     }
 
 
-def _optional(found: Run, name: str) -> Any:
-    return read_json(found.folder / name) if (found.folder / name).is_file() else None
+def _optional(described: Run, name: str) -> Any:
+    return read_json(described.folder / name) if (described.folder / name).is_file() else None
 
 
 def _table(rows: dict[str, str]) -> list[str]:

@@ -5,8 +5,8 @@
     model.weights.h5   the weights, the only binary that is read
     history.csv        one row an epoch
     calibration.json   the readings that cut the heatmap into a mask
-    metrics.json       what the evaluation found
-    report.html        the same for reading
+    metrics.json       results of the evaluation
+    report.html        the same as a page
     manifest.json      versions, seed, classes, contrasts, normalisation, SHA-256 of each file
 
 A folder without manifest.json is a run that has not finished.

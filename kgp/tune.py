@@ -58,7 +58,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace, words: list[str]) -> None:
-    """Runs the command."""
+    """Searches, or with --best or --find-lr does that instead.
+
+    Args:
+        words: the command line as given, which the workers of a search get too.
+    """
     if arguments.best:
         _take_best(arguments.best, arguments.out)
         return
@@ -109,10 +113,10 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
 def _find_learning_rate(arguments: argparse.Namespace) -> None:
     from tuning.learning_rate import find_learning_rate, write_range_test
 
-    found = find_learning_rate(configuration(arguments), source_of(arguments))
-    write_range_test(found, arguments.out)
+    result = find_learning_rate(configuration(arguments), source_of(arguments))
+    write_range_test(result, arguments.out)
     print(
-        f"Suggested learning rate: {found.suggestion:.1e}, a tenth of the rate with the lowest loss; see "
+        f"Suggested learning rate: {result.suggestion:.1e}, a tenth of the rate with the lowest loss; see "
         f"{arguments.out / 'learning_rates.svg'}"
     )
 

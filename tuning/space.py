@@ -137,13 +137,13 @@ def _narrowed(name: str, kind: Range | Choice, text: str) -> Range | Choice:
             if not low < high or (kind.log and low <= 0):
                 raise ValueError
             return dataclasses.replace(kind, low=low, high=high)
-        return Choice(tuple(_like(kind.values[0], part) for part in text.split(",")))
+        return Choice(tuple(_parsed_as(kind.values[0], part) for part in text.split(",")))
     except ValueError:
         form = "LOW:HIGH" if isinstance(kind, Range) else ",".join(map(str, kind.values))
         raise UsageError(f"--search: {name} takes {name}={form}, not {text!r}.") from None
 
 
-def _like(example: Any, text: str) -> Any:
+def _parsed_as(example: Any, text: str) -> Any:
     """The text as a value of the example's type."""
     if isinstance(example, bool):
         if text not in ("True", "False"):

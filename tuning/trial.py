@@ -56,7 +56,7 @@ def _wait_for_process(folder: Path, resume: bool) -> None:
     # -P: a folder called tuning in the working directory is not ours.
     command = [sys.executable, "-P", "-m", "tuning.trial", str(folder), *(["--resume"] if resume else [])]
     with open(folder / _LOG, "ab") as log:
-        # The pipe is never written to: its end tells the process that nobody waits for it any more.
+        # The pipe is never written to; when it closes, the process ends, as nobody waits for it any more.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
             status = process.wait()
@@ -114,10 +114,9 @@ def _validation_dice(run: Path) -> float:
     runtime = load_runtime(run)
     name = runtime.description.default_reading
     cohort, rows, targets = part_of_run(read_run(run), "validation")
-    found = judge(runtime, cohort, rows, targets, {name: runtime.description.readings[name]}, name).metrics[
-        "segmentation"
-    ]
-    median = found[name]["as_delivered"]["all"]["dice"]["median"] if found else None
+    readings = {name: runtime.description.readings[name]}
+    segmentation = judge(runtime, cohort, rows, targets, readings, name).metrics["segmentation"]
+    median = segmentation[name]["as_delivered"]["all"]["dice"]["median"] if segmentation else None
     if median is None:
         raise UsageError(
             f"--objective {WITH_MASKS} needs tumour masks in the validation part, and the data have none there."

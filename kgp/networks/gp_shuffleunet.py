@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.gp_head import gp_head
-from kgp.networks.layers import PixelShuffle, PixelUnshuffle, normalise
+from kgp.networks.layers import PixelShuffle, PixelUnshuffle, add_normalisation
 
 BRANCHES = 4
 
@@ -38,7 +38,7 @@ def gp_shuffleunet(
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; how the one follows from the other is told in `gp_head`.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
 
     Raises:
         ValueError: the size is not divisible or an argument is out of range.
@@ -98,7 +98,7 @@ def _convolution(x, filters: int, name: str, layer: str = "none", activation: bo
     """3x3 convolution, normalisation and ReLU where asked."""
     initialiser = keras.initializers.HeNormal()
     x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=initialiser, name=f"{name}_conv")(x)
-    x = normalise(x, layer, f"{name}_norm")
+    x = add_normalisation(x, layer, f"{name}_norm")
     return keras.layers.ReLU(name=f"{name}_relu")(x) if activation else x
 
 

@@ -11,8 +11,8 @@ from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 NORMALISATION_LAYERS = ("default", "none", "batch", "instance")
 
 
-def normalise(x, layer: str, name: str, affine: bool = True):
-    """A normalisation layer by its name: "none", "batch", or "instance" (each channel of each picture by itself).
+def add_normalisation(x, layer: str, name: str, affine: bool = True):
+    """Applies a normalisation layer given by its name: "none", "batch", or "instance" (each channel of each picture by itself).
 
     Args:
         affine: whether "instance" learns a scale and an offset for each channel; "batch" always does.
@@ -60,7 +60,6 @@ class InstanceNormalisation(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "affine": self.affine, "epsilon": self.epsilon}
 
 
@@ -135,7 +134,6 @@ class Resize(keras.layers.Layer):
         return (input_shape[0], *self.size, input_shape[-1])
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "size": self.size, "method": self.method}
 
 
@@ -157,7 +155,6 @@ class ReflectPad(keras.layers.Layer):
         return (input_shape[0], *(size + 2 * self.pad for size in input_shape[1:-1]), input_shape[-1])
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "pad": self.pad}
 
 
@@ -255,5 +252,4 @@ class GlobalPooling(keras.layers.Layer):
         return (input_shape[0], *[1] * (len(input_shape) - 2), input_shape[-1])
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "pooling": self.pooling, "value": self.value}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
-from kgp.training.cluster import worker_place
+from kgp.training.cluster import worker_and_count
 
 
 def new_run_folder(config: RunConfig, out: Path | None, overwrite: bool) -> Path:
@@ -14,7 +14,7 @@ def new_run_folder(config: RunConfig, out: Path | None, overwrite: bool) -> Path
         KgpError: `out` exists and is not to be replaced.
         UsageError: `out` exists and is not a run, or several workers were given none.
     """
-    worker, workers = worker_place(config.optimiser)
+    worker, workers = worker_and_count(config.optimiser)
     if out is None:
         if workers > 1:
             raise UsageError(

@@ -58,10 +58,10 @@ def write_preview(cohort: Cohort, path: Path, config: RunConfig, rows: int = 6, 
 
 
 def _chosen(rows: Sequence[SliceRow], count: int) -> list[tuple[int, SliceRow]]:
-    """Slices with their places in the cohort, evenly spread after sorting by label."""
+    """Slices with their indices in the cohort, evenly spread after sorting by label."""
     ordered = sorted(enumerate(rows), key=lambda pair: pair[1].label)
-    places = (np.arange(min(count, len(ordered))) + 0.5) * len(ordered) / min(count, len(ordered))
-    return [ordered[int(place)] for place in places]
+    positions = (np.arange(min(count, len(ordered))) + 0.5) * len(ordered) / min(count, len(ordered))
+    return [ordered[int(position)] for position in positions]
 
 
 def _slice_row(cohort: Cohort, row: SliceRow, index: int, config: RunConfig, columns: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import read_table
 from kgp.scans.volume import Volume, axial_slices, read_volume
@@ -77,10 +77,10 @@ class NiftiSource:
             no_tumour=self._no_tumour,
         )
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Cases listed twice, and files that are missing."""
-        findings = [
-            Finding("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
+        faults = [
+            DataFault("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
             for case, count in Counter(row["case"] for row in self._rows).items()
             if count > 1
         ]
@@ -88,10 +88,10 @@ class NiftiSource:
             for column in (*self.contrasts, *_MASKS):
                 path = self.table.parent / row[column] if row.get(column) else None
                 if path is None and column not in _MASKS:
-                    findings.append(Finding("error", row["case"], f"the contrast {column} is missing."))
+                    faults.append(DataFault("error", row["case"], f"the contrast {column} is missing."))
                 elif path is not None and not path.is_file():
-                    findings.append(Finding("error", row["case"], f"{column} {path} is missing."))
-        return findings
+                    faults.append(DataFault("error", row["case"], f"{column} {path} is missing."))
+        return faults
 
 
 def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> np.ndarray:

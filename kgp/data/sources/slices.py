@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import read_table
 from kgp.scans.pictures import read_picture
@@ -63,10 +63,10 @@ class SlicesSource:
         for row in self._rows[case]:
             yield self._slice(row)
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Ids that stand several times."""
         return [
-            Finding("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
+            DataFault("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
             for identifier, rows in self._rows.items()
             if len(rows) > 1
         ]
