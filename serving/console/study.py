@@ -103,21 +103,19 @@ def run_study(
     Args:
         source: folder (read with all below it), zip archive or file that holds the study, or
             several; read only.
-        console: the loaded model; the same one may be used for any number of studies.
-        out: the folder of results; it must not exist, and appears with everything in it or not at
-            all.
+        console: the loaded model; it serves any number of studies.
+        out: the folder of results, which must not exist; it appears complete or not at all.
         fractional: write the heatmap as a fractional segmentation too.
         empty_segmentation: write segmentations where the mask is empty too.
-        deterministic: UIDs that follow from those of the sources, so that the same work done twice
-            has the same.
+        deterministic: derive UIDs from those of the sources, so that equal studies give equal UIDs.
         progress: called with (slices done, slices in all) after each slice.
 
     Returns:
         What summary.json says; nothing in it names the patient.
 
     Raises:
-        KgpError: something is wrong with the study (one sentence, which may name files and series
-            but not the patient), `out` exists, or a file cannot be written.
+        KgpError: the study cannot be used, `out` exists, or a file cannot be written. The sentence
+            may name files and series, but not the patient.
     """
     if out.exists():
         raise KgpError(f"{out} exists already; name another folder.")
