@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import functools
 import json
 import os
 import runpy
@@ -121,17 +120,25 @@ def jax_environment():
 
 @pytest.fixture(scope="session")
 def measured_once():
-    """Time and memory of a place are measured once, in a process of its own as ever, however often it is compared."""
+    """Time and memory of a run, a SavedModel and a LiteRT file are measured once each, in a process of their own."""
     from export import verify
 
+    measure, measured = verify._measure, {}
+
+    def measure_kind_once(path):
+        kind = (os.path.splitext(path)[1], os.path.isfile(os.path.join(path, "saved_model.pb")))
+        if kind not in measured:
+            measured[kind] = measure(path)
+        return measured[kind]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "_measure", functools.cache(verify._measure))
+        patch.setattr(verify, "_measure", measure_kind_once)
         yield
 
 
 @pytest.fixture(scope="session")
 def saved_model(tiny_run, tmp_path_factory, measured_once):
-    """(version folder, what the comparison found) of the tiny run as a SavedModel."""
+    """(version folder, comparison) of the tiny run as a SavedModel."""
     from export.savedmodel import export_savedmodel
 
     return export_savedmodel(tiny_run, tmp_path_factory.mktemp("models") / "tiny")
@@ -139,16 +146,24 @@ def saved_model(tiny_run, tmp_path_factory, measured_once):
 
 @pytest.fixture(scope="session")
 def litert_files(tiny_run, tmp_path_factory, measured_once):
-    """Makes the tiny run a .tflite file in a precision, once each: (file, what the comparison found)."""
-    from export.litert import export_litert
+    """Makes the tiny run a .tflite file in a precision, once each: (file, comparison). It is converted once."""
+    from export import litert
 
     folder = tmp_path_factory.mktemp("litert")
     made = {}
+    convert, contents = litert.converted, []
+
+    def converted_once(*arguments):
+        if not contents:
+            contents.append(convert(*arguments))
+        return contents[0]
 
     def make(precision):
         if precision not in made:
             path = folder / f"{precision}.tflite"
-            made[precision] = path, export_litert(tiny_run, path, precision=precision)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(litert, "converted", converted_once)
+                made[precision] = path, litert.export_litert(tiny_run, path, precision=precision)
         return made[precision]
 
     return make

@@ -10,7 +10,8 @@ from kgp.files import read_json
 from kgp.runtime import load_runtime
 
 SHAPE = (14, 18, 5)
-# Voxel axes run to the patient's back, left and up, at 1.5 x 1 x 4 mm, and the origin is nowhere special.
+# Voxel axes run to the patient's back, left and up, at 1.5 x 1 x 4 mm, and the origin is nowhere
+# special.
 AFFINE = np.array([[0.0, -1.0, 0.0, 31.0], [-1.5, 0.0, 0.0, 12.0], [0.0, 0.0, 4.0, -7.0], [0.0, 0.0, 0.0, 1.0]])
 
 
@@ -49,7 +50,8 @@ def test_a_volume_comes_back_on_its_own_grid(tmp_path, capsys):
         assert image.shape == SHAPE
     expected = np.zeros(SHAPE, np.uint8)
     expected[3:8, 9:15, 1:3] = 1
-    # Rows of 1.5 mm are resampled to those of the fitted square and back, which moves the rim by half a pixel.
+    # Rows of 1.5 mm are resampled to those of the fitted square and back, which moves the rim by
+    # half a pixel.
     disagree = np.asarray(mask.dataobj) != expected
     assert disagree.sum() <= 2 * 2 * (5 + 6) and not disagree[..., [0, 3, 4]].any()
     assert not np.asarray(heatmap.dataobj)[..., 4].any()
@@ -115,8 +117,8 @@ def test_one_picture(tmp_path):
 def test_a_bad_picture_does_not_stop_the_others(tiny_run, tmp_path, capsys):
     folder = tmp_path / "slices"
     folder.mkdir()
-    good = np.random.default_rng(0).uniform(0, 99, (16, 16, 2)).astype(np.float32)
-    np.save(folder / "a.npy", good)
+    readable = np.random.default_rng(0).uniform(0, 99, (16, 16, 2)).astype(np.float32)
+    np.save(folder / "a.npy", readable)
     np.save(folder / "b.npy", np.full((16, 16, 2), np.nan, np.float32))
     np.save(folder / "c.npy", np.ones((16, 16, 3), np.float32))
     (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")

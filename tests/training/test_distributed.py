@@ -18,7 +18,7 @@ from kgp import train
 from kgp.config import OptimiserConfig
 from kgp.data.cohort import read_image
 from kgp.networks import build_network
-from kgp.prediction.slice import probabilities
+from kgp.prediction.slice import softmax
 from kgp.run_folder import build_run_network, read_run
 from kgp.runtime import load_runtime
 from kgp.training.distributed import distributed_model
@@ -164,4 +164,4 @@ def test_a_run_trained_with_jax_is_a_run_of_tensorflow(tiny_cohort, tmp_path, ja
     assert lines
     for line in lines:
         logits, _ = runtime.predict(read_image(tiny_cohort, rows[line["id"]])[None])
-        assert float(line["p_tumour"]) == pytest.approx(probabilities(logits[0])[1], abs=1e-4)
+        assert float(line["p_tumour"]) == pytest.approx(softmax(logits[0])[1], abs=1e-4)

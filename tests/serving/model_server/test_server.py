@@ -167,7 +167,7 @@ def test_a_wrong_token_is_refused(secured, monkeypatch):
 def test_a_server_of_an_unknown_authority_is_not_trusted(secured, monkeypatch, tmp_path):
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
-    monkeypatch.setattr("kgp.runtime.endpoint._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("kgp.runtime.endpoint._PAUSES", (0.001,) * 4)
     for address in secured_addresses(secured):
         with pytest.raises(KgpError, match="does not answer"):
             load_runtime(address)
