@@ -83,7 +83,8 @@ def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:
     """The folder the run goes to; an existing one given by name is refused unless --overwrite is.
 
     Raises:
-        KgpError: it exists. UsageError: --overwrite names something that is not a run, or several workers were given none.
+        KgpError: it exists. UsageError: --overwrite names something that is not a run, or several
+            workers were given none.
     """
     worker, workers = worker_and_count(config.optimiser)
     if workers > 1 and arguments.out is None:

@@ -52,7 +52,9 @@ def importance_bars(names: Sequence[str], shares: Sequence[float]) -> str:
 
 
 def trial_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], label: str) -> str:
-    """A validation figure over the epochs, one line a trial; `curves` holds epochs and values by name."""
+    """A validation figure over the epochs, one line a trial; `curves` holds epochs and values by
+    name.
+    """
     figure, axes = pyplot.subplots(figsize=(6.4, 3.0), layout="constrained")
     for name, (epochs, values) in curves.items():
         axes.plot(epochs, values, label=name, marker="o" if len(epochs) == 1 else None)

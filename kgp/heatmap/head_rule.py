@@ -1,7 +1,7 @@
 """Which pixels of a contrast count as the patient's head and not as air.
 
-The 5th percentile of a contrast is subtracted. What then lies above 3 % of the maximum and above 15 % of the 99th
-percentile is head.
+The 5th percentile of a contrast is subtracted. What then lies above 3 % of the maximum and above 15
+% of the 99th percentile is head.
 """
 
 LOW_PERCENTILE = 5.0

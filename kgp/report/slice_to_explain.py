@@ -33,7 +33,8 @@ class SliceToExplain:
 def slice_of_file(
     path: Path, contrasts: tuple[str, ...], size: int, index: int | None = None, resample_to: str | None = None
 ) -> SliceToExplain:
-    """A picture, or an axial slice of a volume or a folder of contrasts, fitted to `size` pixels a side.
+    """A picture, or an axial slice of a volume or a folder of contrasts, fitted to `size` pixels a
+    side.
 
     Args:
         path: picture, NIfTI file, or folder with a file for each contrast.
@@ -83,7 +84,10 @@ def slice_of_run(folder: Path | str, identifier: str | None, reading: str) -> Sl
 
 
 def _median_slice(predictions: Path, reading: str) -> str:
-    """Id of the tumour slice with the median Dice in predictions.csv; the lower one of two in the middle."""
+    """Id of the tumour slice with the median Dice in predictions.csv.
+
+    Of two in the middle it is the lower one.
+    """
     if not predictions.is_file():
         raise KgpError(f"{predictions.parent} has not been evaluated; name an INPUT or a slice with --id.")
     lines = [line for line in read_table(predictions).rows if line.get("true_pixels") not in (None, "", "0")]

@@ -118,7 +118,9 @@ def test_three_failures_in_a_row_end_the_search(make_search, monkeypatch):
 
 
 def test_what_a_chief_says_is_told(make_search, monkeypatch):
-    """A worker hears of a chief that is gone, and of what it refuses, as an error of the connection."""
+    """A worker hears of a chief that is gone, and of what it refuses, as an error of the
+    connection.
+    """
 
     class Answer(grpc.RpcError):
         def details(self):
@@ -161,5 +163,6 @@ def test_importance_by_hand():
     space = {"a": Range(0.0, 1.0), "b": Choice(("x", "y")), "c": Range(0.0, 1.0), "d": Range(0.0, 1.0)}
     values = [{"a": i / 10, "b": "xy"[i % 2], "c": 0.5} for i in range(6)]
     found = importance(space, values, [1.0 - i / 10 for i in range(6)])
-    # Ranks 6..1; those of x are 6, 4, 2 and those of y 5, 3, 1: between 2 * 3 * 0.5 ** 2 = 1.5 of 17.5.
+    # Ranks 6..1; those of x are 6, 4, 2 and those of y 5, 3, 1: between 2 * 3 * 0.5 ** 2 = 1.5 of
+    # 17.5.
     assert found == {"a": pytest.approx(1.0), "b": pytest.approx((1.5 / 17.5) ** 0.5)}
