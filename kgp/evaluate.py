@@ -1,4 +1,6 @@
-"""kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never saw."""
+"""kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never
+saw.
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Learning-rate range test (Smith, arXiv 1506.01186): one short training whose rate grows from step to step."""
+"""Learning-rate range test (Smith, arXiv 1506.01186): one short training whose rate grows from step
+to step.
+"""
 
 import dataclasses
 import math
@@ -77,7 +79,8 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
 
 
 def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
-    """Smooths the losses and takes a tenth of the rate at their lowest point, where the training is about to break.
+    """Smooths the losses and takes a tenth of the rate at their lowest point, where the training is
+    about to break.
 
     Raises:
         KgpError: they never fall, or there is none as the first was not a number.

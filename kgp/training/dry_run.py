@@ -1,4 +1,6 @@
-"""What a training would do, without doing it: configuration, slices, parameters, and the time it would take."""
+"""What a training would do, without doing it: configuration, slices, parameters, and the time it
+would take.
+"""
 
 import json
 import time
@@ -23,7 +25,9 @@ _TIMED = 3
 
 
 def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
-    """Describes a training. The data are prepared into the cache as for a training; nothing else is written.
+    """Describes a training. The data are prepared into the cache as for a training.
+
+    Nothing else is written.
 
     The time is measured on a few real batches, on one device whatever the strategy.
 

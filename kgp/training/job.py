@@ -67,13 +67,14 @@ def train_run(
     overwrite: bool = False,
     additions: Additions = NO_ADDITIONS,
 ) -> Run | None:
-    """Trains, calibrates the readings and judges the run on its test part: all that `kgp train` does.
+    """Trains, calibrates the readings and judges the run on its test part: all that `kgp train`
+    does.
 
     Args and errors as for `train_from_source`.
 
     Returns:
-        The run, whose folder holds calibration.json, metrics.json, predictions.csv and report.html; None in a worker
-        that is not the first.
+        The run, whose folder holds calibration.json, metrics.json, predictions.csv and report.html;
+        None in a worker that is not the first.
     """
     from kgp.report.run_report import calibrate_run, evaluate_run
 

@@ -64,28 +64,30 @@ def train(
 ) -> Run | None:
     """Fits the network and writes the run folder.
 
-    The same configuration, data and machine give the same weights, also when the training was killed and resumed in
-    between. An interruption (Ctrl-C) writes the weights of the last whole epoch as a usable run and is raised again;
-    before the end of the first epoch it leaves a folder that `resume` starts again.
+    The same configuration, data and machine give the same weights, also when the training was
+    killed and resumed in between. An interruption (Ctrl-C) writes the weights of the last whole
+    epoch as a usable run and is raised again; before the end of the first epoch it leaves a folder
+    that `resume` starts again.
 
-    With the strategy multiworker every worker calls this; the first writes the run folder, which all must see, and the
-    others return None.
+    With the strategy multiworker every worker calls this; the first writes the run folder, which
+    all must see, and the others return None.
 
     Args:
         config: the complete configuration; `data.size` has been applied to the cohort already.
         labelled: slices and classes.
         split: the parts.
         folder: the run folder.
-        resume: go on from the checkpoint in `folder`, or from the beginning where there is none yet.
+        resume: go on from the checkpoint in `folder`, or from the beginning where there is none
+            yet.
         source: where the data come from, kept as source.json for a later resumption.
         overwrite: remove what is in `folder`, after all checks of the new training have passed.
         additions: a loss and callbacks of one's own.
 
     Raises:
         UsageError: a loss of one's own is given for several devices.
-        KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, `folder`
-            exists though neither `resume` nor `overwrite` is set, memory runs out, a slice vanishes, or another worker is
-            lost.
+        KgpError: the size does not fit the network, a class has no training slice, the checkpoint
+            does not fit, `folder` exists though neither `resume` nor `overwrite` is set, memory
+            runs out, a slice vanishes, or another worker is lost.
     """
     optimiser = config.optimiser
     parts = parts_of(labelled, split)
@@ -125,7 +127,9 @@ def train(
 
 
 def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any] | None, overwrite: bool) -> None:
-    """Makes the run folder with what a resumed training needs; config.json, which makes it a run, comes last."""
+    """Makes the run folder with what a resumed training needs; config.json, which makes it a run,
+    comes last.
+    """
     if folder.exists():
         if not overwrite:
             raise KgpError(f"{folder} exists already; name another folder.")
@@ -139,7 +143,9 @@ def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any]
 
 @contextlib.contextmanager
 def _failures_as_errors() -> Iterator[None]:
-    """Turns the errors of TensorFlow for lack of memory and for slices that vanished into one sentence."""
+    """Turns the errors of TensorFlow for lack of memory and for slices that vanished into one
+    sentence.
+    """
     import tensorflow as tf
 
     try:
@@ -213,7 +219,8 @@ def training_batches(
     first_epoch: int = 0,
     share: BatchShare = WHOLE_BATCH,
 ) -> Any:
-    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch on.
+    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch
+    on.
 
     `share` is what this process reads of each; see `kgp.data.pipeline.training_dataset`.
     """
@@ -299,7 +306,10 @@ def _finish(
     interrupted: bool,
     extra: dict[str, Any],
 ) -> Run:
-    """Chooses the weights to keep and writes weights and manifest; a finished training needs its checkpoint no more."""
+    """Chooses the weights to keep and writes weights and manifest.
+
+    A finished training needs its checkpoint no more.
+    """
     kept = state.epoch
     if config.optimiser.keep == "best" and (folder / checkpoint.BEST_NAME).is_file():
         checkpoint.load_arrays(folder / checkpoint.BEST_NAME, network.variables)

@@ -1,4 +1,6 @@
-"""Several devices and hosts, each in processes of their own, as TensorFlow's devices are set once a process."""
+"""Several devices and hosts, each in processes of their own, as TensorFlow's devices are set once a
+process.
+"""
 
 import csv
 import json
@@ -135,7 +137,10 @@ sys.exit(train.main(sys.argv[1:]))
 
 
 def test_two_workers_are_one_also_when_one_was_lost(single, tiny_cohort, tmp_path):
-    """The loss of a worker ends the training of the other in one sentence; resumed, both end as one device would."""
+    """The loss of a worker ends the training of the other in one sentence.
+
+    Resumed, both end as one device would.
+    """
     words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run", "--strategy", "multiworker"]
     ports = free_ports(2)
     first = start(words, **cluster(0, ports))
