@@ -46,7 +46,7 @@ def get(server, path, **headers):
 
 
 def test_a_newer_version_takes_over_without_a_failed_request(
-    start_server, connect, models, wait_until, slices, request_of
+    start_server, connect, models, publish, wait_until, slices, request_of
 ):
     server = start_server(models)
     client = connect(server.grpc_port)
@@ -62,8 +62,7 @@ def test_a_newer_version_takes_over_without_a_failed_request(
     for thread in threads:
         thread.start()
     wait_until(lambda: len(answered) > 5)
-    shutil.copytree(models / "1", models / ".2.part")
-    os.replace(models / ".2.part", models / "2")
+    publish(models)
     wait_until(lambda: answered[-1] == 2 and versions(client)[1][0] == "END")
     stop.set()
     for thread in threads:
@@ -72,13 +71,10 @@ def test_a_newer_version_takes_over_without_a_failed_request(
     assert versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")}
 
 
-def test_a_broken_version_does_not_end_the_old_one(start_server, connect, models, wait_until, slices):
+def test_a_broken_version_does_not_end_the_old_one(start_server, connect, models, publish, wait_until, slices):
     server = start_server(models)
     client = connect(server.grpc_port)
-    shutil.copytree(models / "1", models / ".2.part")
-    with open(models / ".2.part" / "saved_model.pb", "r+b") as stream:
-        stream.truncate(100)
-    os.replace(models / ".2.part", models / "2")
+    publish(models, lambda folder: os.truncate(folder / "saved_model.pb", 100))
     wait_until(lambda: 2 in versions(client) and versions(client)[2][0] == "END")
     assert "saved_model.pb is not the file that manifest.json lists" in versions(client)[2][1]
     assert versions(client)[1] == ("AVAILABLE", "")
@@ -134,17 +130,32 @@ def test_a_token_is_needed_where_one_is_set(start_server, connect, models, reque
     assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
 
 
-@pytest.fixture
-def secured(start_server, models, tmp_path, monkeypatch):
-    """A server with TLS and a token, and an environment whose clients know both."""
+@pytest.fixture(scope="module")
+def secured_server(quick_version, tmp_path_factory, wait_until):
+    """(a server with TLS and a token, the certificate of its authority)."""
+    folder = tmp_path_factory.mktemp("secured")
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    issued.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
+    options = ServerOptions(
+        grpc_port=0, rest_port=0, certificate=folder / "certificate.pem", key=folder / "key.pem", token="secret"
+    )
+    server = ModelServer({"tiny": quick_version.parent}, options)
+    server.start()
+    wait_until(lambda: server.models.ready)
+    yield server, folder / "authority.pem"
+    server.stop()
+
+
+@pytest.fixture
+def secured(secured_server, monkeypatch):
+    """A server with TLS and a token, and an environment whose clients know both."""
+    server, authority = secured_server
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     monkeypatch.setenv("KGP_TOKEN", "secret")
-    return start_server(models, certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem", token="secret")
+    return server
 
 
 def secured_addresses(server):
@@ -173,7 +184,7 @@ def test_a_server_of_an_unknown_authority_is_not_trusted(secured, monkeypatch, t
             load_runtime(address)
 
 
-def test_clients_that_go_away_hold_nothing(start_server, connect, models, request_of, slices, wait_until):
+def test_clients_that_go_away_hold_nothing(start_server, connect, models, publish, request_of, slices, wait_until):
     server = start_server(models)
     client = connect(server.grpc_port)
     call = client.prediction.Predict.future(request_of(np.concatenate([slices] * 40)), timeout=60)
@@ -181,8 +192,7 @@ def test_clients_that_go_away_hold_nothing(start_server, connect, models, reques
     with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
         connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{")
     assert client.predict(slices, "classify")["logits"].shape == (5, 2)
-    shutil.copytree(models / "1", models / ".2.part")
-    os.replace(models / ".2.part", models / "2")
+    publish(models)
     wait_until(lambda: versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")})
 
 
@@ -225,18 +235,18 @@ def post(server, path, body):
 
 
 def test_rest_predictions_are_those_of_grpc(server, client, slices):
-    wanted = client.predict(slices, "classify")
+    expected = client.predict(slices, "classify")
     body = {"signature_name": "classify", "instances": slices.tolist()}
-    status, found = post(server, "/v1/models/tiny:predict", body)
+    status, answer = post(server, "/v1/models/tiny:predict", body)
     assert status == 200
-    np.testing.assert_allclose([row["logits"] for row in found["predictions"]], wanted["logits"], atol=1e-4)
+    np.testing.assert_allclose([row["logits"] for row in answer["predictions"]], expected["logits"], atol=1e-4)
     body["instances"] = [{"images": row} for row in body["instances"]]
-    assert post(server, "/v1/models/tiny:predict", body) == (status, found)
+    assert post(server, "/v1/models/tiny:predict", body) == (status, answer)
     body = {"signature_name": "classify", "inputs": {"images": slices.tolist()}}
-    status, found = post(server, "/v1/models/tiny/versions/1:predict", body)
-    np.testing.assert_allclose(found["outputs"]["probabilities"], wanted["probabilities"], atol=1e-5)
-    status, found = post(server, "/v1/models/tiny:predict", {"signature_name": "describe", "instances": [0]})
-    assert json.loads(found["predictions"][0])["class_names"] == ["no_tumour", "tumour"]
+    status, answer = post(server, "/v1/models/tiny/versions/1:predict", body)
+    np.testing.assert_allclose(answer["outputs"]["probabilities"], expected["probabilities"], atol=1e-5)
+    status, answer = post(server, "/v1/models/tiny:predict", {"signature_name": "describe", "instances": [0]})
+    assert json.loads(answer["predictions"][0])["class_names"] == ["no_tumour", "tumour"]
 
 
 @pytest.mark.parametrize(
@@ -278,8 +288,8 @@ def test_rest_predictions_are_those_of_grpc(server, client, slices):
     ],
 )
 def test_bad_rest_requests(server, path, body, status, message):
-    found, answer = post(server, path, body)
-    assert found == status and message in answer["error"]
+    answered, answer = post(server, path, body)
+    assert answered == status and message in answer["error"]
 
 
 def exchange(server, *parts):
@@ -325,8 +335,8 @@ def test_a_connection_that_breaks_is_no_defect(server, capfd, caplog, monkeypatc
     assert "Traceback" not in capfd.readouterr().err + caplog.text
 
 
-def test_what_is_more_than_the_server_answers_at_a_time_is_refused(server, monkeypatch):
-    monkeypatch.setattr(server._rest.room, "_most", 0)
+def test_more_predictions_than_fit_at_a_time_are_refused(server, monkeypatch):
+    monkeypatch.setattr(server._rest.room, "_max_predictions", 0)
     status, answer = post(server, "/v1/models/tiny:predict", {"instances": [1]})
     assert status == 429 and "are being answered already" in answer["error"]
     assert get(server, "/metrics")[0] == 200
@@ -372,7 +382,7 @@ def test_a_manifest_without_batch_sizes(models, sizes):
         ModelVersion(models / "1")
 
 
-def test_a_certificate_that_is_none(tmp_path):
+def test_a_file_that_is_not_a_certificate(tmp_path):
     (tmp_path / "a.pem").write_text("none")
     options = ServerOptions(certificate=tmp_path / "a.pem", key=tmp_path / "a.pem")
     with pytest.raises(KgpError, match="are no certificate and its key"):

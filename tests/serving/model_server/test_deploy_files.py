@@ -11,7 +11,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from export.warmup import BATCH_SIZES
 
-DEPLOY = Path(__file__).parents[2] / "serving" / "deploy"
+DEPLOY = Path(__file__).parents[3] / "serving" / "deploy"
 BOOL, STRING, INT64 = (
     descriptor_pb2.FieldDescriptorProto.TYPE_BOOL,
     descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
