@@ -120,21 +120,21 @@ def _run(arguments: argparse.Namespace) -> None:
 def _listen(arguments: argparse.Namespace) -> None:
     """Runs kgp console listen until SIGTERM or Ctrl-C."""
     if not 0 <= arguments.port < 1 << 16:
-        raise UsageError(f"--port takes 0 to 65535; {arguments.port} came.")
+        raise UsageError(f"--port takes 0 to 65535, not {arguments.port}.")
     if not arguments.quiet >= 0 or arguments.object_mb < 1:
         raise UsageError("--quiet must be 0 or more, and --object-mb 1 or more.")
     from serving.console.study import load_console, run_study
     from serving.listen.log_privacy import keep_values_out_of_logs
     from serving.listen.receiver import ReceiverOptions
     from serving.listen.sender import check_aet, parse_destination
-    from serving.listen.service import ConsoleService, ServiceOptions, run_until_told_to_stop
+    from serving.listen.service import ListenService, ServiceOptions, run_until_signalled
 
     receiver = ReceiverOptions(
         aet=check_aet(arguments.aet, "--aet"),
         host=arguments.host,
         port=arguments.port,
         allow=tuple(check_aet(title, "--allow") for title in arguments.allow),
-        most_bytes=arguments.object_mb * 10**6,
+        max_bytes=arguments.object_mb * 10**6,
     )
     options = ServiceOptions(
         quiet_seconds=arguments.quiet,
@@ -147,7 +147,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     def process(study: Path, result: Path) -> None:
         run_study(study, console, result, **_of_dicom(arguments))
 
-    run_until_told_to_stop(ConsoleService(arguments.out, process, receiver, options))
+    run_until_signalled(ListenService(arguments.out, process, receiver, options))
 
 
 def _of_dicom(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from serving.archive_batch.studies import find_studies
 class StudySource(Datasource):
     """Names of studies, a block each, found while they are asked for.
 
-    The order is fixed and what is left out is decided beforehand, so that Ray can repeat the search when its process dies.
+    The order and the studies to leave out are fixed, so that Ray can repeat the search when its process dies.
 
     Args:
         archive: folder of the studies.

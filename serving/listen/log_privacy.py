@@ -11,9 +11,9 @@ _LIBRARIES = ("pynetdicom", "pydicom", "highdicom")
 
 
 def keep_values_out_of_logs() -> None:
-    """Silences the DICOM libraries in this process, and has threads that end by an error say where, but not what of.
+    """Silences the DICOM libraries in this process; a thread that ends by an error logs where, without the message.
 
-    Python's warnings are switched off altogether: which library one comes from cannot be told reliably.
+    Python's warnings are switched off altogether, as it is not certain which library a warning is from.
     """
     from pynetdicom import _config
 
@@ -22,11 +22,11 @@ def keep_values_out_of_logs() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.simplefilter("ignore")
     threading.excepthook = lambda arguments: _log.error(
-        "a thread ended by %s in %s", arguments.exc_type.__name__, place_of(arguments.exc_traceback)
+        "a thread ended by %s in %s", arguments.exc_type.__name__, where_raised(arguments.exc_traceback)
     )
 
 
-def place_of(trace: TracebackType | None) -> str:
+def where_raised(trace: TracebackType | None) -> str:
     """Where an error was raised: the module's file and the line, without its message."""
     frames = traceback.extract_tb(trace)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -1,5 +1,6 @@
 """`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker up as long as needed."""
 
+import contextlib
 import csv
 import os
 import signal
@@ -15,8 +16,8 @@ import kgp
 from kgp import segment
 from kgp.errors import KgpError
 from kgp.files import read_json
-from serving.archive_batch.batch import Progress
-from serving.archive_batch.ledger import Ledger
+from serving.archive_batch.batch import BatchProgress, run_batch
+from serving.archive_batch.ledger import ArchiveLedger
 from serving.archive_batch.worker import BatchJob
 
 MARK = "KGP_TEST_MARK"
@@ -131,10 +132,10 @@ def test_killed_and_started_again(tmp_path, start, model, write_study, wait_unti
 
     (archive / "p4" / "a.npy").unlink()
     write_picture(archive / "p4" / "a.npy")
-    status, said, told = finished(start(archive, model, out, workers=2))
-    assert status == 1 and "3 studies done, 1 failed" in said, told
-    assert "1 studies were done before" in told and "4 of 4 studies, 1 failed" in told
-    assert "Failed: p3: " in told and "no file for the contrast FLAIR" in told and "Traceback" not in told
+    status, stdout, stderr = finished(start(archive, model, out, workers=2))
+    assert status == 1 and "3 studies done, 1 failed" in stdout, stderr
+    assert "1 studies were done before" in stderr and "4 of 4 studies, 1 failed" in stderr
+    assert "Failed: p3: " in stderr and "no file for the contrast FLAIR" in stderr and "Traceback" not in stderr
     assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p4", "site/p2"]
     assert [line["study"] for line in table(out / "failed.csv")] == ["p3"]
     after = results(out)
@@ -163,21 +164,25 @@ def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, start, model, wa
     first.feed((tmp_path / "a.npy").read_bytes())
     wait_until(second.is_opened, seconds=120)
     process.send_signal(signal.SIGINT)
-    status, said, told = finished(process)
-    assert (status, said) == (130, "")
-    assert told == "1 studies are done; the same command does the others\nkgp batch: interrupted.\n"
+    status, stdout, stderr = finished(process)
+    assert (status, stdout) == (130, "")
+    assert stderr == "1 studies are done; the same command does the others\nkgp batch: interrupted.\n"
     assert [line["study"] for line in table(out / "studies.csv")] == ["p1"]
     wait_until(lambda: not list(marked_processes(out, "")))
 
 
-def test_the_ledger_of_another_model(tmp_path, start, model):
-    write_picture(tmp_path / "archive" / "p1" / "a.npy")
+def test_the_ledger_of_another_model(tmp_path, monkeypatch):
     out = tmp_path / "out"
-    with Ledger(out).claimed("another", "runs/other", tmp_path / "archive"):
+    with ArchiveLedger(out).claimed("another", "runs/other", tmp_path / "archive"):
         pass
-    status, said, told = finished(start(tmp_path / "archive", model, out))
-    assert (status, said) == (1, "")
-    assert told == (f"kgp batch: {out} holds results of another model (runs/other) than {model}; name another --out.\n")
+    # Without Ray, whose start takes seconds: the identity is all that is asked of it before the ledger is opened.
+    monkeypatch.setattr("serving.archive_batch.batch.ray_engine", lambda address, workers: contextlib.nullcontext())
+    monkeypatch.setattr("serving.archive_batch.batch._ask_model_identity", lambda model, resources: f"of {model}")
+    with pytest.raises(KgpError) as caught:
+        run_batch(BatchJob(tmp_path / "archive", "runs/mine", out))
+    assert str(caught.value) == (
+        f"{out} holds results of another model (runs/other) than runs/mine; name another --out."
+    )
 
 
 def test_no_model(tmp_path, start):
@@ -190,14 +195,14 @@ def test_no_model(tmp_path, start):
 def test_progress(tmp_path):
     for name in "abcde":
         (tmp_path / name).mkdir()
-    progress = Progress(BatchJob(tmp_path, "run", tmp_path), frozenset("a"))
-    progress._count.join()
+    progress = BatchProgress(tmp_path, frozenset("a"))
+    progress._search.join()
     assert progress.line(0.0) == "1 of 5 studies, 0 failed"
     progress.add("b", "")
     progress.add("c", "it is empty.")
     # One study in the two seconds since the first answer, and two are left.
-    assert progress.line(progress._first + 2.0) == "3 of 5 studies, 1 failed, 0.50 studies/s, 0:00:04 left"
-    progress.add_silent()
+    assert progress.line(progress._first_at + 2.0) == "3 of 5 studies, 1 failed, 0.50 studies/s, 0:00:04 left"
+    progress.finish()
     assert set(progress.failed) == {"c", "d", "e"} and "no answer came" in progress.failed["e"]
 
 
@@ -207,8 +212,8 @@ def test_an_archive_that_goes_away_is_told(tmp_path, monkeypatch):
         raise OSError("stale file handle")
 
     monkeypatch.setattr("serving.archive_batch.batch.find_studies", studies)
-    progress = Progress(BatchJob(tmp_path, "run", tmp_path), frozenset())
+    progress = BatchProgress(tmp_path, frozenset())
     progress.add("a", "")
     with pytest.raises(KgpError, match="could not be looked through to its end: stale file handle"):
-        progress.add_silent()
+        progress.finish()
     assert progress.failed == {}

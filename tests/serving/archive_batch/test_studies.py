@@ -54,10 +54,10 @@ def test_links_are_followed_but_not_round_and_round(archive, tmp_path):
 
 
 def test_studies_are_found_one_by_one(archive):
-    found = find_studies(archive)
-    assert next(found) == "empty"
+    studies = find_studies(archive)
+    assert next(studies) == "empty"
     (archive / "site" / "p0").mkdir()
-    assert "site/p0" in list(found)
+    assert "site/p0" in list(studies)
 
 
 def test_a_name_in_another_encoding(tmp_path):

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from pynetdicom.sop_class import Verification
 
 from serving.listen.receiver import DicomReceiver, ReceiverOptions
 from serving.listen.sender import Destination
-from serving.listen.service import ConsoleService, ServiceOptions
+from serving.listen.service import ListenService, ServiceOptions
 
 ROOT = Path(__file__).parents[3]
 MARKER = "MARKERNAME"
@@ -182,7 +181,7 @@ def service(tmp_path):
     def start(process=count_objects, forward=None, discard=False, quiet=QUIET, folder=tmp_path / "console", **receiver):
         destination = Destination("ARCHIVE", "127.0.0.1", forward) if forward else None
         options = ServiceOptions(quiet, destination, discard)
-        made = ConsoleService(folder, process, ReceiverOptions(port=0, **receiver), options)
+        made = ListenService(folder, process, ReceiverOptions(port=0, **receiver), options)
         made.start()
         started.append(made)
         return made
@@ -251,16 +250,3 @@ def listeners(*command):
     for one in started:
         if one.process.poll() is None:
             one.kill()
-
-
-@pytest.fixture(scope="session")
-def eventually():
-    """Waits until something is true; fails where it does not become so."""
-
-    def wait(condition, seconds=30.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen in time"
-            time.sleep(0.02)
-
-    return wait
