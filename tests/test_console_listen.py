@@ -1,4 +1,4 @@
-"""The words that kgp console listen takes; what it does is tested in tests/serving/listen/test_command.py."""
+"""The options of kgp console listen; its work is tested in tests/serving/listen/."""
 
 import pytest
 

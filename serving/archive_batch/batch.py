@@ -36,10 +36,11 @@ class Outcome:
 
 
 def run_batch(job: BatchJob) -> Outcome:
-    """Segments every study of an archive that has no result yet, and writes studies.csv and failed.csv.
+    """Segments every study that has no result yet, and writes studies.csv and failed.csv.
 
     Raises:
-        KgpError: the model cannot be used, the folder is of another batch, or the workers cannot be started.
+        KgpError: the model cannot be used, the folder is of another batch, or the workers cannot be
+            started.
     """
     with ray_engine(job.address, job.workers) as resources:
         identity = _ask_model_identity(job.model, resources)
@@ -61,7 +62,7 @@ def run_batch(job: BatchJob) -> Outcome:
 
 
 class BatchProgress:
-    """Counts the studies that the workers have answered, and logs how far the batch is every few seconds.
+    """Counts the studies that workers are done with, and logs the progress every few seconds.
 
     A thread counts the studies of the archive meanwhile.
 
@@ -104,7 +105,7 @@ class BatchProgress:
         if not self._search.is_alive():
             text += f" of {len(self._studies)}"
         text += f" studies, {len(self.failed)} failed"
-        # The first study had to wait until a worker had loaded the network, so the time counts from its end.
+        # Before the first study was done, a worker had to load the network; that does not count.
         if answered < 2 or now <= self._first_at:
             return text
         rate = (answered - 1) / (now - self._first_at)
@@ -118,7 +119,8 @@ class BatchProgress:
         """Counts the studies that no worker has answered as failed, and logs the last line.
 
         Raises:
-            KgpError: a folder of the archive could not be read, so there may be studies that were not found.
+            KgpError: a folder of the archive could not be read, so there may be studies that were
+                not found.
         """
         self._search.join()
         for study in self._studies:
@@ -136,7 +138,7 @@ class BatchProgress:
 
 
 def _ask_model_identity(model: str, resources: WorkerResources) -> str:
-    """The model's identity, read by a process of its own, so that this process never loads a network."""
+    """The model's identity, read by another process, so that this one never loads a network."""
     import ray
 
     remote_identity = ray.remote(**resources.options(), max_calls=1)(model_identity)
@@ -151,7 +153,7 @@ def _ask_model_identity(model: str, resources: WorkerResources) -> str:
 def _segment_studies(
     job: BatchJob, identity: str, done_before: frozenset[str], resources: WorkerResources
 ) -> Iterator[tuple[str, str]]:
-    """Yields the name of each study as soon as a worker is done with it, and why it has no result, or ""."""
+    """Yields each study when a worker is done with it: its name, and why it failed or ""."""
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -178,7 +180,7 @@ def _segment_studies(
 
 
 def _write_tables(job: BatchJob, lines: list[dict[str, Any]], failed: dict[str, str]) -> None:
-    """Writes studies.csv with all results, and failed.csv with the failures of this start, or none if nothing failed."""
+    """Writes studies.csv of all results and failed.csv of this start, if anything failed in it."""
     if lines:
         write_table([{**line, "study": printable(line["study"])} for line in lines], job.out / "studies.csv")
     if failed:

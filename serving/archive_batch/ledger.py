@@ -4,8 +4,9 @@
     OUT/studies/STUDY/      what `kgp segment` writes
     OUT/ledger/STUDY.json   its line of studies.csv
 
-First the result of a study appears, whole, and then its file in the ledger. A study counts as done when both are there, so
-a process that is killed at any moment leaves no study half done: one without its file is segmented again.
+First the result of a study appears, whole, and then its file in the ledger. A study counts as done
+when both are there, so a process that is killed at any moment leaves no study half done: one
+without its file is segmented again.
 """
 
 import contextlib
@@ -48,7 +49,8 @@ class ArchiveLedger:
             archive: the archive.
 
         Raises:
-            KgpError: another batch works in the folder, or it holds something else, or results of another model or archive.
+            KgpError: another batch works in the folder, or it holds something else, or results of
+                another model or archive.
         """
         self._check(identity, model, archive)
         self._out.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ class ArchiveLedger:
         return self._results / study
 
     def begin(self, study: str) -> int:
-        """Notes that work on a study begins; returns how often it began without `end` in this start of the batch."""
+        """Notes that work on a study begins; returns how often it has begun without an `end`."""
         self._tries(study).parent.mkdir(parents=True, exist_ok=True)
         with open(self._tries(study), "ab") as stream:
             stream.write(b".")

@@ -1,4 +1,4 @@
-"""Ray as the engine of a batch: processes on this host that only this host can reach, or a cluster that exists."""
+"""Ray as the engine of a batch: private processes on this host, or an existing cluster."""
 
 import contextlib
 import dataclasses
@@ -18,11 +18,12 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
-    # The search for studies is to wait for the workers; by default it waits for a full object store, which names never fill.
+    # Makes the search for studies wait for the workers. By default it waits only while the object
+    # store is full, which names never fill.
     "RAY_DATA_DOWNSTREAM_CAPACITY_OBJECT_STORE_BUDGET_UTIL_THRESHOLD": "0",
 }
 _LOOPBACK = {
-    # Despite its name it holds for every system: with 0 Ray listens on the loopback interface alone.
+    # With 0, Ray listens on the loopback interface alone; despite its name, on every system.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_enable_metrics_collection": "0",
@@ -62,11 +63,13 @@ def ray_engine(address: str | None, workers: int) -> Iterator[WorkerResources]:
     """Starts Ray, or joins the cluster at `address`, for as long as the block runs.
 
     Args:
-        address: HOST:PORT of a cluster, which this host is a part of; None for an engine of this process's own.
+        address: HOST:PORT of a cluster, which this host is a part of; None for an engine of this
+            process's own.
         workers: workers that share the cores.
 
     Raises:
-        UsageError: the address is not HOST:PORT. KgpError: there is no cluster at it, or Ray cannot be started.
+        UsageError: the address is not HOST:PORT. KgpError: there is no cluster at it, or Ray cannot
+            be started.
     """
     os.environ.update(_QUIET)
     if address is not None:

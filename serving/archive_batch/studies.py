@@ -1,4 +1,4 @@
-"""The studies of an archive: folders, found one after the other while others are already being segmented."""
+"""The studies of an archive: folders, found while others are already being segmented."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +9,16 @@ from kgp.scans.case import holds_cases
 def find_studies(archive: Path) -> Iterator[str]:
     """Names of the studies of an archive, in a fixed order.
 
-    A study is a folder that `kgp segment` takes as one case: it holds files, and either one of them is an image by its name
-    or there are no folders in it. Folders below a study are not searched, nor are those whose name begins with a dot.
+    A study is a folder that `kgp segment` takes as one case: it holds files, and either one of them
+    is an image by its name or there are no folders in it. Folders below a study are not searched,
+    nor are those whose name begins with a dot.
 
     Args:
         archive: a folder; where it is a study itself, that is the only study.
 
     Yields:
-        The study's folder relative to the archive, with slashes; the archive's own name where it is the study.
+        The study's folder relative to the archive, with slashes; the archive's own name where it is
+        the study.
     """
     if not _holds_studies(archive):
         yield archive.name

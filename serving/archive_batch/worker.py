@@ -18,7 +18,7 @@ _MAX_STARTS = 3
 
 @dataclasses.dataclass(frozen=True)
 class BatchJob:
-    """What is to be done.
+    """What a batch is to do.
 
     Attributes:
         archive: folder of the studies.
@@ -36,7 +36,7 @@ class BatchJob:
 
 
 def model_identity(model: str) -> str:
-    """The `identity` of a model, which `load_runtime` loads for it; equal for equal models."""
+    """The `identity` of a model; equal models have equal ones."""
     return load_runtime(model).identity
 
 
@@ -68,7 +68,7 @@ class StudyWorker:
         return {"study": row["study"], "reason": printable(reason)}
 
     def segment(self, study: str) -> str:
-        """Writes a study's result and its line of the ledger; returns why that is not possible, or ""."""
+        """Writes a study's result and its line of the ledger; returns why it failed, or ""."""
         try:
             if self._ledger.begin(study) > _MAX_STARTS:
                 return f"its worker died {_MAX_STARTS} times while it was at work on it, perhaps for lack of memory."

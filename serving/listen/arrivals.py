@@ -1,4 +1,4 @@
-"""Studies that are arriving, and when each is complete: none of its senders is connected, and nothing arrived for a while."""
+"""Studies that are arriving, and when each is complete: its senders are gone and it is quiet."""
 
 import dataclasses
 import threading
@@ -12,10 +12,11 @@ class _Arrival:
 
 
 class Arrivals:
-    """The queue of studies, in memory; a new process rebuilds it from inbox and ledger. May be used by several threads.
+    """The queue of studies, in memory. May be used by several threads.
 
     Args:
-        quiet_seconds: a study is complete when for so long none of its objects arrived and no sender of it was connected.
+        quiet_seconds: a study is complete when for so long none of its objects arrived and no
+            sender of it was connected.
         max_waiting: how many studies may wait.
     """
 
@@ -30,11 +31,13 @@ class Arrivals:
 
         Args:
             study: its name.
-            sender: the thread of the connection it arrived over, which is alive as long as the connection is open; None
-                for a study that is on disk already, which is never refused.
+            sender: the thread of the connection it arrived over, which is alive as long as the
+                connection is open; None for a study that is on disk already, which is never
+                refused.
 
         Returns:
-            False where `max_waiting` studies wait already and this is another one; then nothing is noted.
+            False where `max_waiting` studies wait already and this is another one; then nothing is
+            noted.
         """
         with self._lock:
             if study not in self._waiting and sender is not None and len(self._waiting) >= self._max_waiting:
@@ -46,7 +49,7 @@ class Arrivals:
             return True
 
     def take(self) -> str | None:
-        """Removes the complete study that has waited longest from the queue and returns it; None if none is complete."""
+        """Removes and returns the complete study that has waited longest, or None."""
         now = time.monotonic()
         with self._lock:
             for arrival in self._waiting.values():

@@ -1,7 +1,8 @@
 """Files and folders that survive a power cut once the function has returned.
 
-As in `kgp.files`, a file or folder appears whole or not at all: it is made elsewhere and renamed. Here it is also
-synchronised with the disk (fsync) before it is renamed, and the folder that it appears in afterwards.
+As in `kgp.files`, a file or folder appears whole or not at all: it is made elsewhere and renamed.
+Here it is also synchronised with the disk (fsync) before it is renamed, and the folder that it
+appears in afterwards.
 """
 
 import os
@@ -18,8 +19,8 @@ def write_file_durably(path: Path, pieces: Iterable[bytes | memoryview], scratch
     Args:
         path: the file; folders above it are made, for their owner only.
         pieces: the content, in order.
-        scratch: a folder of the same file system for the unfinished file, so that the folder of `path` only ever
-            lists finished files.
+        scratch: a folder of the same file system for the unfinished file, so that the folder of
+            `path` only ever lists finished files.
 
     Raises:
         OSError: the file cannot be written; the disk is full, for example.
@@ -40,7 +41,7 @@ def write_file_durably(path: Path, pieces: Iterable[bytes | memoryview], scratch
 
 
 def move_folder_durably(source: Path, target: Path) -> None:
-    """Renames a finished folder as `kgp.files.atomic_folder` does, and synchronises it with the disk.
+    """Renames a finished folder as `kgp.files.atomic_folder` does, with everything on the disk.
 
     Args:
         source: the folder.
@@ -56,7 +57,7 @@ def move_folder_durably(source: Path, target: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Makes a folder that only its owner can read, and those above it that are missing, and synchronises them."""
+    """Makes a folder, and missing ones above it, on the disk and for its owner only."""
     if not path.is_dir():
         make_private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)

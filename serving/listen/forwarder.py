@@ -1,4 +1,4 @@
-"""Sends the DICOM objects of results on, until each was accepted or refused; continues after a restart."""
+"""Sends the DICOM objects of results on until each is accepted or refused, over restarts too."""
 
 import collections
 import dataclasses
@@ -16,10 +16,10 @@ MAX_PAUSE = 600.0
 
 
 class Forwarder:
-    """A thread that sends results to one destination; its pauses double while the destination takes none.
+    """A thread that sends results to one destination; pauses double while it takes none.
 
-    An object is recorded as accepted as soon as the destination says so. It is sent a second time only if the process
-    is killed between the two.
+    An object is recorded as accepted as soon as the destination says so. It is sent a second time
+    only if the process is killed between the two.
 
     Args:
         destination: where to send.
@@ -67,7 +67,7 @@ class Forwarder:
                 self._waiting.popleft()
                 pause = FIRST_PAUSE
             elif not self._stopping.is_set():
-                self._waiting.rotate(-1)  # the others come first now, so that one that is not taken does not block them
+                self._waiting.rotate(-1)  # one that is not taken must not hold up the others
                 _log.info(
                     "%d results wait for %s; next attempt in %.0f s", len(self._waiting), self._destination, pause
                 )

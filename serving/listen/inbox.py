@@ -1,4 +1,4 @@
-"""Received objects on disk: a folder for each study, a file for each object, under names that tell nothing of a patient."""
+"""Received objects on disk: STUDY/OBJECT.dcm, under names that tell nothing of a patient."""
 
 import dataclasses
 import hashlib
@@ -42,7 +42,7 @@ class Inbox:
         self._lock = threading.Lock()  # so that no file is replaced while its study is discarded
 
     def store(self, study: str, instance_uid: str, pieces: Sequence[bytes | memoryview]) -> bool:
-        """Keeps an object; it is on the disk when this returns. It replaces an earlier object of the same UID.
+        """Keeps an object, in place of an earlier one of its UID; it is on the disk afterwards.
 
         Args:
             study: the study's name, from `uid_name`.
@@ -92,7 +92,7 @@ class Inbox:
         with self._lock:
             if not content.names or self.content(study) != content:
                 return
-            # Moved away at once: a process killed while it removes files would leave a part, which is a study too.
+            # Moved at once: a process killed while it removes files would leave a part of a study.
             removed = Path(tempfile.mkdtemp(dir=self._scratch))
             os.replace(self.folder(study), removed)
         shutil.rmtree(removed)
@@ -102,7 +102,7 @@ class Inbox:
 
 
 def uid_name(uid: str) -> str:
-    """A name for files and logs: equal for equal UIDs, but without the institution, device and date a UID may contain."""
+    """A name for files and logs: equal for equal UIDs, and telling nothing that a UID tells."""
     return hashlib.sha256(uid.encode()).hexdigest()[:_NAME_DIGITS]
 
 

@@ -1,4 +1,4 @@
-"""What became of each study: a small file for each, written so that it is complete or as it was before."""
+"""What became of each study: a small file for each, which is always complete."""
 
 import dataclasses
 import json
@@ -80,7 +80,7 @@ class ListenLedger:
         return attempts[-1] if attempts else None
 
     def record(self, study: str, attempt: Attempt) -> None:
-        """Replaces the attempt of the same number, or appends a new one; it is on the disk when this returns.
+        """Replaces the attempt of the same number, or appends it; it is on the disk afterwards.
 
         Raises:
             OSError: it cannot be written; what was there stays.

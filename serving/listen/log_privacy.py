@@ -1,4 +1,4 @@
-"""Keeps values of headers out of what a long-running process writes: libraries quote names and dates in messages."""
+"""Keeps values of headers out of the log: libraries quote names and dates in messages."""
 
 import logging
 import threading
@@ -11,9 +11,10 @@ _LIBRARIES = ("pynetdicom", "pydicom", "highdicom")
 
 
 def keep_values_out_of_logs() -> None:
-    """Silences the DICOM libraries in this process; a thread that ends by an error logs where, without the message.
+    """Silences the DICOM libraries; a thread that ends by an error logs where, and no message.
 
-    Python's warnings are switched off altogether, as it is not certain which library a warning is from.
+    Python's warnings are switched off altogether, as it is not certain which library a warning is
+    from.
     """
     from pynetdicom import _config
 
@@ -27,6 +28,6 @@ def keep_values_out_of_logs() -> None:
 
 
 def where_raised(trace: TracebackType | None) -> str:
-    """Where an error was raised: the module's file and the line, without its message."""
+    """Where an error was raised, as FILE:LINE."""
     frames = traceback.extract_tb(trace)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "an unknown place"

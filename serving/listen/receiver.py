@@ -1,8 +1,8 @@
-"""The C-STORE and C-ECHO provider: takes images from scanners and archives, and answers only once an object is kept.
+"""The C-STORE and C-ECHO provider: takes images, and answers only once an object is kept.
 
-Objects that are not images, secondary captures, and compressions that cannot be read here are refused before they are
-sent: their presentation context is rejected. Captures are refused because the results contain captures, and an archive
-may send results back.
+Objects that are not images, secondary captures, and compressions that cannot be read here are
+refused before they are sent: their presentation context is rejected. Captures are refused because
+the results contain captures, and an archive may send results back.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 _OFFERED_PDU_BYTES = 1 << 17  # the largest PDU that senders are asked to send
-_MAX_PDU_BYTES = 1 << 20  # the largest that is read; an association request may be larger than a PDU of data
+_MAX_PDU_BYTES = 1 << 20  # the largest that is read; association requests may be larger than data
 _MAX_COMMAND_BYTES = 1 << 16
 _MAX_OUTSTANDING = 2  # requests without an answer; DICOM allows one unless more were negotiated
 _MAX_ASSOCIATIONS = 8
@@ -83,8 +83,8 @@ class DicomReceiver:
 
     Args:
         options: how it listens.
-        keep: called for each object, in the sender's thread; returns True once the object is kept for good, and False, or
-            raises OSError, where there is no room for it.
+        keep: called for each object, in the sender's thread; returns True once the object is kept
+            for good, and False, or raises OSError, where there is no room for it.
 
     Raises:
         KgpError: the address cannot be bound to.
@@ -125,7 +125,7 @@ class DicomReceiver:
         _log.info("%s listens on %s:%d", self._options.aet, self._options.host, self.port)
 
     def stop(self) -> None:
-        """Accepts no further association, gives open ones some seconds to end, and then aborts them."""
+        """Accepts no further association, lets open ones end for some seconds, then aborts them."""
         self._server.shutdown()
         deadline = time.monotonic() + _GRACE_SECONDS
         while self._entity.active_associations and time.monotonic() < deadline:
@@ -134,7 +134,7 @@ class DicomReceiver:
             association.abort()
 
     def _store(self, event: Event) -> int:
-        """Handles a C-STORE request; returns its status. On an error here pynetdicom answers "cannot understand"."""
+        """Returns the status of a C-STORE request; if this raises, it is "cannot understand"."""
         request: Any = event.request
         if isinstance(request.DataSet, _Overflow):
             _log.warning("an object of more than %d MB was refused", self._options.max_bytes // 10**6)
@@ -174,7 +174,7 @@ def image_classes() -> list[UID]:
 
 
 def transfer_syntaxes() -> list[UID]:
-    """The transfer syntaxes that are taken: uncompressed ones, and those that pydicom can decompress here."""
+    """The transfer syntaxes that are taken: uncompressed, or such as pydicom can decompress."""
     readable = [syntax for syntax in COMPRESSIONS if get_decoder(syntax).is_available]
     return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *readable]
 
@@ -191,7 +191,7 @@ class _Server(ThreadedAssociationServer):
         _log.warning("a connection failed before it was an association")
 
     def shutdown(self) -> None:
-        """Stops listening. The library's own method expects the server in a list that only it fills."""
+        """Stops listening; the library's method looks the server up in a list that it is not in."""
         socketserver.BaseServer.shutdown(self)
         self.server_close()
 
@@ -205,7 +205,7 @@ class _Overflow(io.BytesIO):
 
 
 def _limit_connection(event: Event) -> None:
-    """Called when a connection opens: pynetdicom would wait for data without end, and reserve any length a PDU claims."""
+    """Called on opening: pynetdicom waits for ever, and believes any length that a PDU claims."""
     transport: Any = event.assoc.dul.socket
     transport.socket.settimeout(_STALL_SECONDS)
     receive = transport.recv
@@ -219,7 +219,7 @@ def _limit_connection(event: Event) -> None:
 
 
 def _end_waiting(event: Event) -> None:
-    """Called when a connection closes: pynetdicom would still wait for its association request and count it as open."""
+    """Called on closing: pynetdicom would wait for an association request and count it as open."""
     association: Any = event.assoc
     if association.requestor.primitive is None and association.dul.to_user_queue.empty():
         association.dul.to_user_queue.put(None)  # which pynetdicom takes for a timeout

@@ -16,7 +16,7 @@ from kgp.errors import KgpError, UsageError
 ACCEPTED, REFUSED, LATER = "accepted", "refused", "later"
 _NOT_SUPPORTED = 0x0122
 _CONNECT_SECONDS = 10.0
-_ANSWER_SECONDS = 120.0  # an archive may be slow; what it stored without an answer in time is sent again
+_ANSWER_SECONDS = 120.0  # archives may be slow, and files without an answer are sent again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,8 @@ def send_files(paths: Sequence[Path], destination: Destination, calling_aet: str
         calling_aet: our AE title.
 
     Raises:
-        NotReached: there is no association, or it ended; a file without a response may have arrived or not.
+        NotReached: there is no association, or it ended; a file without a response may have arrived
+            or not.
         OSError: a file cannot be read.
     """
     entity = AE(calling_aet)
@@ -120,7 +121,7 @@ def _send_one(association: Association, path: Path, destination: Destination) ->
 
 
 def _contexts(paths: Sequence[Path]) -> list[PresentationContext]:
-    """A presentation context for each kind of file, and Verification, which is accepted where all others are rejected."""
+    """Contexts for each kind of file, and Verification, so that one is accepted in any case."""
     syntaxes_of: dict[tuple[UID, UID], list[str | UID]] = {}
     for path in paths:
         meta = read_file_meta_info(path)

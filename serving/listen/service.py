@@ -1,4 +1,4 @@
-"""kgp console listen: takes studies from the network, turns each into a result, and sends the result on.
+"""kgp console listen: receives studies, makes a result of each, and sends the result on.
 
 All that has to outlive the process is in one folder:
 
@@ -6,8 +6,8 @@ All that has to outlive the process is in one folder:
     ledger/     what became of each study
     results/    what was made of each study
 
-A new process learns from inbox and ledger which studies wait, so a process that is killed loses nothing, and nothing is
-done twice.
+A new process learns from inbox and ledger which studies wait, so a process that is killed loses
+nothing, and nothing is done twice.
 """
 
 import contextlib
@@ -46,7 +46,8 @@ class ServiceOptions:
     """What the service does around receiving.
 
     Attributes:
-        quiet_seconds: a study is complete when for so long none of its objects arrived and no sender of it was connected.
+        quiet_seconds: a study is complete when for so long none of its objects arrived and no
+            sender of it was connected.
         forward: where results are sent, or None.
         discard_received: whether to remove what was received once the study has a result.
     """
@@ -57,13 +58,13 @@ class ServiceOptions:
 
 
 class ListenService:
-    """Receives, processes and forwards until it is stopped. Studies are processed one after another.
+    """Receives, processes and forwards until it is stopped; one study after another.
 
     Args:
         folder: where everything is kept; one service at a time.
-        process: makes the result of a study. It is called with the folder of the study's objects and the folder of the
-            result, which appears whole or not at all; the objects in dicom/ of the result are sent on. The message of a
-            KgpError becomes the reason in the ledger.
+        process: makes the result of a study. It is called with the folder of the study's objects
+            and the folder of the result, which appears whole or not at all; the objects in dicom/
+            of the result are sent on. The message of a KgpError becomes the reason in the ledger.
         receiver: how it listens.
         options: what it does besides.
 
@@ -112,7 +113,7 @@ class ListenService:
         self._receiver.start()
 
     def stop(self) -> None:
-        """Stops receiving, finishes the study that is being processed, and leaves the others for the next start."""
+        """Stops receiving, and finishes the present study; the others wait for the next start."""
         self._stopping.set()
         self._receiver.stop()
         self._worker.join()
@@ -122,7 +123,7 @@ class ListenService:
         _log.info("stopped")
 
     def _keep(self, received: ReceivedObject) -> bool:
-        """Keeps an object; the receiver calls it. A failed study is tried again when any object of it is sent again."""
+        """Keeps an object; a failed study is tried again when any of its objects is sent again."""
         study = uid_name(received.study_uid)
         if not self._arrivals.touch(study, received.sender):
             _log.error("a study was refused, since %d wait already", _MAX_WAITING)
@@ -160,7 +161,7 @@ class ListenService:
             self._discard(study, content)
 
     def _recover(self, study: str, last: Attempt) -> Attempt:
-        """Decides what becomes of an attempt during which the service ended: done, failed, or still to be repeated."""
+        """Settles an attempt during which the service ended: done, failed, or to be repeated."""
         if self._result_folder(study, last).is_dir():
             return self._record_done(study, last)
         if last.starts >= _MAX_STARTS:
@@ -170,7 +171,7 @@ class ListenService:
         return last
 
     def _attempt(self, study: str, content: Content, last: Attempt | None) -> None:
-        """Processes a study: repeats `last` where it is still running, or else begins a further attempt."""
+        """Processes a study: repeats `last` if it is still running, or begins another attempt."""
         if last is not None and last.state == RUNNING:
             attempt = dataclasses.replace(
                 last, content=content.digest, objects=len(content.names), starts=last.starts + 1
@@ -224,7 +225,7 @@ class ListenService:
             self._inbox.discard(study, content)
 
     def _next_number(self, study: str, last: Attempt | None) -> int:
-        """A number that is free in the ledger and among the results, which stay when a user removes a study's ledger."""
+        """A number that is neither in the ledger, which users may remove, nor among the results."""
         return max([last.number if last else 0, *version_folders(self._results / study)]) + 1
 
     def _result_folder(self, study: str, attempt: Attempt) -> Path:
@@ -244,7 +245,7 @@ def _now() -> str:
 
 
 def run_until_signalled(service: ListenService) -> None:
-    """Runs the service until SIGTERM or Ctrl-C; the second signal ends the process without finishing its study."""
+    """Runs the service until SIGTERM or Ctrl-C; a second signal ends the process at once."""
     signalled = threading.Event()
 
     def stop(number: int, frame: Any) -> None:

@@ -1,4 +1,4 @@
-"""From a request to its answer, for both protocols: checks, batching, and TensorFlow Serving's refusals."""
+"""From a request to its answer, for both protocols: checks, batching, refusals."""
 
 import contextlib
 import time
@@ -109,7 +109,7 @@ class Answerer:
         return {key: answered[key] for key in outputs or sorted(answered)}
 
     def _unpack(self, name: str, expected: meta_graph_pb2.TensorInfo, tensor: tensor_pb2.TensorProto) -> np.ndarray:
-        """Unpacks a tensor. Checks type and shape first, so that a short message cannot make it use much memory."""
+        """Unpacks a tensor after checking its shape, as a short message may claim a huge one."""
         if tensor.dtype != expected.dtype:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,

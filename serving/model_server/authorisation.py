@@ -4,7 +4,7 @@ import hmac
 
 
 def is_authorised(sent: str, token: str) -> bool:
-    """Compares an authorization header with "Bearer TOKEN", in a time that does not depend on the token.
+    """Compares a header with "Bearer TOKEN", in a time that does not depend on the token.
 
     Args:
         sent: the header's value, "" where there was none.

@@ -1,4 +1,4 @@
-"""Joins requests that wait at the same time into one batch, as TensorFlow Serving's batching does."""
+"""Joins requests that wait at the same time into one batch, as TensorFlow Serving does."""
 
 import dataclasses
 import queue
@@ -47,8 +47,9 @@ class _Request:
 class Batcher:
     """A queue of requests and one thread that answers them; TensorFlow itself uses all cores.
 
-    A batch takes the requests that wait, up to the largest size that the version was warmed up with. Its last row is
-    repeated until it has one of those sizes. A request larger than the largest size goes through in pieces.
+    A batch takes the requests that wait, up to the largest size that the version was warmed up
+    with. Its last row is repeated until it has one of those sizes. A request larger than the
+    largest size goes through in pieces.
 
     Args:
         waiting: how many requests may wait; further ones are refused.
@@ -81,8 +82,8 @@ class Batcher:
             version: answers the request.
             signature: name of the signature.
             inputs: the named inputs.
-            is_wanted: asked before the request runs, and between its pieces; where it returns False, the request is
-                dropped.
+            is_wanted: asked before the request runs, and between its pieces; where it returns
+                False, the request is dropped.
 
         Returns:
             The named outputs, or the error Expired where the request was dropped.
@@ -107,7 +108,7 @@ class Batcher:
             self._answer_next()
 
     def _answer_next(self) -> None:
-        """Answers one batch. Keeps no reference to it, so that a version that was replaced can be freed."""
+        """Answers one batch, and keeps no reference to it, so that its version can be freed."""
         first = self._postponed or self._queue.get()
         self._postponed = None
         if first is None:
@@ -161,7 +162,7 @@ class Batcher:
     def _in_pieces(
         self, version: ModelVersion, signature: str, inputs: Tensors, is_wanted: Callable[[], bool]
     ) -> Tensors:
-        """The outputs of any number of rows; only a request that is alone has more than one piece."""
+        """The outputs of any number of rows; only a lone request has more than one piece."""
         rows, max_rows = len(next(iter(inputs.values()))), version.batch_sizes[-1]
         pieces = []
         for start in range(0, rows, max_rows):

@@ -1,4 +1,4 @@
-"""The gRPC server: TensorFlow Serving's services and health on one port, with TLS and a token where asked for."""
+"""The gRPC server: TensorFlow Serving's services and health, with TLS and a token on request."""
 
 from concurrent import futures
 from pathlib import Path

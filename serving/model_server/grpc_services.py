@@ -24,7 +24,8 @@ from serving.model_server.store import NotAvailable, ServedModels
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; Classify, Regress and MultiInference take tf.Example, which slices are not."""
+    """Predict and GetModelMetadata; Classify, Regress and MultiInference take tf.Example, which
+    slices are not."""
 
     def __init__(self, answerer: Answerer, metrics: Metrics) -> None:
         self._answerer = answerer
@@ -89,7 +90,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Serves other models or other labels; where that is not possible, the call fails and nothing changes."""
+        """Serves other models or labels; where that is not possible, nothing changes."""
         with _refusal_as_status(context), self._metrics.timed("HandleReloadConfigRequest", ""):
             try:
                 self._models.configure(_configuration(request))
@@ -104,8 +105,8 @@ def _configuration(request: model_management_pb2.ReloadConfigRequest) -> dict[st
     """Folder and labels of each model that a request asks for, by name.
 
     Raises:
-        ValueError: the request is not a list of models, names a model twice, or asks for another version policy than
-            "the newest".
+        ValueError: the request is not a list of models, names a model twice, or asks for another
+            version policy than "the newest".
     """
     if request.config.WhichOneof("config") != "model_config_list":
         raise ValueError(

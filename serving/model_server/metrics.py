@@ -13,8 +13,8 @@ class Metrics:
     """Counters and times of one server, in a registry of its own.
 
     Args:
-        models: returns the names of the served models. Requests for other names are counted as "unknown", so that clients
-            cannot fill the memory with names.
+        models: returns the names of the served models. Requests for other names are counted as
+            "unknown", so that clients cannot fill the memory with names.
     """
 
     def __init__(self, models: Callable[[], Collection[str]]) -> None:
@@ -32,7 +32,7 @@ class Metrics:
 
     @contextlib.contextmanager
     def timed(self, method: str, model: str) -> Iterator[None]:
-        """Counts and times the request that the `with` block answers; `model` is "" where it concerns no model."""
+        """Counts and times the request that the block answers; `model` may be ""."""
         start, code = time.perf_counter(), "OK"
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a served model takes and in which state its versions are, in TensorFlow Serving's messages."""
+"""Signatures of a served model and states of its versions, as TensorFlow Serving's messages."""
 
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2

@@ -121,7 +121,7 @@ class RestServer(ThreadingHTTPServer):
         self.room.close(seconds)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Logs why a connection ended; a client that went away, or speaks no TLS, is no defect of the server."""
+        """Logs why a connection ended; a client that went away or speaks no TLS is no defect."""
         if isinstance(sys.exception(), OSError):
             _log.debug("connection of %s lost: %s", client_address, sys.exception())
         else:
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # the body is not read, and must not be taken for another request
+            self.close_connection = True  # its unread body must not be taken for a request
         if self.path == "/alive":
             self._send(HTTPStatus.OK, {"alive": True})
         elif self.path == "/ready":
@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"predictions": outputs_in_rows(outputs)} if in_rows else {"outputs": outputs_in_columns(outputs)}
 
     def _parse_path(self) -> tuple[str, int | None, str, str]:
-        """Name, version, label and action of the path; refuses a path that does not go with the HTTP method."""
+        """Name, version, label and action of the path, which must go with the HTTP method."""
         match = _PATH.fullmatch(self.path)
         predicts = bool(match and match["name"] and match["action"] == ":predict")
         if not match or predicts != (self.command == "POST"):

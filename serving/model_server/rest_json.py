@@ -46,7 +46,7 @@ def read_inputs(
 
 
 def _columns_of_rows(rows: Any, names: list[str]) -> dict[str, list[Any]]:
-    """The values of each input, from a list of rows; a row is a value, or an object of the named inputs."""
+    """The values of each input, from rows that are values, or objects of the named inputs."""
     if not isinstance(rows, list):
         raise _Malformed("Excepting 'instances' to be an list/array")  # as TensorFlow Serving spells it
     if not rows:
@@ -65,7 +65,7 @@ def _columns_of_rows(rows: Any, names: list[str]) -> dict[str, list[Any]]:
 
 
 def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
-    """A JSON value as a tensor. Text and truth values are refused, and fractions where the input takes integers."""
+    """A JSON value as a tensor; text, truth values, and fractions for integers are refused."""
     kind = tf.dtypes.as_dtype(dtype)
     try:
         array = np.array(value)

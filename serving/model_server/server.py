@@ -1,4 +1,4 @@
-"""The embedded model server: TensorFlow Serving's gRPC and REST protocols for laptops, tests and small sites."""
+"""The embedded model server, for laptops, tests and small sites."""
 
 import contextlib
 import dataclasses
@@ -61,8 +61,9 @@ class ServerOptions:
 class ModelServer:
     """Serves the newest version of each model until it is stopped.
 
-    The server is alive when it answers: the empty service name of gRPC health, and /alive over HTTP. It is ready when
-    every model has a version that went through its warm-up: the service names in READY, and /ready over HTTP.
+    The server is alive when it answers: the empty service name of gRPC health, and /alive over
+    HTTP. It is ready when every model has a version that went through its warm-up: the service
+    names in READY, and /ready over HTTP.
 
     Args:
         folders: the folder of the versions of each model, by name.
@@ -170,7 +171,7 @@ class ModelServer:
 
     @contextlib.contextmanager
     def _batcher_stopped_on_error(self) -> Iterator[None]:
-        """Ends the batcher's thread where the block raises KgpError, since nobody can call `stop` then."""
+        """Ends the batcher's thread if the block raises KgpError; `stop` cannot be called then."""
         try:
             yield
         except KgpError:
@@ -188,7 +189,7 @@ def _tls_context(options: ServerOptions) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # A key with a password would ask for it on the terminal; the empty password makes it an error.
+        # The empty password keeps a key with a password from asking for it on the terminal.
         context.load_cert_chain(options.certificate, options.key, password="")
     except OSError as error:
         raise KgpError(

@@ -1,4 +1,4 @@
-"""Served models: the newest version of each, replaced without a gap when a newer one appears in its folder."""
+"""Served models: the newest version of each, replaced without a gap by a newer one."""
 
 import contextlib
 import dataclasses
@@ -27,7 +27,8 @@ class UnknownLabel(LookupError):
 
 
 class NotAvailable(RuntimeError):
-    """A configuration needs a version that cannot be served; the message is TensorFlow Serving's where it has one."""
+    """A configuration needs a version that cannot be served; the message is TensorFlow Serving's
+    where it has one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,7 @@ class ServedModel:
         self._on_change = on_change
         self._versions: dict[int, ModelVersion] = {}
         self._states: dict[int, VersionState] = {}
-        self._unusable: dict[int, frozenset[tuple[str, int, int]]] = {}  # files of versions that could not be loaded
+        self._unusable: dict[int, frozenset[tuple[str, int, int]]] = {}  # files of failed versions
         self._warned_empty = False
         self._lock = threading.Lock()  # held to read and change the fields above
         self._refreshing = threading.Lock()  # held while versions are loaded and unloaded
@@ -92,9 +93,10 @@ class ServedModel:
             version.release()
 
     def refresh(self) -> None:
-        """Loads the newest version that can be loaded and the labelled ones, then unloads the others.
+        """Loads the newest usable version and the labelled ones, then unloads the others.
 
-        A version that cannot be loaded is not tried again until its folder changes; the versions served before stay.
+        A version that cannot be loaded is not tried again until its folder changes; the versions
+        served before stay.
         """
         with self._refreshing:
             folders = version_folders(self.folder)
@@ -112,7 +114,8 @@ class ServedModel:
         """Loads the newest version and those that `labels` names; `self.labels` stays as it is.
 
         Raises:
-            NotAvailable: the model has no version that can be served, or a version in `labels` cannot be.
+            NotAvailable: the model has no version that can be served, or a version in `labels`
+                cannot be.
         """
         with self._refreshing:
             folders = version_folders(self.folder)
@@ -154,7 +157,7 @@ class ServedModel:
                 return
 
     def _load(self, folder: Path) -> bool:
-        """Loads a version, unless these very files could not be loaded before; returns whether it is served now."""
+        """Loads a version unless these files failed before; returns whether it is served now."""
         number, files = int(folder.name), _file_states(folder)
         if self._unusable.get(number) == files:
             return False
@@ -162,7 +165,7 @@ class ServedModel:
         _log.info("model %s: loading version %d", self.name, number)
         try:
             version = ModelVersion(folder)
-        except Exception as error:  # noqa: BLE001 - a version that is broken in any way must not end the search for others
+        except Exception as error:  # noqa: BLE001 - however a version is broken, the server goes on
             reason = str(error) if isinstance(error, KgpError) else f"{type(error).__name__}: {error}"
             _log.error("model %s: version %d is not served: %s", self.name, number, reason)
             self._unusable[number] = files
@@ -194,7 +197,7 @@ class ServedModel:
 
 
 def _file_states(folder: Path) -> frozenset[tuple[str, int, int]]:
-    """Path, time and size of everything below a folder; they change while a version is being copied there."""
+    """Path, time and size of all below a folder, which change while a version is copied there."""
     states = []
     with contextlib.suppress(OSError):  # it may vanish meanwhile
         for path in folder.rglob("*"):
@@ -258,8 +261,10 @@ class ServedModels:
             configuration: the folder of each model, and its version by label; by the model's name.
 
         Raises:
-            ValueError: there is no model, or a folder does not lie beside those served at the start.
-            NotAvailable: a model has no version that can be served, or a label names a version that cannot be.
+            ValueError: there is no model, or a folder does not lie beside those served at the
+                start.
+            NotAvailable: a model has no version that can be served, or a label names a version that
+                cannot be.
         """
         if not configuration:
             raise ValueError("the list of models is empty")

@@ -1,4 +1,4 @@
-"""What the tests of several programs share: a server over the exported tiny run, studies as NIfTI, and waiting."""
+"""What tests of several programs share: a server over the tiny run, NIfTI studies, waiting."""
 
 import time
 
@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 
-def until(condition, seconds=60.0):
-    """Waits until something is true; fails where it does not become so."""
+def until(condition, seconds=60.0, pause=0.02):
+    """Asks every `pause` seconds whether something is true; fails where it does not become so."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 @pytest.fixture(scope="session")
 def wait_until():
-    """Waits until something is true; fails where it does not become so."""
+    """Waits until something is true; see `until`."""
     return until
 
 
@@ -36,7 +36,8 @@ def server(saved_model):
 
 @pytest.fixture(scope="session")
 def write_study():
-    """Writes a study as NIfTI, 18 x 18 x 3 voxels of 1 x 1 x 2 mm: noise, and 240 in 4 x 5 pixels of slice 1."""
+    """Writes a study as NIfTI, 18 x 18 x 3 voxels of 1 x 1 x 2 mm: noise, and 240 in 4 x 5 pixels
+    of slice 1."""
 
     def write(folder, contrasts=("t1", "flair"), black=False):
         folder.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker up as long as needed."""
+"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker
+up as long as needed."""
 
 import contextlib
 import csv
@@ -31,7 +32,7 @@ def model(litert_files):
 
 @pytest.fixture
 def start():
-    """Starts the command in a process of its own, whose environment, and that of all it starts, is marked."""
+    """Starts the command; MARK is in the environment of its process and of all that it starts."""
     started = []
 
     def start(archive, model, out, workers=1):
@@ -98,8 +99,8 @@ def marked_processes(out, title):
     """Processes started by a command for `out` whose command line holds a word."""
     for folder in Path("/proc").iterdir():
         try:
-            ours = folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes()
-            if ours and title in (folder / "cmdline").read_bytes().decode(errors="replace"):
+            is_marked = folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes()
+            if is_marked and title in (folder / "cmdline").read_bytes().decode(errors="replace"):
                 yield int(folder.name)
         except OSError:
             continue
@@ -123,10 +124,10 @@ def test_killed_and_started_again(tmp_path, start, model, write_study, wait_unti
     write_study(archive / "p3", contrasts=("t1",))
     pipe = Pipe(archive / "p4" / "a.npy")
     process = start(archive, model, out)
-    wait_until(pipe.is_opened, seconds=120)
+    wait_until(pipe.is_opened, seconds=120, pause=0.1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    wait_until(lambda: not list(marked_processes(out, "ray::MapWorker")))
+    wait_until(lambda: not list(marked_processes(out, "ray::MapWorker")), pause=0.2)
     before = results(out)
     assert list(before) == ["p1"]
 
@@ -144,10 +145,10 @@ def test_killed_and_started_again(tmp_path, start, model, write_study, wait_unti
 
     single = tmp_path / "single"
     assert segment.main([str(model), str(archive / "site" / "p2"), "--out", str(single)]) == 0
-    ours = out / "studies" / "site" / "p2"
-    assert read_json(ours / "summary.json") == read_json(single / "summary.json")
+    result = out / "studies" / "site" / "p2"
+    assert read_json(result / "summary.json") == read_json(single / "summary.json")
     for name in ("mask.nii.gz", "heatmap.nii.gz"):
-        one, other = (nibabel.load(folder / name).get_fdata() for folder in (ours, single))
+        one, other = (nibabel.load(folder / name).get_fdata() for folder in (result, single))
         np.testing.assert_array_equal(one, other)
 
 
@@ -155,27 +156,27 @@ def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, start, model, wa
     archive, out = tmp_path / "archive", tmp_path / "out"
     first, second = (Pipe(archive / study / "a.npy") for study in ("p1", "p2"))
     process = start(archive, model, out)
-    wait_until(first.is_opened, seconds=120)
+    wait_until(first.is_opened, seconds=120, pause=0.1)
     (worker,) = marked_processes(out, "ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: gone(worker))
-    wait_until(first.is_opened, seconds=120)
+    wait_until(first.is_opened, seconds=120, pause=0.1)
     write_picture(tmp_path / "a.npy")
     first.feed((tmp_path / "a.npy").read_bytes())
-    wait_until(second.is_opened, seconds=120)
+    wait_until(second.is_opened, seconds=120, pause=0.1)
     process.send_signal(signal.SIGINT)
     status, stdout, stderr = finished(process)
     assert (status, stdout) == (130, "")
     assert stderr == "1 studies are done; the same command does the others\nkgp batch: interrupted.\n"
     assert [line["study"] for line in table(out / "studies.csv")] == ["p1"]
-    wait_until(lambda: not list(marked_processes(out, "")))
+    wait_until(lambda: not list(marked_processes(out, "")), pause=0.2)
 
 
 def test_the_ledger_of_another_model(tmp_path, monkeypatch):
     out = tmp_path / "out"
     with ArchiveLedger(out).claimed("another", "runs/other", tmp_path / "archive"):
         pass
-    # Without Ray, whose start takes seconds: the identity is all that is asked of it before the ledger is opened.
+    # Without Ray, whose start takes seconds: until the ledger is opened, it only reads the identity.
     monkeypatch.setattr("serving.archive_batch.batch.ray_engine", lambda address, workers: contextlib.nullcontext())
     monkeypatch.setattr("serving.archive_batch.batch._ask_model_identity", lambda model, resources: f"of {model}")
     with pytest.raises(KgpError) as caught:

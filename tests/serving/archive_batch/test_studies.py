@@ -7,7 +7,7 @@ from serving.archive_batch.studies import find_studies, study_folder
 
 @pytest.fixture
 def archive(tmp_path):
-    """Studies at several depths, and what is none."""
+    """Studies at several depths, and folders and files that are not studies."""
     for name in (
         "p2/flair.nii.gz",
         "p10/IM1",

@@ -1,4 +1,4 @@
-"""Small MR images with a name that must never be logged, a sender, a receiver of results, and listeners."""
+"""Small MR images with a name that must never be logged, senders, archives, listeners."""
 
 import io
 import os
@@ -157,7 +157,7 @@ def archive():
 
 
 def count_objects(study, result):
-    """Stands for inference: a result that holds the number of objects, and one DICOM object for the archive."""
+    """Stands in for inference: notes the objects' numbers, and makes one DICOM object."""
     numbers = [int(pydicom.dcmread(path).SOPInstanceUID.rpartition(".")[2]) for path in study.iterdir()]
     result.mkdir()
     (result / "objects.txt").write_text(" ".join(map(str, sorted(numbers))))
@@ -239,7 +239,7 @@ def command(tmp_path):
 
 
 def listeners(*command):
-    """Gives a function that starts a process with more words and options; kills them all at the end."""
+    """Yields a function that starts a listener with more words; kills all at the end."""
     started = []
 
     def start(*words, **options):

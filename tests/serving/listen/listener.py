@@ -1,4 +1,5 @@
-"""A listener for tests that kill it: FOLDER SECONDS. Each study takes SECONDS; FOLDER.log notes when it begins and ends."""
+"""A listener for tests that kill it: FOLDER SECONDS. Each study takes SECONDS; FOLDER.log notes
+when it begins and ends."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""kgp console listen as its users start it: a LiteRT model, a study of two contrasts, an archive that takes the results."""
+"""kgp console listen as users start it: a LiteRT model, studies of two contrasts, an archive."""
 
 import json
 

@@ -13,8 +13,8 @@ from serving.listen.inbox import uid_name
 
 
 def programs_of_dcmtk():
-    """The paths of DCMTK's programs by name; pynetdicom installs others of the same names, often earlier in the search path."""
-    found = {}
+    """Paths of DCMTK's programs by name; pynetdicom installs others under the same names."""
+    programs = {}
     for name in ("echoscu", "storescu", "storescp"):
         for folder in os.get_exec_path():
             path = shutil.which(name, path=folder)
@@ -22,8 +22,8 @@ def programs_of_dcmtk():
                 path
                 and "dcmtk" in subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
             ):
-                found.setdefault(name, path)
-    return found
+                programs.setdefault(name, path)
+    return programs
 
 
 DCMTK = programs_of_dcmtk()

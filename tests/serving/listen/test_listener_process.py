@@ -1,4 +1,4 @@
-"""A listener in a process of its own that is killed, told to stop, sent nonsense, or has no room; and what it logs."""
+"""A listener in its own process: killed, stopped, sent nonsense, short of room; what it logs."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ def noted(folder):
 
 
 def test_killed_while_receiving(listener, associate, image, folder, wait_until):
-    """Every image that was answered is there after the kill; the sender sends the others anew; each study is done once."""
+    """Answered images survive the kill, the sender sends the others, each study is done once."""
     studies = ["1.2.3", "1.2.4"]
     images = [image(study, number) for number in range(1, 21) for study in studies]
     first = listener(0)
@@ -157,7 +157,7 @@ def test_nothing_of_the_patient_is_logged(listener, associate, send, image, mark
 
 
 def conversation(port, image):
-    """The bytes that a sender sends: association request, one object in several PDUs, release request."""
+    """The bytes of a sender: association request, one object in several PDUs, release request."""
     sent = []
     entity = AE("SCANNER")
     contexts = [build_context(image.SOPClassUID, image.file_meta.TransferSyntaxUID)]
@@ -173,8 +173,8 @@ def mutate(data, rng):
     data = bytearray(data)
     kind = rng.integers(3)
     if kind == 0:
-        for place in rng.integers(len(data), size=rng.integers(1, 5)):
-            data[place] = rng.integers(256)
+        for index in rng.integers(len(data), size=rng.integers(1, 5)):
+            data[index] = rng.integers(256)
     elif kind == 1:
         del data[rng.integers(len(data)) :]
     else:

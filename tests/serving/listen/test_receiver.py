@@ -131,7 +131,7 @@ def send_as(association, announced, dataset):
 
 
 def nested(depth):
-    """A data set whose first element is a sequence in a sequence, and so on, of undefined length."""
+    """A data set of sequences in sequences, each of undefined length."""
     start = struct.pack("<HH2sHL", 0x0008, 0x0006, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
         "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
     )

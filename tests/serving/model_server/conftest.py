@@ -1,4 +1,4 @@
-"""Servers over copies of the exported tiny run, and TensorFlow Serving's own stubs to talk to them."""
+"""Servers over copies of the exported tiny run, and TensorFlow Serving's own stubs."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ class Client:
 
 @pytest.fixture(scope="session")
 def quick_version(saved_model, tmp_path_factory):
-    """The exported version with one warm-up request of the 25, so that servers that load it start sooner."""
+    """The exported version with one of its 25 warm-up requests, so that servers start sooner."""
     folder = shutil.copytree(saved_model[0], tmp_path_factory.mktemp("quick") / "1")
     first = next(iter(tf.data.TFRecordDataset(str(folder / WARMUP)).skip(5).as_numpy_iterator()))
     with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:

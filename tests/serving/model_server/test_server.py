@@ -67,7 +67,7 @@ def test_a_newer_version_takes_over_without_a_failed_request(
     stop.set()
     for thread in threads:
         thread.join()
-    assert set(answered) == {1, 2}  # a failed request would have ended its thread before version 2 came
+    assert set(answered) == {1, 2}  # a failed request ends its thread before version 2
     assert versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")}
 
 

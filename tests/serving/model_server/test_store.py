@@ -1,4 +1,4 @@
-"""What is loaded, kept and told of versions; they are folders with a file that says whether they can be loaded."""
+"""Which versions are loaded and kept; a version's only file says whether it can be loaded."""
 
 import pytest
 
