@@ -112,3 +112,16 @@ def test_what_is_not_meant_for_it_is_not_sent(archive, ledger, result, forwarder
     forwarder(there.port)
     wait_until(lambda: len(sent(ledger, "d")) == 2)
     assert len(there.received) == 2
+
+
+def test_a_result_whose_ledger_was_removed_is_not_sent(archive, ledger, result, forwarder, wait_until, tmp_path):
+    there = archive()
+    result("a")
+    (tmp_path / "ledger" / "a.json").unlink()
+    result("b")
+    made = forwarder(there.port)
+    made.add("a", 1)
+    made.add("b", 1)
+    wait_until(lambda: len(sent(ledger, "b")) == 2)
+    assert len(there.received) == 2
+    assert ledger.studies() == ["b"]

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import urllib.error
+import urllib.request
 
 import grpc
 import numpy as np
@@ -124,3 +126,34 @@ def request_of():
 def slices():
     """Five raw slices."""
     return np.random.default_rng(4).uniform(0, 255, (5, 16, 16, 2)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def get():
+    """Asks a REST server: (status, body)."""
+
+    def get(server, path, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def post():
+    """Posts JSON, or bytes, to a REST server: (status, JSON)."""
+
+    def post(server, path, body):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", data=data)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    return post
