@@ -20,11 +20,11 @@ def keep_values_out_of_logs() -> None:
     _config.LOG_HANDLER_LEVEL = "none"
     silence_libraries()
     threading.excepthook = lambda arguments: _log.error(
-        "a thread ended by %s in %s", arguments.exc_type.__name__, place_of(arguments.exc_traceback)
+        "a thread ended by %s in %s", arguments.exc_type.__name__, where_raised(arguments.exc_traceback)
     )
 
 
-def place_of(trace: TracebackType | None) -> str:
-    """Where an error was raised: the module's file and the line, without its message."""
+def where_raised(trace: TracebackType | None) -> str:
+    """Where an error was raised, as FILE:LINE."""
     frames = traceback.extract_tb(trace)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -1,4 +1,4 @@
-"""Small MR images with a name that must never be logged, a sender, a receiver of results, and listeners."""
+"""Small MR images with a name that must never be logged, senders, archives, listeners."""
 
 import io
 import os
@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from pynetdicom.sop_class import Verification
 
 from serving.listen.receiver import DicomReceiver, ReceiverOptions
 from serving.listen.sender import Destination
-from serving.listen.service import ConsoleService, ServiceOptions
+from serving.listen.service import ListenService, ServiceOptions
 
 ROOT = Path(__file__).parents[3]
 MARKER = "MARKERNAME"
@@ -149,7 +148,7 @@ def archive():
 
 
 def count_objects(study, result):
-    """Stands for inference: a result that holds the number of objects, and one DICOM object for the archive."""
+    """Stands in for inference: notes the objects' numbers, and makes one DICOM object."""
     numbers = [int(pydicom.dcmread(path).SOPInstanceUID.rpartition(".")[2]) for path in study.iterdir()]
     result.mkdir()
     (result / "objects.txt").write_text(" ".join(map(str, sorted(numbers))))
@@ -173,7 +172,7 @@ def service(tmp_path):
     def start(process=count_objects, forward=None, discard=False, quiet=QUIET, folder=tmp_path / "console", **receiver):
         destination = Destination("ARCHIVE", "127.0.0.1", forward) if forward else None
         options = ServiceOptions(quiet, destination, discard)
-        made = ConsoleService(folder, process, ReceiverOptions(port=0, **receiver), options)
+        made = ListenService(folder, process, ReceiverOptions(port=0, **receiver), options)
         made.start()
         started.append(made)
         return made
@@ -231,7 +230,7 @@ def command(tmp_path):
 
 
 def listeners(*command):
-    """Gives a function that starts a process with more words and options; kills them all at the end."""
+    """Yields a function that starts a listener with more words; kills all at the end."""
     started = []
 
     def start(*words, **options):
@@ -242,16 +241,3 @@ def listeners(*command):
     for one in started:
         if one.process.poll() is None:
             one.kill()
-
-
-@pytest.fixture(scope="session")
-def eventually():
-    """Waits until something is true; fails where it does not become so."""
-
-    def wait(condition, seconds=30.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen in time"
-            time.sleep(0.02)
-
-    return wait
