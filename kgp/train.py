@@ -10,8 +10,8 @@ from kgp.command import run
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
-from kgp.training.cluster import worker_and_count
 from kgp.training.options import add_options, configuration, source_of
+from kgp.training.run_name import choose_run_folder
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace) -> None:
         folder, config, source = _resumed(arguments)
     else:
         config = configuration(arguments)
-        folder = _run_folder(arguments, config)
+        folder = choose_run_folder(arguments.out, config, arguments.overwrite)
         source = source_of(arguments)
     from kgp.report.headline import headline
     from kgp.training.job import train_run
@@ -77,32 +77,6 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:
     if is_finished(folder):
         raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
     return folder, read_config(folder), read_json(folder / "source.json")
-
-
-def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:
-    """The folder the run goes to; an existing one given by name is refused unless --overwrite is.
-
-    Raises:
-        KgpError: it exists. UsageError: --overwrite names something that is not a run, or several
-            workers were given none.
-    """
-    worker, workers = worker_and_count(config.optimiser)
-    if workers > 1 and arguments.out is None:
-        raise UsageError(
-            "--strategy multiworker needs --out, the same for all workers, on a disk that all of them see."
-        )
-    if worker > 0:
-        return arguments.out  # the first worker makes it
-    if arguments.out is None:
-        first = Path("runs") / f"{config.preset or 'run'}-{config.network.arch}"
-        candidates = [first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 10_000))]
-        return next(path for path in candidates if not path.exists())
-    if arguments.out.exists():
-        if not arguments.overwrite:
-            raise KgpError(f"{arguments.out} exists already; name another --out, or pass --overwrite or --resume.")
-        if not (arguments.out / "config.json").is_file():
-            raise UsageError(f"--overwrite: {arguments.out} is not a run folder, so it is not removed.")
-    return arguments.out
 
 
 def main(argv: list[str] | None = None) -> int:
