@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from kgp.data.parts import part_of_run
-from kgp.evaluation.judge import masks_of, predictions
+from kgp.evaluation.known_slices import predict_known
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST, Reading
+from kgp.heatmap.reading import BEST
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 
@@ -46,15 +46,11 @@ def medians(folder: Path) -> dict[str, float]:
     run, runtime = read_run(folder), load_runtime(folder)
     cohort, rows, _ = part_of_run(run, "validation")
     values: dict[str, list[float]] = {name: [] for name in READINGS}
-    for prediction in predictions(runtime, cohort, rows, range(cohort.shape[2]), {1}):
-        if prediction.mask is not None and prediction.mask.any():
-            for name, reading in READINGS.items():
-                values[name].append(_dice(prediction, reading, runtime.description.no_tumour_class))
-    return {name: float(np.median(found)) for name, found in values.items()}
-
-
-def _dice(prediction, reading: Reading, no_tumour_class: int | None) -> float:  # type: ignore[no-untyped-def]
-    return dice(masks_of(prediction, reading, no_tumour_class)[0].mask, prediction.mask)
+    for known in predict_known(runtime, cohort, rows, READINGS):
+        if known.truth is not None and known.truth.any():
+            for name, prediction in known.predictions.items():
+                values[name].append(dice(prediction.mask, known.truth))
+    return {name: float(np.median(values)) for name, values in values.items()}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ _EXTRA_OF = {
     "ai_edge_quantizer": "serve", "tensorflow_serving": "serve", "ai_edge_litert": "console",
     "grpc": "serve", "grpc_health": "serve", "prometheus_client": "serve",
     "pydicom": "console", "highdicom": "console", "pynetdicom": "console", "torch": "torch", "safetensors": "torch",
-    "ray": "scale", "pyarrow": "scale", "filelock": "scale", "jax": None,
+    "ray": "scale", "pyarrow": "scale", "filelock": "console", "jax": None,
 }  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from kgp.command import run
 from kgp.errors import UsageError
 from kgp.files import read_json
 from kgp.run_folder import read_config
-from kgp.training.new_run import new_run_folder
 from kgp.training.options import add_options, configuration, source_of
+from kgp.training.run_name import choose_run_folder
 
 if TYPE_CHECKING:
     from kgp.trained_network import TrainedNetwork
@@ -57,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> None:
         folder, source = arguments.resume, None
     else:
         config, source = configuration(arguments), source_of(arguments)
-        folder = new_run_folder(config, arguments.out, arguments.overwrite)
+        folder = choose_run_folder(arguments.out, config, arguments.overwrite)
     from kgp.report.headline import headline
     from kgp.training.job import resumable_source, train_run
 

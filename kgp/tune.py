@@ -71,10 +71,9 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
         _find_learning_rate(arguments)
         return
     from tuning.choices import TRIALS
-    from tuning.report import write_report
-    from tuning.search import Search, best_trial, run_search, trial_rows
+    from tuning.search import Search, best_trial, trial_rows
     from tuning.space import check_space, chosen_space
-    from tuning.workers import is_chief, is_part_of_search, run_workers, wait_for_chief
+    from tuning.start import start_search
 
     if arguments.workers < 1 or (arguments.trials is not None and arguments.trials < 1):
         raise UsageError("--trials and --workers must be at least 1.")
@@ -91,19 +90,9 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
         objective=arguments.objective,
         trials=arguments.trials or TRIALS,
     )
-    if is_part_of_search():
-        if not is_chief():
-            wait_for_chief()
-        run_search(search)
+    report = start_search(search, words, arguments.workers)
+    if report is None:
         return
-    try:
-        if arguments.workers > 1:
-            run_workers(words, arguments.workers)
-        else:
-            run_search(search)
-    finally:
-        if trial_rows(search.folder):
-            report = write_report(search)
     best = best_trial(trial_rows(search.folder), search.objective)
     if best is None:
         raise KgpError(f"No trial is complete; {report} says why.")

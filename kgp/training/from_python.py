@@ -8,13 +8,13 @@ from kgp.config import RunConfig, read_config_file
 from kgp.errors import UsageError
 from kgp.run_folder import read_config
 from kgp.trained_network import TrainedNetwork, load_run
-
-if TYPE_CHECKING:
-    import keras
 from kgp.training import presets
 from kgp.training.job import resumable_source, train_run
 from kgp.training.loop import Additions
-from kgp.training.new_run import new_run_folder
+from kgp.training.run_name import choose_run_folder
+
+if TYPE_CHECKING:
+    import keras
 
 
 def train(
@@ -64,7 +64,7 @@ def train(
         return _resumed(Path(resume), [name for name, value in given.items() if value is not None], additions)
     chosen = _configuration(config, preset, arch, data)
     chosen = chosen.override(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
-    folder = new_run_folder(chosen, Path(out) if out else None, overwrite)
+    folder = choose_run_folder(Path(out) if out else None, chosen, overwrite)
     paths = {"data": data, "csv": csv, "cache": cache}
     source = {name: str(Path(path).resolve()) if path else None for name, path in paths.items()} | {"kind": kind}
     return _trained(chosen, folder, source, additions, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""kgp.data.check: faults about a data set."""
+"""kgp.data.check: faults of a data set."""
 
 import dataclasses
 

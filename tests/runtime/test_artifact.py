@@ -93,7 +93,7 @@ def test_a_truncated_litert_file_is_refused(model):
 
 
 def test_a_file_that_is_no_model_is_refused_even_with_its_checksum(model, monkeypatch):
-    monkeypatch.setattr("kgp.runtime.artifact.sha256", lambda _: read_json(f"{model}.json")["files"]["float32.tflite"])
+    monkeypatch.setattr("kgp.files.sha256", lambda _: read_json(f"{model}.json")["files"]["float32.tflite"])
     with open(model, "wb") as stream:
         stream.write(b"no model" * 100)
     with pytest.raises(KgpError, match="cannot be loaded as a LiteRT model"):
