@@ -156,17 +156,6 @@ def test_every_link_leads_to_a_file_and_a_heading():
     assert not offenders, "\n".join(offenders)
 
 
-def test_every_page_of_the_site_is_linked_from_an_index():
-    listed = set()
-    for page in DOCS.rglob("*.md"):
-        for kind, body in re.findall(r"^```\{(toctree)\}\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL):
-            entries = [line for line in body.splitlines() if line and not line.startswith(":")]
-            listed |= {(page.parent / f"{entry}.md").resolve() for entry in entries}
-            assert kind
-    offenders = [name(page) for page in DOCS.rglob("*.md") if page.resolve() not in listed and page != DOCS / "index.md"]
-    assert not offenders, "\n".join(offenders)
-
-
 def sentences_in_the_code() -> list[re.Pattern]:
     """A pattern for each text in the code that a user may read, with anything in the place of its values."""
     patterns = []
