@@ -16,13 +16,14 @@ import kgp
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-os.environ["IPYTHONDIR"] = str(Path(__file__).parent / "_standin")  # STAND-IN for kgp.load_run until it lands
+os.environ["IPYTHONDIR"] = str(Path(__file__).parent / "_kernel")
 
 project = "kgp"
 author = "The kgp developers"
 copyright = "the kgp developers, Apache License 2.0"
 release = version = kgp.__version__
 language = "en"
+smartquotes = False  # they make one dash of two, and options have two
 
 extensions = [
     "myst_nb",
@@ -34,7 +35,7 @@ extensions = [
     "sphinxarg.ext",
     "docstrings",
 ]
-exclude_patterns = ["_build", "_templates", "_standin", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_templates", "_kernel", "**/.ipynb_checkpoints"]
 templates_path = ["_templates"]
 nitpicky = False
 
@@ -48,10 +49,11 @@ nb_execution_show_tb = True
 nb_merge_streams = True
 
 default_role = "code"
+highlight_language = "none"  # of blocks that do not say what they are: commands, tables in docstrings
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Input shape", "params_style"), ("Output shape", "params_style")]
