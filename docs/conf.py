@@ -1,6 +1,7 @@
 """Sphinx's configuration: `python -m sphinx -W --keep-going docs SITE` builds the site, without a network."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -51,6 +52,7 @@ nb_merge_streams = True
 default_role = "code"
 highlight_language = "none"  # of blocks that do not say what they are: commands, tables in docstrings
 autosummary_generate = True
+shutil.rmtree(Path(__file__).parent / "reference" / "generated", ignore_errors=True)  # pages of modules that moved
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True}
