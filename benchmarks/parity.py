@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from export.torch_weights import assign_weights, infer_network, read_torch_weights
-from kgp.config import PAPER_NAMES
+from kgp.architectures import architecture_title
 from kgp.errors import KgpError
 from kgp.networks import build_network
 
@@ -48,7 +48,7 @@ def _fixtures(folder: Path) -> bool:
                     for name in ("logits", "heatmap")
                 )
                 good &= max(logits, heatmap) <= tolerance
-                print(f"| {PAPER_NAMES[arch]} | {size} | {logits:.1e} | {heatmap:.1e} | {tolerance:.0e} |")
+                print(f"| {architecture_title(arch)} | {size} | {logits:.1e} | {heatmap:.1e} | {tolerance:.0e} |")
     return good
 
 
@@ -59,7 +59,7 @@ def _parameters() -> bool:
         model = build_network(arch, (240, 240, 4), 3)
         count = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
         good &= count == expected
-        print(f"| {PAPER_NAMES[arch]} | {count:,} | {expected:,} |")
+        print(f"| {architecture_title(arch)} | {count:,} | {expected:,} |")
     return good
 
 

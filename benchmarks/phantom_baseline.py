@@ -19,9 +19,9 @@ from sklearn.preprocessing import StandardScaler
 from kgp.data.sources.phantom import PhantomSource
 from kgp.data.sources.source import SourceSlice
 from kgp.evaluation.baseline import intensity_baseline
-from kgp.evaluation.segmentation import dice
 from kgp.heatmap.cleanup import apply_cleanup
 from kgp.heatmap.head_mask import head_mask
+from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import BEST
 
 PERCENTILES = (2, 10, 25, 50, 75, 90, 95, 99)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from kgp.data.parts import part_of_run
 from kgp.evaluation.judge import masks_of, predictions
-from kgp.evaluation.segmentation import dice
+from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import BEST, Reading
-from kgp.report.run_report import part_of_run
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 
@@ -49,7 +49,7 @@ def medians(folder: Path) -> dict[str, float]:
     for prediction in predictions(runtime, cohort, rows, range(cohort.shape[2]), {1}):
         if prediction.mask is not None and prediction.mask.any():
             for name, reading in READINGS.items():
-                values[name].append(_dice(prediction, reading, runtime.no_tumour_class))
+                values[name].append(_dice(prediction, reading, runtime.description.no_tumour_class))
     return {name: float(np.median(found)) for name, found in values.items()}
 
 

@@ -17,14 +17,13 @@ from export.manifest import write_manifest
 from export.quantise import activation_ranges, layers_to_quantise, quantised
 from export.samples import run_samples
 from export.signatures import network_signatures
-from export.verify import BOUNDS, answers_of, broken_bounds, compare, verify
+from export.verify import BOUNDS, broken_bounds, compare, default_predictions, verify
 from kgp.errors import KgpError, UsageError
-from kgp.run_folder import Run, build_run_network, read_run
-from kgp.runtime import load_runtime
+from kgp.run_folder import Run, build_run_network
 from kgp.runtime.artifact import litert_manifest
 from kgp.runtime.description import Description
-from kgp.runtime.keras_run import description_of
-from kgp.runtime.litert import LiteRT
+from kgp.runtime.keras_run import KerasRun
+from kgp.runtime.litert import LiteRT, LiteRTContent
 
 _log = logging.getLogger(__name__)
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -57,8 +56,8 @@ def export_litert(
     if path.suffix != ".tflite" or precision not in PRECISIONS:
         raise UsageError(f"A .tflite file in {', '.join(PRECISIONS)} is written, not {path.name} in {precision}.")
     _check_free(path, overwrite)
-    run = read_run(run_folder)
-    description = description_of(run)
+    reference = KerasRun(run_folder)
+    run, description = reference.run, reference.description
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as name:
         temporary = Path(name) / path.name
@@ -68,16 +67,18 @@ def export_litert(
         if precision != "float32":
             layers = [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
             layers.remove("head")
-            content, choice = _in_fewer_bits(run, description, content, precision, layers, temporary)
+            content, choice = _in_fewer_bits(reference, content, precision, layers)
             export |= choice
-        _write(temporary, content, run, description, export)
+        temporary.write_bytes(content)
+        write_manifest(litert_manifest(temporary), run, description, export, {path.name: temporary})
         _log.info("Comparing with %s.", run_folder)
-        found = verify(run_folder, temporary)
-        _write(temporary, content, run, description, {**export, "comparison": found})
+        comparison = verify(reference, LiteRT(temporary), run_samples(run, "validation"))
+        export["comparison"] = comparison
+        write_manifest(litert_manifest(temporary), run, description, export, {path.name: temporary})
         _check_free(path, overwrite)
         os.replace(temporary, path)
         os.replace(litert_manifest(temporary), litert_manifest(path))
-    return found
+    return comparison
 
 
 def _check_free(path: Path, overwrite: bool) -> None:
@@ -111,60 +112,43 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
             ) from None
 
 
-def _in_fewer_bits(
-    run: Run,
-    description: Description,
-    model: bytes,
-    precision: str,
-    layers: Sequence[str],
-    temporary: Path,
-) -> tuple[bytes, dict[str, Any]]:
+def _in_fewer_bits(run: KerasRun, model: bytes, precision: str, layers: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
     """The file in fewer bits, and for its manifest the layers that stay in 32 and the slices that this was decided on.
 
     Ranges and the order in which layers go back to 32 bits come from training slices. How many do is decided on validation
     slices too: a network is surer of what it was trained on, and there fewer bits cost it less.
     """
-    samples = run_samples(run, "train")
+    samples = run_samples(run.run, "train")
     slices = [image[None] for image in samples.images]
     ranges = activation_ranges(model, layers, slices) if precision == "int8" else None
     bounds = BOUNDS["litert", precision]
-    whole = load_runtime(run.folder)
     judged = [
-        (part, answers_of(whole, part.images), limits)
-        for part, limits in ((samples, bounds.stricter()), (run_samples(run, "validation"), bounds))
+        (part, default_predictions(run, part.images), limits)
+        for part, limits in ((samples, bounds.stricter()), (run_samples(run.run, "validation"), bounds))
     ]
 
     def convert(chosen: Sequence[str]) -> bytes:
         return quantised(model, precision, chosen, ranges)
 
-    def runtime(content: bytes) -> LiteRT:
-        _write(temporary, content, run, description, {})
-        return LiteRT(temporary)
-
     def predict(content: bytes, count: int) -> np.ndarray:
-        return runtime(content).predict(samples.images[:count])[1]
+        return LiteRTContent(content, run.description).predict(samples.images[:count])[1]
 
-    def good(content: bytes) -> bool:
-        candidate = runtime(content)
+    def is_within_bounds(content: bytes) -> bool:
+        candidate = LiteRTContent(content, run.description)
         for part, reference, limits in judged:
-            broken = broken_bounds(compare(reference, answers_of(candidate, part.images), part), limits)
+            comparison = compare(reference, default_predictions(candidate, part.images), part)
+            broken = broken_bounds(comparison, limits)
             for line in broken:
                 _log.info("On %s, %s.", part.source, line)
             if broken:
                 return False
         return True
 
-    chosen = layers_to_quantise(layers, convert, predict, good)
+    chosen = layers_to_quantise(layers, convert, predict, is_within_bounds)
     if not chosen:
         _log.warning("No convolution can go to fewer bits, so all of the file has 32.")
     kept = [layer for layer in layers if layer not in chosen] + ["head"]
     return convert(chosen), {"float_layers": kept, "calibrated_on": samples.source}
-
-
-def _write(path: Path, content: bytes, run: Run, description: Description, export: dict[str, Any]) -> None:
-    """Writes the file and its manifest."""
-    path.write_bytes(content)
-    write_manifest(litert_manifest(path), run, description, export, {path.name: path})
 
 
 def _needed(message: str) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kgp.config import PAPER_NAMES
+from kgp.architectures import architecture_title
 from kgp.files import read_json, sha256, write_json, write_text
 from kgp.report.headline import headline
 from kgp.run_folder import Run, package_versions
@@ -55,7 +55,7 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
     reading = description.readings[description.default_reading]
     looked = ", ".join(description.masks_used) or "none"
     lines = [
-        f"# {PAPER_NAMES[description.arch]}: {', '.join(description.class_names)}",
+        f"# {architecture_title(description.arch)}: {', '.join(description.class_names)}",
         "",
         "## Intended use",
         "",

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from kgp.data.cohort import read_image, read_mask
+from kgp.data.parts import part_of_run
 from kgp.data.sources.phantom import PhantomSource
 from kgp.errors import KgpError
-from kgp.report.run_report import part_of_run
 from kgp.run_folder import Run
 
 _log = logging.getLogger(__name__)

@@ -13,13 +13,15 @@ import tensorflow as tf
 
 from export.archive import new_archive, write_archive, written_by_tensorflow
 from export.manifest import write_manifest, write_model_card
+from export.samples import run_samples
 from export.signatures import HEATMAP_TYPES, describe_signature, network_signatures
 from export.verify import comparison_lines, verify
 from export.warmup import BATCH_SIZES, write_warmup
 from kgp.errors import UsageError
-from kgp.run_folder import build_run_network, read_run
+from kgp.run_folder import build_run_network
 from kgp.runtime.artifact import MANIFEST
-from kgp.runtime.keras_run import description_of
+from kgp.runtime.keras_run import KerasRun
+from kgp.runtime.saved_model import SavedModel
 
 _log = logging.getLogger(__name__)
 
@@ -46,8 +48,8 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         raise UsageError(f"The heatmap is sent as {' or '.join(HEATMAP_TYPES)}, not {heatmap!r}.")
     if models.exists() and not models.is_dir():
         raise UsageError(f"{models} is a file; name a folder for the versions of the model.")
-    run = read_run(run_folder)
-    description = description_of(run)
+    reference = KerasRun(run_folder)
+    run, description = reference.run, reference.description
     model = build_run_network(run)
     with _scratch(models) as scratch:
         folder = scratch / "version"
@@ -69,10 +71,10 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         }
         write_manifest(folder / MANIFEST, run, description, export, files)
         _log.info("Comparing with %s.", run_folder)
-        found = verify(run_folder, folder)
-        write_model_card(folder / "README.md", run, description, comparison_lines(found))
-        write_manifest(folder / MANIFEST, run, description, {**export, "comparison": found}, files)
-        return publish(folder, models), found
+        comparison = verify(reference, SavedModel(folder), run_samples(run, "validation"))
+        write_model_card(folder / "README.md", run, description, comparison_lines(comparison))
+        write_manifest(folder / MANIFEST, run, description, {**export, "comparison": comparison}, files)
+        return publish(folder, models), comparison
 
 
 @contextlib.contextmanager

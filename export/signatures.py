@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from export.graph.evidence import contributions, top_points
 from export.graph.reading import cut_masks
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.run_folder import Run
 from kgp.runtime.description import Description
 
@@ -42,7 +42,7 @@ def network_signatures(
     classifier = keras.Model(model.input, model.output["logits"])  # without the layers that only the heatmap needs
 
     def normalised(images: tf.Tensor) -> tf.Tensor:
-        return normalise(images, description.normalisation)
+        return scale_intensities(images, description.normalisation)
 
     def classified(logits: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}

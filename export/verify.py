@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from export.samples import Samples, run_samples
+from export.samples import Samples
 from kgp.errors import KgpError
-from kgp.heatmap.threshold import cut_mask
-from kgp.heatmap.views import average_views
-from kgp.run_folder import read_run
-from kgp.runtime import Runtime, load_runtime
+from kgp.heatmap.overlap import dice
+from kgp.prediction.slice import SlicePrediction, predict_slices
+from kgp.runtime import Runtime
+from kgp.runtime.saved_model import SavedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,52 +55,36 @@ BOUNDS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Answers:
-    """What a runtime says of N slices: logits [N, K], heatmaps [N, H, W, K] and masks bool [H, W] each."""
-
-    logits: np.ndarray
-    heatmaps: np.ndarray
-    masks: list[np.ndarray]
+def default_predictions(runtime: Runtime, images: np.ndarray) -> list[SlicePrediction]:
+    """What a runtime says of raw intensities [N, H, W, C] by its default reading."""
+    network = runtime.description
+    return predict_slices(runtime, images, network.readings[network.default_reading])
 
 
-def answers_of(runtime: Runtime, images: np.ndarray) -> Answers:
-    """The answers to raw intensities [N, H, W, C], masks by the runtime's default reading."""
-    reading = runtime.readings[runtime.default_reading]
-    views = reading.views == 8
-    logits, heatmaps = average_views(runtime.predict, images) if views else runtime.predict(images)
-    masks = [
-        cut_mask(heatmap, int(logit.argmax()), reading, image=image, no_tumour_class=runtime.no_tumour_class).mask
-        for image, logit, heatmap in zip(images, logits, heatmaps, strict=True)
-    ]
-    return Answers(logits, heatmaps, masks)
-
-
-def compare(run: Answers, export: Answers, samples: Samples) -> dict[str, Any]:
-    """How two answers to the same slices differ.
+def compare(run: list[SlicePrediction], export: list[SlicePrediction], samples: Samples) -> dict[str, Any]:
+    """How the predictions of a run and of its export for the same slices differ.
 
     Returns:
         Plain JSON values: largest differences, share of slices called alike, median Dice between the masks (slices in
         which both are empty left out), and for each its accuracy and median Dice to the true masks where these are known.
     """
+    both = {"run": run, "export": export}
+    called = {name: np.array([one.predicted_class for one in predictions]) for name, predictions in both.items()}
+    masks = {name: [one.mask for one in predictions] for name, predictions in both.items()}
     result: dict[str, Any] = {
         "slices": len(samples.images),
         "of": samples.source,
-        "logits_difference": _relative(run.logits, export.logits),
-        "heatmap_difference": _relative(run.heatmaps, export.heatmaps),
-        "class_agreement": float(np.mean(run.logits.argmax(axis=1) == export.logits.argmax(axis=1))),
-        "mask_dice": _median_dice(run.masks, export.masks),
+        "logits_difference": _relative([one.logits for one in run], [one.logits for one in export]),
+        "heatmap_difference": _relative([one.heatmap for one in run], [one.heatmap for one in export]),
+        "class_agreement": float(np.mean(called["run"] == called["export"])),
+        "mask_dice": _median_dice(masks["run"], masks["export"]),
     }
-    both = {"run": run, "export": export}
     if samples.targets is not None:
-        result["accuracy"] = {
-            name: float(np.mean(answers.logits.argmax(axis=1) == samples.targets)) for name, answers in both.items()
-        }
+        result["accuracy"] = {name: float(np.mean(called[name] == samples.targets)) for name in both}
     true = [(index, mask) for index, mask in enumerate(samples.masks) if mask is not None and mask.any()]
     if true:
         result["dice_to_truth"] = {
-            name: _median_dice([answers.masks[index] for index, _ in true], [mask for _, mask in true])
-            for name, answers in both.items()
+            name: _median_dice([masks[name][index] for index, _ in true], [mask for _, mask in true]) for name in both
         }
     return result
 
@@ -133,8 +117,13 @@ def broken_bounds(found: dict[str, Any], bounds: Bounds) -> list[str]:
     return broken
 
 
-def verify(run_folder: Path, place: Path) -> dict[str, Any]:
+def verify(run: Runtime, export: Runtime, samples: Samples) -> dict[str, Any]:
     """Compares an export with its run, and measures both, each in a process of its own.
+
+    Args:
+        run: the run.
+        export: its export.
+        samples: slices that look like the run's data.
 
     Returns:
         What `compare` returns, with `milliseconds` a slice and `peak_mib` of both, and `megabytes` of the export.
@@ -142,28 +131,25 @@ def verify(run_folder: Path, place: Path) -> dict[str, Any]:
     Raises:
         KgpError: the export belongs to another run, or is beyond the bounds; says in what.
     """
-    run = read_run(run_folder)
-    reference: Any = load_runtime(run_folder)
-    exported: Any = load_runtime(place)
-    if not hasattr(exported, "manifest"):
-        raise KgpError(f"{place} is not an export.")
-    kind, precision = exported.manifest.get("kind"), exported.manifest.get("precision")
+    if export.manifest is None:
+        raise KgpError(f"{export.name} is not an export.")
+    kind, precision = str(export.manifest.get("kind")), str(export.manifest.get("precision"))
     if (kind, precision) not in BOUNDS:
-        raise KgpError(f"{place} has a manifest of an unknown kind of export ({kind}, {precision}).")
-    if exported.description.weights_sha256 != reference.description.weights_sha256:
-        raise KgpError(f"{place} was not exported from {run_folder}: its weights have another SHA-256.")
-    samples = run_samples(run, "validation")
-    answers = answers_of(exported, samples.images)
-    found = compare(answers_of(reference, samples.images), answers, samples)
-    if kind == "savedmodel":
-        found["graph_mask_dice"] = _median_dice(answers.masks, list(exported.masks(samples.images)))
-    broken = broken_bounds(found, BOUNDS[kind, precision])
+        raise KgpError(f"{export.name} has a manifest of an unknown kind of export ({kind}, {precision}).")
+    if export.description.weights_sha256 != run.description.weights_sha256:
+        raise KgpError(f"{export.name} was not exported from {run.name}: its weights have another SHA-256.")
+    predictions = default_predictions(export, samples.images)
+    comparison = compare(default_predictions(run, samples.images), predictions, samples)
+    if isinstance(export, SavedModel):
+        graph_masks = list(export.masks(samples.images))
+        comparison["graph_mask_dice"] = _median_dice([one.mask for one in predictions], graph_masks)
+    broken = broken_bounds(comparison, BOUNDS[kind, precision])
     if broken:
-        raise KgpError(f"the export is not equal to {run_folder}: {'; '.join(broken)}.")
-    measured = {"run": _measure(run_folder), "export": _measure(place)}
+        raise KgpError(f"the export is not equal to {run.name}: {'; '.join(broken)}.")
+    measured = {"run": _measure(run.name), "export": _measure(export.name)}
     return {
-        **found,
-        "megabytes": _size(place) / 1e6,
+        **comparison,
+        "megabytes": _size(Path(export.name)) / 1e6,
         "milliseconds": {name: values["milliseconds"] for name, values in measured.items()},
         "peak_mib": {name: values["peak_mib"] for name, values in measured.items()},
     }
@@ -191,29 +177,28 @@ def comparison_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _relative(reference: np.ndarray, other: np.ndarray) -> float:
-    return float(np.abs(reference - other).max() / max(np.abs(reference).max(), np.finfo(np.float32).tiny))
+def _relative(reference: list[np.ndarray], other: list[np.ndarray]) -> float:
+    """The largest difference, as a share of the largest absolute value."""
+    difference = np.abs(np.stack(reference) - np.stack(other)).max()
+    return float(difference / max(np.abs(np.stack(reference)).max(), np.finfo(np.float32).tiny))
 
 
 def _median_dice(masks: list[np.ndarray], others: list[np.ndarray]) -> float | None:
     """Pairs of which both are empty left out; None where all are."""
-    found = []
-    for mask, other in zip(masks, others, strict=True):
-        total = np.count_nonzero(mask) + np.count_nonzero(other)
-        if total:
-            found.append(2.0 * np.count_nonzero(mask & other) / total)
-    return float(np.median(found)) if found else None
+    pairs = [(mask, other) for mask, other in zip(masks, others, strict=True) if mask.any() or other.any()]
+    return float(np.median([dice(mask, other) for mask, other in pairs])) if pairs else None
 
 
-def _size(place: Path) -> int:
+def _size(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
-    return sum(path.stat().st_size for path in [place, *place.rglob("*")] if path.is_file())
+    return sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file())
 
 
-def _measure(place: Path) -> dict[str, float]:
-    command = [sys.executable, "-P", "-m", "export.measure", str(place)]
+def _measure(path: str) -> dict[str, float]:
+    """Time and memory of a run or an export, in a process of its own."""
+    command = [sys.executable, "-P", "-m", "export.measure", path]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         last = (result.stderr.strip() or "no message").splitlines()[-1]
-        raise KgpError(f"measuring {place} failed: {last}")
+        raise KgpError(f"measuring {path} failed: {last}")
     return json.loads(result.stdout.strip().splitlines()[-1])

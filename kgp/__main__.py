@@ -5,6 +5,7 @@ import importlib
 import sys
 
 import kgp
+from kgp.research_use import NOTICE
 
 VERBS = {
     "train": "fit a network on labelled slices, calibrate and judge it, and write the run folder",
@@ -34,7 +35,7 @@ def help_text() -> str:
         "options:\n"
         f"  {'--help':{width}}  show this text; kgp VERB --help shows a verb's options\n"
         f"  {'--version':{width}}  show the version\n\n"
-        "Research use only; not a medical device."
+        f"{NOTICE}"
     )
 
 

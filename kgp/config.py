@@ -6,19 +6,22 @@ Every field is an option of `kgp train`: the flag is the field's name with dashe
 """
 
 import dataclasses
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
-from kgp.errors import UsageError
+from kgp.architectures import ARCHITECTURES
+from kgp.errors import KgpError, UsageError
+from kgp.files import read_json
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
-PAPER_NAMES = {"unet": "GP-UNet", "shuffleunet": "GP-ShuffleUNet", "reconresnet": "GP-ReconResNet"}
-ARCHITECTURES = tuple(PAPER_NAMES)
 NORMALISATIONS = ("slice_maximum", "channel_maximum", "zscore", "percentile", "head_zscore", "none")
 
 
 def option(
     default: Any,
     help: str,
-    choices: tuple | None = None,
+    choices: Collection[str] | None = None,
     low: float | None = None,
     high: float | None = None,
     kind: type | None = None,
@@ -44,8 +47,13 @@ class NetworkConfig:
         choices=("default", "none", "batch", "instance"),
     )
     upsampling: str = option("sinc", "up-sampling", choices=("sinc", "bilinear", "transposed"))
-    pooling: str = option("max", "global pooling of the head", choices=("max", "average", "lse", "topfraction"))
-    pooling_value: float = option(0.0, "r of lse, or q of topfraction; 0 for the default (4 and 0.02)", low=0.0)
+    pooling: str = option("max", "global pooling of the head", choices=POOLINGS)
+    pooling_value: float = option(
+        0.0,
+        "r of lse, or q of topfraction; 0 for the usual one "
+        f"({DEFAULT_POOLING_VALUES['lse']:g} and {DEFAULT_POOLING_VALUES['topfraction']:g})",
+        low=0.0,
+    )
     head_order: str = option(
         "pool_then_project", "order of the head", choices=("pool_then_project", "project_then_pool")
     )
@@ -171,6 +179,8 @@ class RunConfig:
             if name not in sections:
                 raise UsageError(f"Unknown section {name!r} in the configuration; known are {', '.join(sections)}.")
         built: dict[str, Any] = {"preset": values.get("preset", "")}
+        if not isinstance(built["preset"], str):
+            raise UsageError(f"The preset of a configuration is a name, not {built['preset']!r}.")
         for name, field in sections.items():
             if name != "preset":
                 built[name] = _section(field.type, values.get(name, {}))
@@ -190,6 +200,18 @@ class RunConfig:
         if values:
             raise UsageError(f"Unknown option {next(iter(values))!r} in the configuration.")
         return dataclasses.replace(self, **changed)
+
+
+def read_config_file(path: Path) -> RunConfig:
+    """The configuration in a file such as the config.json of a run.
+
+    Raises:
+        KgpError: the file is missing, is not JSON, or is not a configuration that this version knows.
+    """
+    try:
+        return RunConfig.from_dict(read_json(path))
+    except UsageError as error:  # the file is wrong, not the command
+        raise KgpError(f"{path}: {error}") from None
 
 
 def _section(kind: Any, values: dict[str, Any]) -> Any:

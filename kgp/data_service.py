@@ -18,7 +18,6 @@ _log = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp data-service",
         usage="kgp data-service [--host NAME] [--port PORT | --dispatcher HOST:PORT]",
@@ -36,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command until SIGTERM or Ctrl-C."""
+    """Serves until SIGTERM or Ctrl-C."""
     if not 0 <= arguments.port < 65536:
         raise UsageError(f"--port must lie in 0..65535, not {arguments.port}.")
     from kgp.data.service import check_reachable, start_dispatcher, start_worker

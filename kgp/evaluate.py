@@ -1,28 +1,15 @@
 """kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never saw."""
 
 import argparse
-import dataclasses
-import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from kgp.architectures import architecture_title
 from kgp.command import network_place, run
-from kgp.config import PAPER_NAMES
 from kgp.data.sources import KINDS
-from kgp.errors import KgpError, UsageError
-
-if TYPE_CHECKING:
-    from kgp.data.cohort import Cohort
-    from kgp.data.labels import LabelledCohort
-    from kgp.run_folder import Run
-    from kgp.runtime.described import DescribedRuntime
-
-_log = logging.getLogger(__name__)
+from kgp.errors import UsageError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp evaluate", usage="kgp evaluate RUN [--part PART | --data DATA] [option ...]", description=__doc__
     )
@@ -76,22 +63,22 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Judges the network and writes the results folder."""
+    from kgp.data.parts import part_of_run
+    from kgp.evaluation.other_data import persons_of_training, read_other_data
     from kgp.files import atomic_folder
     from kgp.report.headline import headline
-    from kgp.report.run_report import export_facts, part_facts, part_of_run, report_on, run_facts
+    from kgp.report.run_report import export_facts, part_facts, report_on, run_facts
     from kgp.runtime import load_runtime
 
     if arguments.data is None:
         given = [name for name in ("kind", "csv", "labels", "contrasts", "map") if getattr(arguments, name)]
         if given:
             raise UsageError(f"--{given[0]} says something of other data; name them with --data.")
-    runtime: Any = load_runtime(arguments.run)
-    trained: Run | None = getattr(runtime, "run", None)
+    runtime = load_runtime(arguments.run)
+    trained = runtime.run
     if arguments.views:
-        runtime.readings = {
-            name: dataclasses.replace(reading, views=arguments.views) for name, reading in runtime.readings.items()
-        }
+        runtime.description = runtime.description.with_views(arguments.views)
     if trained is None and (arguments.data is None or arguments.out is None):
         raise UsageError(f"{arguments.run} is no run folder, so it has no data of its own; name --data and --out.")
     channels = None
@@ -100,11 +87,22 @@ def execute(arguments: argparse.Namespace) -> None:
         name = arguments.part
         facts = part_facts(trained, arguments.part)
     else:
-        labelled = _labelled(arguments, runtime, trained.config.data.labels if trained else ())
-        cohort, rows = labelled.cohort, labelled.rows
-        targets = tuple(runtime.class_names.index(labelled.class_names[target]) for target in labelled.targets)
-        channels, name = _channels(arguments, runtime.contrasts, cohort), arguments.data.resolve().name
-        facts = {"data": f"{name}, all of it", **(_overlap(trained, labelled) if trained else {})}
+        other = read_other_data(
+            arguments.data,
+            runtime.description.class_names,
+            runtime.description.contrasts,
+            runtime.description.size,
+            labels=arguments.labels,
+            trained_labels=trained.config.data.labels if trained else (),
+            channel_names=arguments.contrasts,
+            channel_map=arguments.map,
+            cache=arguments.cache,
+            kind=arguments.kind,
+            csv=arguments.csv,
+        )
+        cohort, rows, targets, channels = other.cohort, other.rows, other.targets, other.channels
+        name = arguments.data.resolve().name
+        facts = {"data": f"{name}, all of it", **(persons_of_training(trained, rows) if trained else {})}
     if arguments.views == 8:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
@@ -117,7 +115,7 @@ def execute(arguments: argparse.Namespace) -> None:
             rows,
             targets,
             folder,
-            f"{PAPER_NAMES.get(runtime.description.arch, runtime.description.arch)} on {name}",
+            f"{architecture_title(runtime.description.arch)} on {name}",
             facts,
             channels=channels,
             reading=arguments.reading or "",
@@ -136,107 +134,6 @@ def _check_overwrite(out: Path) -> None:
         raise UsageError(f"{out} exists and is not a result of kgp evaluate; name another --out.")
     if (out / "model.weights.h5").is_file():
         raise UsageError(f"{out} is a run folder; name another --out.")
-
-
-def _labelled(
-    arguments: argparse.Namespace, runtime: "DescribedRuntime", own_labels: tuple[str, ...]
-) -> "LabelledCohort":
-    """The other data set with the network's classes; `own_labels` is how the run chose them.
-
-    Raises:
-        KgpError: none of its labels is a class of the run.
-    """
-    from kgp.data.labels import choose_labels
-    from kgp.data.prepare import cached_cohort
-
-    prepared = (arguments.data / "cohort.json").is_file()
-    cohort = cached_cohort(
-        arguments.data,
-        size=0 if prepared else runtime.size,
-        cache=arguments.cache,
-        contrasts=tuple(arguments.contrasts),
-        kind=arguments.kind,
-        csv=arguments.csv,
-    )
-    labels = tuple(arguments.labels) or _labels_elsewhere(own_labels, cohort)
-    if not labels:
-        names = {row.label_name for row in cohort.rows}
-        labels = tuple(f"{name}={name}" for name in runtime.class_names if name in names)
-    if not labels:
-        raise KgpError(
-            f"No label of {arguments.data} is called as a class of the run ({', '.join(runtime.class_names)}); "
-            "name them with --labels."
-        )
-    labelled = choose_labels(cohort, labels, split=False)
-    unknown = [name for name in labelled.class_names if name not in runtime.class_names]
-    if unknown:
-        raise UsageError(
-            f"--labels names {unknown[0]!r}, which is no class of the run; its classes are "
-            f"{', '.join(runtime.class_names)}."
-        )
-    for message in labelled.dropped:
-        _log.warning(message)
-    return labelled
-
-
-def _labels_elsewhere(own_labels: tuple[str, ...], cohort: "Cohort") -> tuple[str, ...]:
-    """The run's choice of labels for other data; empty where it goes by numbers, which mean something else there.
-
-    Only 0 means the same everywhere, "no tumour". Labels that the other data lack are left out.
-    """
-    names = {row.label_name for row in cohort.rows}
-    known = names | {"*"} | {"0" for row in cohort.rows if row.label == 0}
-    words = []
-    for word in own_labels:
-        name, _, labels = word.partition("=")
-        members = labels.split(",")
-        if any(member.isdecimal() and member != "0" and member not in names for member in members):
-            return ()
-        kept = [member for member in members if member in known]
-        if kept:
-            words.append(f"{name}={','.join(kept)}")
-    return tuple(words)
-
-
-def _channels(arguments: argparse.Namespace, contrasts: Sequence[str], cohort: "Cohort") -> list[int]:
-    """Which channel of the other data is each contrast of the run.
-
-    Raises:
-        UsageError: --map is malformed or names an unknown contrast. KgpError: a contrast has no channel.
-    """
-    mapping = {}
-    for word in arguments.map:
-        contrast, equals, name = word.partition("=")
-        if not equals or contrast not in contrasts:
-            raise UsageError(
-                f"--map takes CONTRAST=NAME with a contrast of the run ({', '.join(contrasts)}), not {word!r}."
-            )
-        mapping[contrast] = name
-    channels = []
-    for contrast in contrasts:
-        name = mapping.get(contrast, contrast)
-        if name not in cohort.contrasts:
-            raise KgpError(
-                f"{arguments.data} has no channel {name!r} for the run's contrast {contrast}; its channels are "
-                f"{', '.join(cohort.contrasts)} (see --contrasts and --map)."
-            )
-        channels.append(cohort.contrasts.index(name))
-    return channels
-
-
-def _overlap(trained: "Run", labelled: "LabelledCohort") -> dict[str, str]:
-    """Whether persons of the training part stand in the other data, with a warning where they do."""
-    from kgp.data.split import read_split
-
-    if not (trained.folder / "split.csv").is_file():
-        return {}
-    split = read_split(trained.folder / "split.csv")
-    seen = {split.groups[identifier] for identifier in split.parts["train"]}
-    both = sorted(seen & {row.group for row in labelled.rows})
-    if not both:
-        return {"seen in training": "no person of it"}
-    _log.warning("%d person(s) of the training part stand in this data set too, such as %s.", len(both), both[0])
-    return {"caution": f"{len(both)} person(s) of the training part stand in this data set too"}
 
 
 def main(argv: list[str] | None = None) -> int:

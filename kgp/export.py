@@ -52,7 +52,13 @@ def execute(arguments: argparse.Namespace) -> None:
     from export.verify import comparison_lines, verify
 
     if arguments.verify:
-        place, found = arguments.verify, verify(arguments.run, arguments.verify)
+        from export.samples import run_samples
+        from kgp.runtime import load_runtime
+        from kgp.runtime.keras_run import KerasRun
+
+        reference = KerasRun(arguments.run)
+        place = arguments.verify
+        found = verify(reference, load_runtime(place), run_samples(reference.run, "validation"))
     elif arguments.format == "savedmodel":
         from export.savedmodel import export_savedmodel
 

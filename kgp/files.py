@@ -1,7 +1,8 @@
-"""Writing files so that a reader never sees half of one."""
+"""Reading tables and JSON, and writing files so that a reader never sees half of one."""
 
 import contextlib
 import csv
+import dataclasses
 import errno
 import hashlib
 import io
@@ -81,13 +82,57 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_table(table: Sequence[dict[str, Any]], path: Path) -> None:
-    """Writes lines as CSV, atomically; a column that a line lacks stays empty."""
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A CSV file.
+
+    Attributes:
+        columns: names in the first line, in order; a name may stand twice.
+        rows: the cells of each line by column; cells beyond the last column are left out.
+        lines: number of the line in the file at which each row ends, from 1.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    lines: list[int]
+
+
+def read_table(path: Path, required: Sequence[str] = (), missing_cell: str | None = "") -> Table:
+    """Reads a CSV file in UTF-8, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        required: columns that it must have.
+        missing_cell: what a row holds for the last columns where its line ends early.
+
+    Raises:
+        KgpError: the file is missing, is not a table, or lacks a required column.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, restval=missing_cell)
+            columns = tuple(reader.fieldnames or ())
+            rows, lines = [], []
+            for row in reader:
+                rows.append({column: row[column] for column in columns})
+                lines.append(reader.line_num)
+    except FileNotFoundError:
+        raise KgpError(f"{path} is missing.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise KgpError(f"{path} is not a table: {error}.") from None
+    missing = [column for column in required if column not in columns]
+    if missing:
+        raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(required)}.")
+    return Table(columns, rows, lines)
+
+
+def write_table(table: Sequence[dict[str, Any]], path: Path, line_end: str = "\n") -> None:
+    """Writes rows as CSV, atomically; a column that a row lacks stays empty, and so does None."""
     columns: dict[str, None] = {}
-    for line in table:
-        columns.update(dict.fromkeys(line))
+    for row in table:
+        columns.update(dict.fromkeys(row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator=line_end)
     writer.writeheader()
     writer.writerows(table)
     write_text(path, text.getvalue())

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from kgp.architectures import ARCHITECTURES, architecture_title
 from kgp.command import run
-from kgp.config import ARCHITECTURES, NORMALISATIONS, PAPER_NAMES
+from kgp.config import NORMALISATIONS
 from kgp.errors import KgpError, UsageError
 from kgp.training import presets
 
@@ -12,7 +13,6 @@ _SIZE = 240
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp import-weights",
         usage="kgp import-weights FILE --arch NAME --out RUN [option ...]",
@@ -49,21 +49,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Writes the run folder."""
     from export.torch_weights import assign_weights, infer_network, read_torch_weights
     from kgp.files import atomic_folder, sha256
     from kgp.run_folder import build_network, read_run, write_run
 
     state = read_torch_weights(arguments.file)
-    found = infer_network(arguments.arch, state)
-    classes = _names(arguments.classes, found["classes"], "--classes", "class_", 0)
-    channels = found["input_channels"]
+    network = infer_network(arguments.arch, state)
+    classes = _names(arguments.classes, network["classes"], "--classes", "class_", 0)
+    channels = network["input_channels"]
     published = ["T1", "T2", "T1ce", "FLAIR"] if channels == 4 else None
     contrasts = _names(arguments.contrasts or published, channels, "--contrasts", "channel_", 1)
     if arguments.no_tumour is not None and arguments.no_tumour not in classes:
         raise UsageError(f"--no-tumour must be one of the classes {', '.join(classes)}, not {arguments.no_tumour!r}.")
     config = presets.load_preset("paper", arguments.arch).override(
-        width=found["width"], depth=found["depth"], size=arguments.size, normalisation=arguments.normalisation
+        width=network["width"], depth=network["depth"], size=arguments.size, normalisation=arguments.normalisation
     )
     shape = (arguments.size, arguments.size, channels)
     model = build_network(config, shape, len(classes))
@@ -83,7 +83,8 @@ def execute(arguments: argparse.Namespace) -> None:
         )
     imported = read_run(arguments.out)
     print(
-        f"{arguments.out}: {PAPER_NAMES[arguments.arch]}, width {found['width']}, depth {found['depth']}, contrasts "
+        f"{arguments.out}: {architecture_title(arguments.arch)}, width {network['width']}, "
+        f"depth {network['depth']}, contrasts "
         f"{', '.join(imported.contrasts)}, classes {', '.join(imported.class_names)}."
     )
 

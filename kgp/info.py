@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import kgp
+from kgp.architectures import architecture_title
 from kgp.command import run
-from kgp.config import PAPER_NAMES, RunConfig
+from kgp.config import RunConfig
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap import reading
 from kgp.report.headline import headline
+from kgp.research_use import NOTICE
 from kgp.run_folder import Run, read_run
 from kgp.training import presets
 
@@ -38,7 +40,6 @@ PACKAGES = (
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `kgp info`."""
     parser = argparse.ArgumentParser(prog="kgp info", description=__doc__)
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder to describe")
     parser.add_argument("--json", action="store_true", help="print JSON, with every configuration in full")
@@ -52,7 +53,7 @@ def installation() -> dict[str, Any]:
     fields = [field for section in sections for field in dataclasses.fields(section)]
     return {
         "version": kgp.__version__,
-        "use": "Research use only; not a medical device.",
+        "use": NOTICE,
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _installed(name))},
         "choices": {field.name: list(field.metadata["choices"]) for field in fields if field.metadata["choices"]},
@@ -69,22 +70,21 @@ def describe_run(folder: Path) -> dict[str, Any]:
     Raises:
         KgpError: the folder is not a finished run, or a file of it is damaged.
     """
-    found = read_run(folder)
+    described = read_run(folder)
     return {
-        "folder": str(found.folder),
-        "config": found.config.to_dict(),
-        "class_names": list(found.class_names),
-        "no_tumour_class": found.no_tumour_class,
-        "contrasts": list(found.contrasts),
-        "shape": list(found.shape),
-        "readings": _optional(found, "calibration.json"),
-        "metrics": _optional(found, "metrics.json"),
-        "manifest": found.manifest,
+        "folder": str(described.folder),
+        "config": described.config.to_dict(),
+        "class_names": list(described.class_names),
+        "no_tumour_class": described.no_tumour_class,
+        "contrasts": list(described.contrasts),
+        "shape": list(described.shape),
+        "readings": _optional(described, "calibration.json"),
+        "metrics": _optional(described, "metrics.json"),
+        "manifest": described.manifest,
     }
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
     if arguments.run:
         values = describe_run(arguments.run)
         lines = _run_lines(values)
@@ -111,8 +111,8 @@ def _preset(name: str) -> dict[str, Any]:
     }
 
 
-def _optional(found: Run, name: str) -> Any:
-    return read_json(found.folder / name) if (found.folder / name).is_file() else None
+def _optional(described: Run, name: str) -> Any:
+    return read_json(described.folder / name) if (described.folder / name).is_file() else None
 
 
 def _table(rows: dict[str, str]) -> list[str]:
@@ -144,8 +144,8 @@ def _run_lines(values: dict[str, Any]) -> list[str]:
     empty = values["no_tumour_class"]
     classes = [name + (" (no tumour)" if index == empty else "") for index, name in enumerate(values["class_names"])]
     rows = {
-        "network": f"{PAPER_NAMES[network['arch']]}, width {network['width']}, depth {network['depth'] or 'of the paper'}, "
-        f"pooling {network['pooling']}, {network['head_order']}",
+        "network": f"{architecture_title(network['arch'])}, width {network['width']}, "
+        f"depth {network['depth'] or 'of the paper'}, pooling {network['pooling']}, {network['head_order']}",
         "preset": f"{config['preset']}, {optimiser['epochs']} epochs, seed {optimiser['seed']}",
         "classes": ", ".join(classes),
         "contrasts": ", ".join(values["contrasts"]),

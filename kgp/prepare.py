@@ -21,7 +21,6 @@ _log = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `kgp prepare`."""
     parser = argparse.ArgumentParser(
         prog="kgp prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -38,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="list everything that is wrong with the data; the exit status is 1 if a finding is an error",
+        help="list everything that is wrong with the data; the exit status is 1 if any of it is an error",
     )
     parser.add_argument("--preview", type=Path, metavar="PNG", help="draw a sheet of augmented slices")
     parser.add_argument(
@@ -73,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Runs the command; 1 where the check found an error or a case had to be left out."""
+    """Does what the options ask for; 1 where the check found an error or a case had to be left out."""
     if arguments.phantom and arguments.data:
         raise UsageError(f"--phantom goes without DATA, but {arguments.data} is given.")
     if not (arguments.out or arguments.check or arguments.preview):
@@ -101,43 +100,28 @@ def _check(arguments: argparse.Namespace) -> int:
     from kgp.data.sources import open_source
     from kgp.files import printable
 
-    findings = check(
-        open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
-    )
-    for finding in sorted(findings, key=lambda finding: finding.severity):
-        print(printable(f"{finding.severity}: {finding.where}: {finding.what}"))
-    count = Counter(finding.severity for finding in findings)
+    faults = check(open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv))
+    for fault in sorted(faults, key=lambda fault: fault.severity):
+        print(printable(f"{fault.severity}: {fault.where}: {fault.what}"))
+    count = Counter(fault.severity for fault in faults)
     print(f"{count['error']} error(s), {count['warning']} warning(s) in {arguments.data or 'the phantom'}.")
     return int(count["error"] > 0)
 
 
 def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
     """The prepared cohort, and whether a case had to be left out."""
+    from kgp.data.cohort import describe_cohort
     from kgp.data.prepare import prepare
     from kgp.data.sources import open_source
     from kgp.files import printable, read_json
 
     source = open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
     cohort = prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite)
-    print(description(cohort))
+    print(describe_cohort(cohort))
     unreadable = read_json(arguments.out / "cohort.json")["unreadable"]
     if unreadable:
         print(f"{len(unreadable)} case(s) could not be read and are left out; the first: {printable(unreadable[0])}")
     return cohort, bool(unreadable)
-
-
-def description(cohort: "Cohort") -> str:
-    """Slices and patients of each label of a prepared cohort, as text."""
-    patients = len({row.group for row in cohort.rows})
-    masks = sum(bool(row.mask) for row in cohort.rows)
-    lines = [
-        f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
-        f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."
-    ]
-    for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):
-        rows = [row for row in cohort.rows if row.label == label]
-        lines.append(f"  label {label} {name}: {len(rows)} slices of {len({row.group for row in rows})} patients")
-    return "\n".join(lines)
 
 
 def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:

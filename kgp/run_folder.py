@@ -5,8 +5,8 @@
     model.weights.h5   the weights, the only binary that is read
     history.csv        one row an epoch
     calibration.json   the readings that cut the heatmap into a mask
-    metrics.json       what the evaluation found
-    report.html        the same for reading
+    metrics.json       results of the evaluation
+    report.html        the same as a page
     manifest.json      versions, seed, classes, contrasts, normalisation, SHA-256 of each file
 
 A folder without manifest.json is a run that has not finished.
@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kgp
-from kgp.config import RunConfig
-from kgp.errors import KgpError, UsageError
+from kgp.config import RunConfig, read_config_file
+from kgp.errors import KgpError
 from kgp.files import atomic_path, read_json, sha256, write_json
+from kgp.research_use import NOTICE
 
 if TYPE_CHECKING:
     import keras
@@ -96,7 +97,7 @@ def write_run(
         model.save_weights(temporary)
     manifest = {
         "format": FORMAT,
-        "use": "Research use only; not a medical device.",
+        "use": NOTICE,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": package_versions(),
         "seed": config.optimiser.seed,
@@ -169,10 +170,7 @@ def read_config(folder: Path) -> RunConfig:
     Raises:
         KgpError: config.json is missing, or is not a configuration that this version knows.
     """
-    try:
-        return RunConfig.from_dict(read_json(folder / "config.json"))
-    except UsageError as error:  # nothing was wrong with the command
-        raise KgpError(f"{folder / 'config.json'}: {error}") from None
+    return read_config_file(folder / "config.json")
 
 
 def build_network(config: RunConfig, shape: tuple[int, int, int], classes: int) -> "keras.Model":

@@ -6,11 +6,10 @@ The heatmap is the reading's map for the likeliest class that means a tumour, al
 """
 
 import argparse
-import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kgp.command import network_place, run
 from kgp.errors import KgpError, UsageError
@@ -59,12 +58,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
     if not arguments.input.exists():
         raise KgpError(f"{arguments.input} does not exist.")
-    runtime: Any = load_runtime(arguments.run)
-    reading = arguments.reading or runtime.default_reading
-    if reading not in runtime.readings:
-        raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {reading!r}.")
+    runtime = load_runtime(arguments.run)
+    reading = arguments.reading or runtime.description.default_reading
+    if reading not in runtime.description.readings:
+        raise UsageError(f"--reading must be one of {', '.join(runtime.description.readings)}, not {reading!r}.")
     if arguments.views:
-        runtime.readings[reading] = dataclasses.replace(runtime.readings[reading], views=arguments.views)
+        runtime.description = runtime.description.with_views(arguments.views)
     files = _named_files(runtime, arguments.contrasts)
     if not holds_cases(arguments.input):
         _segment(runtime, arguments.input, arguments.out, reading, files, arguments)
@@ -103,9 +102,9 @@ def _segment(
 def _named_files(runtime: "Runtime", words: Sequence[str]) -> dict[str, str]:
     """File of each contrast as --contrasts names them; empty where it does not."""
     named = dict(word.partition("=")[::2] for word in words)
-    if named and (set(named) != set(runtime.contrasts) or not all(named.values())):
+    if named and (set(named) != set(runtime.description.contrasts) or not all(named.values())):
         raise UsageError(
-            f"--contrasts must name a file for each of {', '.join(runtime.contrasts)} as CONTRAST=FILE, "
+            f"--contrasts must name a file for each of {', '.join(runtime.description.contrasts)} as CONTRAST=FILE, "
             f"not {' '.join(words)}."
         )
     return named

@@ -4,110 +4,101 @@ Without --data the built-in phantom is used with the preset `demo`.
 """
 
 import argparse
+import sys
+import types
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kgp.command import run
-from kgp.config import RunConfig
-from kgp.errors import KgpError, UsageError
+from kgp.errors import UsageError
 from kgp.files import read_json
-from kgp.training.cluster import worker_place
+from kgp.run_folder import read_config
+from kgp.training.new_run import new_run_folder
 from kgp.training.options import add_options, configuration, source_of
 
 if TYPE_CHECKING:
-    from kgp.run_folder import Run
+    from kgp.trained_network import TrainedNetwork
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; every field of the configuration is an option of the same name."""
+    """Every field of the configuration is an option of the same name."""
     parser = argparse.ArgumentParser(
         prog="kgp train",
         usage="kgp train [--arch NAME] [--data DATA] [--out RUN] [option ...]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Options without a default take the preset's value; kgp info --json lists the presets.",
+        epilog="Where presets differ, the default of each is given; all are those of --arch unet, and kgp info --json "
+        "lists those of every architecture.",
     )
     parser.add_argument("--out", type=Path, help="run folder (default: runs/PRESET-ARCH, numbered when it exists)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing run folder")
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with an unfinished run; takes no other option"
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the configuration, the slices of each part, the size of the network and the estimated time; "
+        "train nothing",
+    )
     add_options(parser)
     return parser
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Trains, or with --dry-run only says what a training would do."""
+    if arguments.dry_run and not arguments.resume:
+        from kgp.training.dry_run import dry_run
+
+        print(dry_run(configuration(arguments), source_of(arguments)))
+        return
     if arguments.resume:
-        folder, config, source = _resumed(arguments)
+        _refuse_other_options(arguments)
+        folder, source = arguments.resume, None
     else:
-        config = configuration(arguments)
-        folder = _run_folder(arguments, config)
-        source = source_of(arguments)
-    from kgp.training.job import train_from_source
-
-    trained = train_from_source(config, folder, source, bool(arguments.resume), arguments.overwrite)
-    if trained is not None:
-        _judge(trained)
-
-
-def _judge(trained: "Run") -> None:
+        config, source = configuration(arguments), source_of(arguments)
+        folder = new_run_folder(config, arguments.out, arguments.overwrite)
     from kgp.report.headline import headline
-    from kgp.report.run_report import calibrate_run, evaluate_run
+    from kgp.training.job import resumable_source, train_run
 
-    calibrate_run(trained.folder)
-    metrics = evaluate_run(trained.folder)
-    print(headline(metrics))
-    print(f"Run folder: {trained.folder} (report: {trained.folder / 'report.html'})")
+    if source is None:
+        source, config = resumable_source(folder), read_config(folder)
+    trained = train_run(config, folder, source, bool(arguments.resume), arguments.overwrite)
+    if trained is not None:
+        print(headline(read_json(trained.folder / "metrics.json")))
+        print(f"Run folder: {trained.folder} (report: {trained.folder / 'report.html'})")
 
 
-def _resumed(arguments: argparse.Namespace) -> tuple[Path, RunConfig, dict]:
-    from kgp.run_folder import read_config
-    from kgp.training.loop import is_finished
+def _refuse_other_options(arguments: argparse.Namespace) -> None:
+    """Refuses options beside --resume.
 
-    folder = arguments.resume
+    Raises:
+        UsageError: there is one.
+    """
     defaults = vars(build_parser().parse_args([]))
     given = [name for name, value in vars(arguments).items() if name != "resume" and value != defaults[name]]
     if given:
         raise UsageError(
             f"--resume goes on with the run's own configuration, so --{given[0].replace('_', '-')} cannot be given."
         )
-    if not (folder / "config.json").is_file():
-        raise KgpError(f"{folder} holds no run to resume: it has no config.json.")
-    if is_finished(folder):
-        raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
-    return folder, read_config(folder), read_json(folder / "source.json")
-
-
-def _run_folder(arguments: argparse.Namespace, config: RunConfig) -> Path:
-    """The folder the run goes to; an existing one given by name is refused unless --overwrite is.
-
-    Raises:
-        KgpError: it exists. UsageError: --overwrite names something that is not a run, or several workers were given none.
-    """
-    worker, workers = worker_place(config.optimiser)
-    if workers > 1 and arguments.out is None:
-        raise UsageError(
-            "--strategy multiworker needs --out, the same for all workers, on a disk that all of them see."
-        )
-    if worker > 0:
-        return arguments.out  # the first worker makes it
-    if arguments.out is None:
-        first = Path("runs") / f"{config.preset}-{config.network.arch}"
-        candidates = [first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 10_000))]
-        return next(path for path in candidates if not path.exists())
-    if arguments.out.exists():
-        if not arguments.overwrite:
-            raise KgpError(f"{arguments.out} exists already; name another --out, or pass --overwrite or --resume.")
-        if not (arguments.out / "config.json").is_file():
-            raise UsageError(f"--overwrite: {arguments.out} is not a run folder, so it is not removed.")
-    return arguments.out
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point of `kgp train` and `python -m kgp.train`."""
     return run("train", build_parser, execute, argv)
 
+
+class _CallableModule(types.ModuleType):
+    """Lets `kgp.train(...)` train from Python, where `kgp.train` names this module."""
+
+    def __call__(self, **options: Any) -> "TrainedNetwork":
+        """See `kgp.training.from_python.train`."""
+        from kgp.training.from_python import train
+
+        return train(**options)
+
+
+sys.modules[__name__].__class__ = _CallableModule
 
 if __name__ == "__main__":
     raise SystemExit(main())

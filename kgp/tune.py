@@ -58,7 +58,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace, words: list[str]) -> None:
-    """Runs the command."""
+    """Searches, or with --best or --find-lr does that instead.
+
+    Args:
+        words: the command line as given, which the workers of a search get too.
+    """
     if arguments.best:
         _take_best(arguments.best, arguments.out)
         return
@@ -109,37 +113,21 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
 def _find_learning_rate(arguments: argparse.Namespace) -> None:
     from tuning.learning_rate import find_learning_rate, write_range_test
 
-    found = find_learning_rate(configuration(arguments), source_of(arguments))
-    write_range_test(found, arguments.out)
+    result = find_learning_rate(configuration(arguments), source_of(arguments))
+    write_range_test(result, arguments.out)
     print(
-        f"Suggested learning rate: {found.suggestion:.1e}, a tenth of the rate with the lowest loss; see "
+        f"Suggested learning rate: {result.suggestion:.1e}, a tenth of the rate with the lowest loss; see "
         f"{arguments.out / 'learning_rates.svg'}"
     )
 
 
-def _take_best(folder: Path, out: Path) -> None:
-    """Copies the run of the best trial, calibrates its readings and judges it on the test part.
-
-    Raises:
-        KgpError: there is no search or no complete trial, or `out` exists.
-    """
-    import shutil
-
-    from kgp.files import atomic_folder, read_json
+def _take_best(search: Path, out: Path) -> None:
     from kgp.report.headline import headline
-    from kgp.report.run_report import calibrate_run, evaluate_run
-    from tuning.search import SEARCH, best_trial, trial_rows
+    from tuning.best import take_best
 
-    if not (folder / SEARCH).is_file():
-        raise KgpError(f"{folder} holds no search: it has no {SEARCH}.")
-    best = best_trial(trial_rows(folder), read_json(folder / SEARCH)["objective"])
-    if best is None:
-        raise KgpError(f"{folder} has no complete trial.")
-    with atomic_folder(out) as temporary:
-        shutil.copytree(best.folder / "run", temporary, dirs_exist_ok=True)
-        calibrate_run(temporary)
-    print(headline(evaluate_run(out)))
-    print(f"Trial {best.name} of {folder} is now the run {out} (report: {out / 'report.html'})")
+    trial, metrics = take_best(search, out)
+    print(headline(metrics))
+    print(f"Trial {trial} of {search} is now the run {out} (report: {out / 'report.html'})")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from kgp.data.cohort import FORMAT, SliceRow, read_cohort
-from kgp.heatmap.evidence import Evidence
 from kgp.heatmap.reading import Reading
+from kgp.runtime.description import Description
+from kgp.runtime.runtime import Explanation, Runtime
 
 # Nothing here is large enough for a second thread, and several processes with several threads each hold one another up.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -151,44 +152,47 @@ def litert_files(tiny_run, tmp_path_factory, measured_once):
     return make
 
 
-class BrightRuntime:
+class BrightRuntime(Runtime):
     """A runtime whose answers can be written down: the heatmap of "tumour" is FLAIR / 100 - 1.5, that of "no tumour" 0.
 
-    The logit of "tumour" is the highest value of its heatmap, so a slice with FLAIR above 150 is called a tumour.
+    FLAIR is the last contrast. The logit of "tumour" is the highest value of its heatmap, so a slice with FLAIR above 150
+    is called a tumour.
     """
 
-    name = "bright"
-    class_names = ("no_tumour", "tumour")
-    no_tumour_class = 0
-    contrasts = ("T1", "FLAIR")
-    size = 16
-    default_reading = "zero"
-    masks_used = ("multiotsu",)
-
-    def __init__(self, threshold=1.5, size=16):
+    def __init__(self, threshold=1.5, size=16, views=1, contrasts=("T1", "FLAIR")):
+        description = Description(
+            arch="unet",
+            class_names=("no_tumour", "tumour"),
+            no_tumour_class=0,
+            contrasts=contrasts,
+            shape=(size, size, len(contrasts)),
+            normalisation="none",
+            readings={
+                "zero": Reading(map="margin", region="picture", rule="zero", views=views),
+                "multiotsu": Reading(map="margin", region="picture", rule="multiotsu", views=views),
+            },
+            default_reading="zero",
+            masks_used=("multiotsu",),
+            weights_sha256="ab" * 32,
+        )
+        super().__init__("bright", description, any_size=True)
         self.threshold = threshold
-        self.size = size
         self.largest_batch = 0
-        self.readings = {
-            "zero": Reading(map="margin", region="picture", rule="zero"),
-            "multiotsu": Reading(map="margin", region="picture", rule="multiotsu"),
-        }
 
-    def predict(self, images):
+    def _predict(self, images):
         self.largest_batch = max(self.largest_batch, len(images))
         heatmap = np.zeros((*images.shape[:3], 2), np.float32)
-        heatmap[..., 1] = images[..., 1] / 100.0 - self.threshold
+        heatmap[..., 1] = images[..., -1] / 100.0 - self.threshold
         return heatmap.max(axis=(1, 2)), heatmap
 
-    def evidence(self, image, class_index):
-        if class_index == 0:
-            return Evidence(np.zeros(0, int), np.zeros(0, int), np.zeros(0), 0.0, 0.0)
-        flair = image[..., 1] / 100.0
-        row, column = np.unravel_index(flair.argmax(), flair.shape)
-        highest = float(flair.max())
-        return Evidence(
-            np.array([row]), np.array([column]), np.array([highest]), -self.threshold, highest - self.threshold
-        )
+    def _explain(self, images):
+        """All of the logit but the threshold comes from the brightest pixel."""
+        logits, heatmaps = self._predict(images)
+        contributions = np.zeros(heatmaps.shape)
+        for index, image in enumerate(images):
+            row, column = np.unravel_index(image[..., -1].argmax(), image.shape[:2])
+            contributions[index, row, column, 1] = image[row, column, -1] / 100.0
+        return Explanation(logits, heatmaps, contributions, np.array([[0.0, -self.threshold]] * len(images)))
 
 
 @pytest.fixture

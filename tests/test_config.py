@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from kgp.config import ARCHITECTURES, RunConfig
+from kgp.architectures import ARCHITECTURES
+from kgp.config import RunConfig
 from kgp.errors import UsageError
 from kgp.training.presets import NAMES, load_preset
 

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.files import atomic_folder, atomic_path, read_json, sha256, write_array, write_json, write_table, write_text
+from kgp.files import (
+    atomic_folder,
+    atomic_path,
+    read_json,
+    read_table,
+    sha256,
+    write_array,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def names(folder):
@@ -146,6 +156,30 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
 def test_table_leaves_missing_cells_empty(tmp_path):
     write_table([{"a": 1}, {"a": 2, "b": "x,y"}], tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == 'a,b\n1,\n2,"x,y"\n'
+
+
+def test_a_table_with_a_byte_order_mark_short_lines_and_cells_too_many(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b'\xef\xbb\xbfa,b\r\n1\r\n2,"x\ny",z\r\n')
+    table = read_table(tmp_path / "t.csv", ("a",))
+    assert table.columns == ("a", "b") and table.lines == [2, 4]
+    assert table.rows == [{"a": "1", "b": ""}, {"a": "2", "b": "x\ny"}]
+    assert read_table(tmp_path / "t.csv", missing_cell=None).rows[0] == {"a": "1", "b": None}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"t\.csv is missing\."),
+        (b"\xff\xfe\x00", r"t\.csv is not a table: "),
+        (b"a,c\n1,2\n", r"t\.csv lacks the column 'b'; needed are a, b\."),
+        (b"", r"t\.csv lacks the column 'a'"),
+    ],
+)
+def test_tables_that_cannot_be_read(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(KgpError, match=message):
+        read_table(tmp_path / "t.csv", ("a", "b"))
 
 
 def test_arrays_come_back(tmp_path):

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 import kgp
-from kgp.config import ARCHITECTURES, NORMALISATIONS, RunConfig
+from kgp.architectures import ARCHITECTURES
+from kgp.config import NORMALISATIONS, RunConfig
 from kgp.data.sources import KINDS
 from kgp.files import write_json
 from kgp.heatmap.reading import BEST, PAPER

@@ -245,13 +245,7 @@ def write_dicom(folder, slices=4):
 
 
 def test_a_dicom_series(tmp_path, bright_runtime, monkeypatch):
-    runtime = bright_runtime(size=32)
-    runtime.contrasts = ("FLAIR",)
-    predict = runtime.predict
-    runtime.predict = lambda images: predict(np.repeat(images, 2, axis=3))
-    evidence = runtime.evidence
-    runtime.evidence = lambda image, index: evidence(np.repeat(image, 2, axis=2), index)
-    monkeypatch.setattr("kgp.runtime.load_runtime", lambda _: runtime)
+    monkeypatch.setattr("kgp.runtime.load_runtime", lambda _: bright_runtime(size=32, contrasts=("FLAIR",)))
     series = write_dicom(tmp_path / "series")
     assert segment.main(["run", str(series), "--out", str(tmp_path / "out")]) == 0
     mask = nibabel.load(tmp_path / "out" / "mask.nii.gz")

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from kgp import train
-from kgp.run_folder import read_run
+from kgp.run_folder import build_network, read_run
 from kgp.training.presets import load_preset
 
 SMALL = ["--arch", "unet", "--preset", "demo", "--width", "2", "--depth", "1", "--epochs", "1", "--batch-size", "4"]
@@ -41,6 +41,77 @@ def test_every_option_reaches_the_configuration():
 def test_bad_options_are_usage_errors(argv, message, capsys):
     assert train.main(argv) == 2
     assert message in capsys.readouterr().err
+
+
+def test_every_option_shows_its_default(capsys):
+    assert train.main(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "passes over the training slices (default: paper 300, best 36, demo 24)" in text
+    assert "seed of split, weights, order and augmentation (default: 0)" in text
+    assert "weight classes by their rarity in the training part (default: on)" in text
+    fields = [
+        field
+        for section in vars(load_preset("best", "unet")).values()
+        if hasattr(section, "__dataclass_fields__")
+        for field in section.__dataclass_fields__
+    ]
+    for field in fields:
+        assert f"--{field.replace('_', '-')}" in text
+    assert text.count("(default: ") == len(fields) + 4  # and those of --out, --data, --preset and --cache
+
+
+def test_a_configuration_comes_back_in(tiny_run, tmp_path):
+    file = tiny_run / "config.json"
+    assert parsed("--config", str(file)) == read_run(tiny_run).config
+    changed = parsed("--config", str(file), "--epochs", "7", "--arch", "reconresnet")
+    assert changed == read_run(tiny_run).config.override(epochs=7, arch="reconresnet")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "c.json is missing."),
+        ("{", "c.json is not a JSON file"),
+        ("[1]", "c.json: A configuration is an object of sections, not [1]."),
+        ('{"preset": 3}', "c.json: The preset of a configuration is a name, not 3."),
+        ('{"colour": {}}', "c.json: Unknown section 'colour' in the configuration; known are preset, network"),
+        ('{"network": {"wdth": 8}}', "c.json: Unknown option 'wdth' in the configuration; known are arch, width"),
+        ('{"network": {"width": 0}}', "c.json: --width must be at least 1, not 0."),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path, content, message, capsys):
+    if content is not None:
+        (tmp_path / "c.json").write_text(content)
+    assert train.main(["--config", str(tmp_path / "c.json"), "--out", str(tmp_path / "run")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_configuration_goes_in_the_place_of_a_preset(tiny_run, capsys):
+    assert train.main(["--config", str(tiny_run / "config.json"), "--preset", "best"]) == 2
+    assert "argument --preset: not allowed with argument --config" in capsys.readouterr().err
+
+
+def test_dry_run_tells_and_writes_nothing(tiny_cohort, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train.main([*SMALL, "--data", str(tiny_cohort.folder), "--seed", "3", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    text, _, rest = out.partition("\nSlices")
+    config = parsed(*SMALL, "--seed", "3")
+    assert json.loads(text) == json.loads(json.dumps(config.to_dict()))
+    assert "  train: no_tumour 6 (6), tumour 6 (6)" in rest and "  test: no_tumour 2 (2), tumour 2 (2)" in rest
+    network = build_network(config, tiny_cohort.shape, 2)
+    assert f"GP-UNet for slices of 16x16x2, {network.count_params():,} parameters." in rest
+    assert "Estimated training time: 0:00:0" in rest and "(1 epochs of 3 batches" in rest
+    assert not list(tmp_path.iterdir())
+
+
+def test_dry_run_refuses_what_a_training_refuses(tiny_cohort, capsys):
+    data = ["--data", str(tiny_cohort.folder), "--dry-run"]
+    assert train.main([*data, "--arch", "shuffleunet", "--preset", "demo", "--depth", "5"]) == 1
+    assert "the next that works is 32x32" in capsys.readouterr().err
+    assert train.main(["--resume", "run", "--dry-run"]) == 2
+    assert "so --dry-run cannot be given" in capsys.readouterr().err
 
 
 def test_whole_command_writes_a_complete_run(tiny_cohort, tmp_path, capsys):

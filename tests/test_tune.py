@@ -35,7 +35,8 @@ def test_the_best_trial_becomes_a_run(tiny_cohort, tmp_path, capsys):
         )
         == 0
     )
-    assert "masks" not in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "masks" not in printed.err and "Best: trial" in printed.out
     assert "Masks of the validation part were used" in (search / "tuning_report.html").read_text()
     assert tune.main(["--best", str(search), "--out", str(run)]) == 0
     assert {"metrics.json", "report.html", "calibration.json"} <= {path.name for path in run.iterdir()}

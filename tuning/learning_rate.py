@@ -7,18 +7,19 @@ from typing import Any
 
 import keras
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from kgp.config import RunConfig
 from kgp.data.labels import choose_labels
+from kgp.data.parts import parts_of
 from kgp.data.pipeline import steps_per_epoch
 from kgp.errors import KgpError
 from kgp.files import write_table, write_text
-from kgp.report.plots import svg
+from kgp.report.plots import drawing_style, svg
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.job import source_cohort, split_of
-from kgp.training.loop import compiled_model, parts_of, training_batches
+from kgp.training.loop import compiled_model, training_batches
 
 _LOW, _HIGH = 1e-6, 1.0
 _STEPS = 100
@@ -65,16 +66,16 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
         network = build_network(config, cohort.shape, len(labelled.class_names))
         model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps)
         model.optimizer.learning_rate = _GrowingRate()
-        record = _Record()
+        recorder = _LossRecorder()
         batches = training_batches(config, labelled, parts["train"], list(model.output))
-        model.fit(batches, steps_per_epoch=_STEPS, shuffle=False, verbose=0, callbacks=[record])
+        model.fit(batches, steps_per_epoch=_STEPS, shuffle=False, verbose=0, callbacks=[recorder])
     finally:
         set_precision(mixed=False)
-    losses = np.array(record.losses)
-    return read_off(np.array([_rate(step) for step in range(len(losses))]), losses)
+    losses = np.array(recorder.losses)
+    return suggest_rate(np.array([_rate(step) for step in range(len(losses))]), losses)
 
 
-def read_off(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
+def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     """Smooths the losses and takes a tenth of the rate at their lowest point, where the training is about to break.
 
     Raises:
@@ -89,20 +90,22 @@ def read_off(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     return RangeTest(rates, losses, smoothed, float(rates[lowest]) / _SAFETY)
 
 
-def write_range_test(found: RangeTest, folder: Path) -> None:
+@drawing_style
+def write_range_test(result: RangeTest, folder: Path) -> None:
     """Writes learning_rates.csv and learning_rates.svg into a folder."""
     write_table(
         [
             {"learning_rate": rate, "loss": loss, "smoothed": smooth}
-            for rate, loss, smooth in zip(found.rates, found.losses, found.smoothed, strict=True)
+            for rate, loss, smooth in zip(result.rates, result.losses, result.smoothed, strict=True)
         ],
         folder / "learning_rates.csv",
     )
-    figure, axes = pyplot.subplots(figsize=(6.4, 3.4), layout="constrained")
-    axes.semilogx(found.rates, found.losses, color="0.75", linewidth=0.8, label="loss of a step")
-    axes.semilogx(found.rates, found.smoothed, label="smoothed")
-    axes.axvline(found.suggestion, color="#c04040", linewidth=1, label=f"suggested: {found.suggestion:.1e}")
-    axes.set(xlabel="learning rate", ylabel="training loss", ylim=(0, float(found.smoothed[0]) * 2))
+    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(result.rates, result.losses, color="0.75", linewidth=0.8, label="loss of a step")
+    axes.semilogx(result.rates, result.smoothed, label="smoothed")
+    axes.axvline(result.suggestion, color="#c04040", linewidth=1, label=f"suggested: {result.suggestion:.1e}")
+    axes.set(xlabel="learning rate", ylabel="training loss", ylim=(0, float(result.smoothed[0]) * 2))
     axes.legend(frameon=False, fontsize=8)
     write_text(folder / "learning_rates.svg", svg(figure))
 
@@ -122,7 +125,7 @@ class _GrowingRate(keras.optimizers.schedules.LearningRateSchedule):
         return _rate(keras.ops.cast(step, "float32"))
 
 
-class _Record(keras.callbacks.Callback):
+class _LossRecorder(keras.callbacks.Callback):
     """Keeps the loss of each step, and stops when it has exploded."""
 
     def __init__(self) -> None:
@@ -143,8 +146,8 @@ class _Record(keras.callbacks.Callback):
 
 def _smoothed(losses: np.ndarray) -> np.ndarray:
     """Exponential mean, corrected for its start."""
-    mean, found = 0.0, []
+    mean, means = 0.0, []
     for step, loss in enumerate(losses, 1):
         mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
-        found.append(mean / (1 - _SMOOTHING**step))
-    return np.array(found)
+        means.append(mean / (1 - _SMOOTHING**step))
+    return np.array(means)

@@ -9,7 +9,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kgp.files import write_json
 
 
-class _Careful(keras_tuner.Oracle):
+class _RestartableOracle(keras_tuner.Oracle):
     """Writes its files atomically and takes up trials that were running when it was killed."""
 
     _defaults_first = True
@@ -24,8 +24,8 @@ class _Careful(keras_tuner.Oracle):
                 parameter.name: defaults[parameter.name] for parameter in active.space if active.is_active(parameter)
             }
             return {"status": TrialStatus.RUNNING, "values": values}
-        found: dict[str, Any] = super().populate_space(trial_id)
-        return found
+        proposed: dict[str, Any] = super().populate_space(trial_id)
+        return proposed
 
     def save(self) -> None:
         """Writes oracle.json."""
@@ -41,18 +41,18 @@ class _Careful(keras_tuner.Oracle):
         self._retry_queue += sorted(
             name for name, trial in self.trials.items() if trial.status == TrialStatus.RUNNING and name not in waiting
         )
-        self.tuner_ids: set[str] = set()  # those of before are gone
+        self.tuner_ids: set[str] = set()  # the processes of before are gone
 
 
-class _Random(_Careful, keras_tuner.oracles.RandomSearchOracle):
+class _Random(_RestartableOracle, keras_tuner.oracles.RandomSearchOracle):
     pass
 
 
-class _Bayesian(_Careful, keras_tuner.oracles.BayesianOptimizationOracle):
+class _Bayesian(_RestartableOracle, keras_tuner.oracles.BayesianOptimizationOracle):
     pass
 
 
-class _Hyperband(_Careful, keras_tuner.oracles.HyperbandOracle):
+class _Hyperband(_RestartableOracle, keras_tuner.oracles.HyperbandOracle):
     _defaults_first = False  # its brackets count their own trials
 
 

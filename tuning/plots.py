@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
-from kgp.report.plots import svg
-from tuning.space import Range, Space
+from kgp.report.plots import drawing_style, svg
+from tuning.space import Choice, Range, Space
 
 
+@drawing_style
 def parallel_coordinates(
     space: Space, values: Sequence[dict[str, Any]], scores: Sequence[float], objective: str, direction: str = "max"
 ) -> str:
@@ -23,13 +25,14 @@ def parallel_coordinates(
         direction: "max" where the highest score is the best, else "min".
     """
     names = [*space]
-    figure, axes = pyplot.subplots(figsize=(8.6, 3.6), layout="constrained")
-    colours = pyplot.get_cmap("viridis")
-    heights = _shares(np.asarray(scores, float))
-    shade = heights if direction == "max" else 1.0 - heights
-    for index in np.argsort(shade):
-        places = [_place(space[name], values[index].get(name)) for name in names] + [heights[index]]
-        axes.plot(range(len(places)), places, color=colours(shade[index]), marker="o", markersize=3, linewidth=1.2)
+    figure = Figure(figsize=(8.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    colours = matplotlib.colormaps["viridis"]
+    score_heights = _shares(np.asarray(scores, float))
+    quality = score_heights if direction == "max" else 1.0 - score_heights
+    for trial in np.argsort(quality):
+        heights = [_height(space[name], values[trial].get(name)) for name in names] + [score_heights[trial]]
+        axes.plot(range(len(heights)), heights, color=colours(quality[trial]), marker="o", markersize=3, linewidth=1.2)
     axes.set_xticks(range(len(names) + 1), [*names, objective], rotation=20, ha="right")
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
@@ -42,18 +45,27 @@ def parallel_coordinates(
     return svg(figure)
 
 
-def importance_bars(names: Sequence[str], shares: Sequence[float]) -> str:
-    """How much of the score's order each parameter explains, as bars."""
-    figure, axes = pyplot.subplots(figsize=(5.2, 0.7 + 0.32 * len(names)), layout="constrained")
-    order = np.argsort(shares)
-    axes.barh([names[i] for i in order], [shares[i] for i in order], color="#4878a8")
+@drawing_style
+def importance_bars(strengths: Mapping[str, float]) -> str:
+    """A bar for each parameter, the strongest on top; `strengths` as `tuning.report.importance` gives them."""
+    figure = Figure(figsize=(5.2, 0.7 + 0.32 * len(strengths)), layout="constrained")
+    axes = figure.subplots()
+    names = sorted(strengths, key=strengths.__getitem__)
+    axes.barh(names, [strengths[name] for name in names], color="#4878a8")
     axes.set(xlim=(0, 1), xlabel="strength of the relation to the score, 0 to 1")
     return svg(figure)
 
 
+@drawing_style
 def trial_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], label: str) -> str:
-    """A validation figure over the epochs, one line a trial; `curves` holds epochs and values by name."""
-    figure, axes = pyplot.subplots(figsize=(6.4, 3.0), layout="constrained")
+    """A validation figure over the epochs, one line a trial.
+
+    Args:
+        curves: epochs and values of each trial, by its name.
+        label: name of the figure.
+    """
+    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    axes = figure.subplots()
     for name, (epochs, values) in curves.items():
         axes.plot(epochs, values, label=name, marker="o" if len(epochs) == 1 else None)
     axes.set(xlabel="epoch", ylabel=label)
@@ -62,24 +74,26 @@ def trial_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], 
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
+    """Scores as heights between the lowest, 0, and the highest, 1; all 0.5 where they are equal."""
     span = np.ptp(values)
     return (values - values.min()) / span if span else np.full(len(values), 0.5)
 
 
-def _place(kind: Any, value: Any) -> float:
+def _height(parameter: Range | Choice, value: Any) -> float:
     """Where a value lies between the ends of its axis, 0 to 1; NaN for no value."""
     if value is None:
         return float("nan")
-    if isinstance(kind, Range):
-        low, high, at = (
-            np.log([kind.low, kind.high, value]) if kind.log else np.array([kind.low, kind.high, value])
-        ).tolist()
+    if isinstance(parameter, Range):
+        low, high, at = [parameter.low, parameter.high, value]
+        if parameter.log:
+            low, high, at = np.log([low, high, at]).tolist()
         return (at - low) / (high - low)
-    places = {str(item): index for index, item in enumerate(kind.values)}
-    return places.get(str(value), 0) / max(1, len(kind.values) - 1)
+    heights = {str(choice): index for index, choice in enumerate(parameter.values)}
+    return heights.get(str(value), 0) / max(1, len(parameter.values) - 1)
 
 
-def _ends(kind: Any) -> tuple[str, str]:
-    if isinstance(kind, Range):
-        return f"{kind.low:g}", f"{kind.high:g}"
-    return str(kind.values[0]), str(kind.values[-1])
+def _ends(parameter: Range | Choice) -> tuple[str, str]:
+    """What stands below and above an axis."""
+    if isinstance(parameter, Range):
+        return f"{parameter.low:g}", f"{parameter.high:g}"
+    return str(parameter.values[0]), str(parameter.values[-1])

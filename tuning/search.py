@@ -16,6 +16,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 import kgp
 from kgp.config import RunConfig
 from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.durations import hours_minutes_seconds
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, sha256, write_json
 from kgp.training.devices import leave_gpus_alone
@@ -78,7 +79,7 @@ class Search:
 
 @dataclasses.dataclass(frozen=True)
 class TrialRow:
-    """One trial as its files tell it.
+    """One trial, read from its files.
 
     Attributes:
         name: such as "03".
@@ -133,7 +134,7 @@ class _Tuner(BaseTuner):
         self._reach_chief()
 
     def on_trial_end(self, trial: Trial) -> None:
-        """Records the trial and says how the search stands."""
+        """Records the trial and logs the state of the search."""
         self._reach_chief()
         super().on_trial_end(trial)
         _log.info(progress_line(self._search, trial.trial_id))
@@ -161,7 +162,7 @@ def run_search(search: Search) -> None:
     cohort = source_cohort(search.config, search.source)
     labelled = choose_labels(cohort, search.config.data.labels)
     _check_objective(search, labelled)
-    _claim(search, f"{cohort.folder.name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
+    _write_or_compare_identity(search, f"{cohort.folder.name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
     optimiser = search.config.optimiser
     oracle = build_oracle(
         search.method, search.objective, OBJECTIVES[search.objective], search.trials, optimiser.epochs, optimiser.seed
@@ -170,7 +171,7 @@ def run_search(search: Search) -> None:
     tuner = _Tuner(search, hypermodel, oracle)
     try:
         tuner.search(verbose=0)
-    except (RuntimeError, grpc.RpcError) as error:  # a worker hears of it from its chief
+    except (RuntimeError, grpc.RpcError) as error:  # a worker gets the chief's error as a grpc.RpcError
         if "consecutive failures" in str(error):
             failed = [row for row in trial_rows(search.folder) if row.message]
             raise KgpError(f"Three trials in a row failed; one of them: {failed[-1].message}") from None
@@ -191,7 +192,7 @@ def _check_objective(search: Search, labelled: LabelledCohort) -> None:
         )
 
 
-def _claim(search: Search, data: str) -> None:
+def _write_or_compare_identity(search: Search, data: str) -> None:
     """Writes search.json, or compares with the one that is there."""
     identity, path = search.identity(data), search.folder / SEARCH
     if not path.is_file():
@@ -210,7 +211,7 @@ def _claim(search: Search, data: str) -> None:
 
 
 def _difference(known: Any, given: Any) -> str:
-    """The first place where two JSON values differ, in words."""
+    """The first difference of two JSON values, in words."""
     if isinstance(known, dict) and isinstance(given, dict):
         for key in [*known, *given]:
             if known.get(key) != given.get(key):
@@ -248,7 +249,7 @@ def best_trial(rows: list[TrialRow], objective: str) -> TrialRow | None:
 
 
 def progress_line(search: Search, name: str) -> str:
-    """What is said after a trial: its result, the best so far, and the time left."""
+    """The line logged after a trial: its result, the best so far, and the time left."""
     rows = trial_rows(search.folder)
     row, best = next(row for row in rows if row.name == name), best_trial(rows, search.objective)
     ended = [row for row in rows if row.status in (TrialStatus.COMPLETED, TrialStatus.FAILED)]
@@ -265,6 +266,6 @@ def progress_line(search: Search, name: str) -> str:
     known = [row.seconds for row in ended if row.seconds is not None]
     if known and search.method != "hyperband":
         workers = 1 + sum(other.status == TrialStatus.RUNNING for other in rows)
-        left = int(sum(known) / len(known) * (search.trials - len(ended)) / workers)
-        line += f"; {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"
+        left = sum(known) / len(known) * (search.trials - len(ended)) / workers
+        line += f"; {hours_minutes_seconds(left)} left"
     return line

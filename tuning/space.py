@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgp.config import AugmentConfig, RunConfig
 from kgp.errors import UsageError
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -34,7 +35,7 @@ SPACE: dict[str, Range | Choice] = {
     "dropout": Range(0.0, 0.7),
     "learning_rate": Range(1e-4, 1e-2, log=True),
     "weight_decay": Range(1e-5, 1e-1, log=True),
-    "pooling": Choice(("max", "average", "lse", "topfraction")),
+    "pooling": Choice(POOLINGS),
     "lse_r": Range(1.0, 10.0),  # where pooling is lse
     "topfraction_q": Range(0.005, 0.1, log=True),  # where pooling is topfraction
     "head_order": Choice(("pool_then_project", "project_then_pool")),
@@ -121,12 +122,8 @@ def default_of(name: str, base: RunConfig) -> Any:
     if name == "augmentation":
         return 1.0
     if name in ("lse_r", "topfraction_q"):
-        fallback = {"lse_r": 4.0, "topfraction_q": 0.02}[name]
-        return (
-            base.network.pooling_value
-            if base.network.pooling == _ONLY_WITH[name][1] and base.network.pooling_value
-            else fallback
-        )
+        pooling, network = _ONLY_WITH[name][1], base.network
+        return (network.pooling == pooling and network.pooling_value) or DEFAULT_POOLING_VALUES[pooling]
     for section in (base.network, base.optimiser):
         if hasattr(section, name):
             return getattr(section, name)
@@ -140,13 +137,13 @@ def _narrowed(name: str, kind: Range | Choice, text: str) -> Range | Choice:
             if not low < high or (kind.log and low <= 0):
                 raise ValueError
             return dataclasses.replace(kind, low=low, high=high)
-        return Choice(tuple(_like(kind.values[0], part) for part in text.split(",")))
+        return Choice(tuple(_parsed_as(kind.values[0], part) for part in text.split(",")))
     except ValueError:
         form = "LOW:HIGH" if isinstance(kind, Range) else ",".join(map(str, kind.values))
         raise UsageError(f"--search: {name} takes {name}={form}, not {text!r}.") from None
 
 
-def _like(example: Any, text: str) -> Any:
+def _parsed_as(example: Any, text: str) -> Any:
     """The text as a value of the example's type."""
     if isinstance(example, bool):
         if text not in ("True", "False"):

@@ -19,7 +19,7 @@ from typing import Any
 
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
-from kgp.files import read_json, write_json
+from kgp.files import read_json, read_table, write_json
 from tuning.choices import OBJECTIVES, WITH_MASKS
 
 _LOG = "log.txt"
@@ -56,7 +56,7 @@ def _wait_for_process(folder: Path, resume: bool) -> None:
     # -P: a folder called tuning in the working directory is not ours.
     command = [sys.executable, "-P", "-m", "tuning.trial", str(folder), *(["--resume"] if resume else [])]
     with open(folder / _LOG, "ab") as log:
-        # The pipe is never written to: its end tells the process that nobody waits for it any more.
+        # The pipe is never written to; when it closes, the process ends, as nobody waits for it any more.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
             status = process.wait()
@@ -96,28 +96,27 @@ def train_trial(folder: Path, resume: bool) -> None:
 
 def _kept_figures(run: Path) -> dict[str, float]:
     """Validation figures of the epoch whose weights the run keeps."""
-    import csv
-
     from kgp.run_folder import read_run
 
     kept = read_run(run).manifest["epoch_kept"]
-    with open(run / "history.csv", newline="", encoding="utf-8") as stream:
-        row = next(row for row in csv.DictReader(stream) if int(float(row["epoch"])) == kept)
+    history = read_table(run / "history.csv").rows
+    row = next(row for row in history if int(float(row["epoch"])) == kept)
     return {name: float(row[name]) for name in OBJECTIVES if name in row}
 
 
 def _validation_dice(run: Path) -> float:
     """Median Dice over the tumour slices of the validation part, as delivered by the run's default reading."""
+    from kgp.data.parts import part_of_run
     from kgp.evaluation.judge import judge
-    from kgp.report.run_report import part_of_run
     from kgp.run_folder import read_run
     from kgp.runtime import load_runtime
 
     runtime = load_runtime(run)
-    name = runtime.default_reading
+    name = runtime.description.default_reading
     cohort, rows, targets = part_of_run(read_run(run), "validation")
-    found = judge(runtime, cohort, rows, targets, {name: runtime.readings[name]}, name).metrics["segmentation"]
-    median = found[name]["as_delivered"]["all"]["dice"]["median"] if found else None
+    readings = {name: runtime.description.readings[name]}
+    segmentation = judge(runtime, cohort, rows, targets, readings, name).metrics["segmentation"]
+    median = segmentation[name]["as_delivered"]["all"]["dice"]["median"] if segmentation else None
     if median is None:
         raise UsageError(
             f"--objective {WITH_MASKS} needs tumour masks in the validation part, and the data have none there."

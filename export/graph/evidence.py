@@ -4,7 +4,7 @@ import math
 
 from keras import ops
 
-from kgp.networks.layers import DEFAULT_POOLING_VALUES
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES
 
 POINTS = 12
 
@@ -23,7 +23,7 @@ def contributions(features, kernel, bias, *, head_order: str, pooling: str, pool
     """
     _, height, width, channels = features.shape
     columns = ops.reshape(features, (-1, height * width, channels))
-    pooling_value = pooling_value or DEFAULT_POOLING_VALUES.get(pooling, 0.0)
+    pooling_value = pooling_value or DEFAULT_POOLING_VALUES[pooling]
     if head_order == "pool_then_project":
         shares, rest = _shares(columns, pooling, pooling_value)
         found = ops.matmul(shares * columns, kernel)

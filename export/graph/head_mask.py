@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from export.graph.components import fill_holes, largest_component
 from kgp.data.normalise import contrasts_first, percentiles
+from kgp.heatmap.head_rule import HIGH_PERCENTILE, LOW_PERCENTILE, MOST_OF_BORDER, SHARE_OF_HIGH, SHARE_OF_MAXIMUM
 
 
 def head_mask(images: tf.Tensor) -> tf.Tensor:
@@ -17,13 +18,13 @@ def head_mask(images: tf.Tensor) -> tf.Tensor:
     """
     _, height, width, channels = images.shape
     contrasts = contrasts_first(images)
-    low, high = percentiles(contrasts, 5.0, 99.0)
+    low, high = percentiles(contrasts, LOW_PERCENTILE, HIGH_PERCENTILE)
     largest = tf.reduce_max(contrasts, axis=-1, keepdims=True)
-    threshold = tf.maximum(tf.maximum(0.03 * (largest - low), 0.15 * (high - low)), 0.0)
+    threshold = tf.maximum(tf.maximum(SHARE_OF_MAXIMUM * (largest - low), SHARE_OF_HIGH * (high - low)), 0.0)
     tissue = tf.reshape(contrasts - low > threshold, [-1, channels, height, width])
     sides = [tissue[:, :, 0], tissue[:, :, -1], tissue[:, :, :, 0], tissue[:, :, :, -1]]
     border = tf.reduce_mean(tf.cast(tf.concat(sides, axis=-1), tf.float32), axis=-1)
-    telling = tf.reduce_any(tissue & (border <= 0.5)[:, :, None, None], axis=1)
+    telling = tf.reduce_any(tissue & (border <= MOST_OF_BORDER)[:, :, None, None], axis=1)
     any_telling = tf.reduce_any(telling, axis=[1, 2], keepdims=True)
     joined = tf.where(any_telling, telling, tf.reduce_any(tissue, axis=1))
     return fill_holes(largest_component(joined, diagonal=False))

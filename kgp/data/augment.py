@@ -265,9 +265,9 @@ def _smooth_field(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 def _spline_basis(length: int, cells: int) -> np.ndarray:
     """Weights [length, cells + 3] of the knots at each pixel; rows sum to 1."""
-    place = np.linspace(0.0, cells, length)
-    cell = np.minimum(place.astype(int), cells - 1)
-    u = place - cell
+    position = np.linspace(0.0, cells, length)
+    cell = np.minimum(position.astype(int), cells - 1)
+    u = position - cell
     weights = np.stack([(1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3], axis=1) / 6.0
     basis = np.zeros((length, cells + 3), np.float32)
     np.put_along_axis(basis, cell[:, None] + np.arange(4), weights.astype(np.float32), axis=1)

@@ -1,22 +1,22 @@
-"""Looking over a data set before it is trained on: every finding in one list."""
+"""Checks a data set before it is trained on: every fault in one list."""
 
 import hashlib
 from collections import Counter, defaultdict
 
 import numpy as np
 
-from kgp.data.sources.source import Finding, Source, SourceSlice
+from kgp.data.sources.source import DataFault, Source, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import printable
 from kgp.scans.fit import LONGEST_PIXEL
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
-# What is to have one value (second) of another field (third).
+# Each value of a field (second) must go with one value of another field (third); the first is the name in faults.
 _ONE_VALUE = (("label", "label", "label_name"), ("label name", "label_name", "label"), ("patient", "patient", "group"))
-_SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is worth a word
+_SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is reported
 
 
-def check(source: Source) -> list[Finding]:
+def check(source: Source) -> list[DataFault]:
     """Everything that is wrong with a data set, or worth knowing; every pixel is read, case by case.
 
     Errors are what `kgp.data.prepare.prepare` refuses or leaves out, labels that training would refuse, and what would leak
@@ -25,40 +25,42 @@ def check(source: Source) -> list[Finding]:
     survey = _Survey(source)
     for case in source.cases():
         survey.add_case(case)
-    return survey.findings + survey.summary()
+    return survey.faults + survey.summary()
 
 
-def slice_findings(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[Finding]:
+def slice_faults(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[DataFault]:
     """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
-    findings = []
+    faults = []
     names = (piece.id, piece.patient, piece.group, piece.label_name)
     if any(name != printable(name) for name in names):
-        findings.append(Finding("error", piece.id, "has an id or name that is no text (bytes that are not UTF-8)."))
+        faults.append(DataFault("error", piece.id, "has an id or name that is no text (bytes that are not UTF-8)."))
     if piece.image.shape[2] != len(contrasts):
-        findings.append(
-            Finding("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are expected.")
+        faults.append(
+            DataFault("error", piece.id, f"has {piece.image.shape[2]} channels where {len(contrasts)} are expected.")
         )
     elif not np.isfinite(piece.image).all():
-        findings.append(Finding("error", piece.id, "holds values that are not finite (NaN or infinity)."))
+        faults.append(DataFault("error", piece.id, "holds values that are not finite (NaN or infinity)."))
     elif is_blank(piece.image):
-        findings.append(Finding("warning", piece.id, "is black (of one value all over) and will be left out."))
+        faults.append(DataFault("warning", piece.id, "is black (of one value all over) and will be left out."))
     else:
         flat = [name for number, name in enumerate(contrasts) if is_blank(piece.image[..., number, None])]
         if flat:
-            findings.append(Finding("warning", piece.id, f"contrast {', '.join(flat)} is of one value all over."))
+            faults.append(DataFault("warning", piece.id, f"contrast {', '.join(flat)} is of one value all over."))
     spacing = piece.spacing or (1.0, 1.0)
     if not all(0 < value < 100 for value in spacing) or max(spacing) > LONGEST_PIXEL * min(spacing):
-        findings.append(Finding("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
+        faults.append(DataFault("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
     if piece.mask is not None and piece.mask.shape != piece.image.shape[:2]:
-        findings.append(
-            Finding("error", piece.id, f"has a mask of shape {piece.mask.shape} on a slice of {piece.image.shape[:2]}.")
+        faults.append(
+            DataFault(
+                "error", piece.id, f"has a mask of shape {piece.mask.shape} on a slice of {piece.image.shape[:2]}."
+            )
         )
     elif piece.mask is not None and piece.mask.any() != (piece.label != 0):
         what = (
             "has label 0 but a mask that is not empty." if piece.label == 0 else "has a tumour label but an empty mask."
         )
-        findings.append(Finding("warning", piece.id, what))
-    return findings
+        faults.append(DataFault("warning", piece.id, what))
+    return faults
 
 
 def is_blank(image: np.ndarray) -> bool:
@@ -67,12 +69,12 @@ def is_blank(image: np.ndarray) -> bool:
 
 
 class _Survey:
-    """Goes through the cases and remembers what is to be compared across them."""
+    """Collects, case by case, what is compared across cases."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.findings = list(source.check())
-        self._reported = {finding.where for finding in self.findings if finding.severity == "error"}
+        self.faults = list(source.check())
+        self._reported = {fault.where for fault in self.faults if fault.severity == "error"}
         self._shapes: Counter[str] = Counter()
         self._spacings: set[float] = set()
         self._masks = 0
@@ -82,16 +84,16 @@ class _Survey:
         self._owners: dict[str, tuple[str, str]] = {}
 
     def add_case(self, case: str) -> None:
-        """Reads a case; a file that cannot be read is a finding."""
+        """Reads a case; a file that cannot be read is a fault."""
         try:
             for piece in self.source.read(case):
                 self._add(piece)
         except KgpError as error:
             if case not in self._reported:
-                self.findings.append(Finding("error", case, str(error)))
+                self.faults.append(DataFault("error", case, str(error)))
 
     def _add(self, piece: SourceSlice) -> None:
-        self.findings += slice_findings(piece, self.source.contrasts)
+        self.faults += slice_faults(piece, self.source.contrasts)
         self._shapes["x".join(map(str, piece.image.shape))] += 1
         self._spacings.update(piece.spacing or ())
         self._masks += piece.mask is not None
@@ -102,31 +104,31 @@ class _Survey:
         digest = hashlib.sha256(repr(piece.image.shape).encode() + piece.image.tobytes()).hexdigest()
         twin, group = self._owners.setdefault(digest, (piece.id, piece.group))
         if group != piece.group and not is_blank(piece.image):
-            self.findings.append(Finding("error", piece.id, f"has the same pixels as slice {twin} of another patient."))
+            self.faults.append(DataFault("error", piece.id, f"has the same pixels as slice {twin} of another patient."))
 
-    def summary(self) -> list[Finding]:
-        """What shows only when all cases are seen."""
-        findings = [
-            Finding("error", identifier, f"the id stands {count} times.")
+    def summary(self) -> list[DataFault]:
+        """The faults that show only when all cases have been read."""
+        faults = [
+            DataFault("error", identifier, f"the id stands {count} times.")
             for identifier, count in self._ids.items()
             if count > 1 and identifier not in self._reported
         ]
-        findings += [
-            Finding("error", f"{what} {name}", f"goes with several values of {value}: {', '.join(sorted(found))}.")
-            for (what, name, value), found in self._values.items()
-            if len(found) > 1
+        faults += [
+            DataFault("error", f"{what} {name}", f"goes with several values of {value}: {', '.join(sorted(values))}.")
+            for (what, name, value), values in self._values.items()
+            if len(values) > 1
         ]
         if not self._shapes:
-            findings.append(Finding("error", "all", "no slice can be read."))
+            faults.append(DataFault("error", "all", "no slice can be read."))
         slices = sum(self._shapes.values())
         if 0 < self._masks < slices:
-            findings.append(Finding("warning", "all", f"{slices - self._masks} of {slices} slices have no mask."))
+            faults.append(DataFault("warning", "all", f"{slices - self._masks} of {slices} slices have no mask."))
         if len(self._shapes) > 1:
             listed = ", ".join(f"{shape} ({count})" for shape, count in self._shapes.most_common())
-            findings.append(Finding("warning", "all", f"slices are of several sizes: {listed}; training needs --size."))
+            faults.append(DataFault("warning", "all", f"slices are of several sizes: {listed}; training needs --size."))
         if self._spacings and max(self._spacings) > _SPACING_SPREAD * min(self._spacings):
-            findings.append(
-                Finding(
+            faults.append(
+                DataFault(
                     "warning",
                     "all",
                     f"pixel spacings run from {min(self._spacings):.3g} to {max(self._spacings):.3g} mm.",
@@ -134,12 +136,12 @@ class _Survey:
             )
         for name, members in sorted(self._groups.items()):
             if len(members) < _FEWEST_PATIENTS:
-                findings.append(
-                    Finding(
+                faults.append(
+                    DataFault(
                         "warning",
                         f"label {name}",
                         f"has {len(members)} patient(s); {_FEWEST_PATIENTS} are "
                         "needed for training, validation and test.",
                     )
                 )
-        return findings
+        return faults

@@ -11,7 +11,6 @@ Labels are the source's own; which of them form the classes of a training run is
 `kgp.data.labels`. By convention label 0 is "no tumour" where a source has such slices.
 """
 
-import csv
 import dataclasses
 import tokenize
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from kgp.errors import KgpError
-from kgp.files import read_json
+from kgp.files import read_json, read_table
 
 FORMAT = "kgp-cohort-1"
 
@@ -73,11 +72,6 @@ class Cohort:
     dtype: str
     rows: tuple[SliceRow, ...]
 
-    @property
-    def has_masks(self) -> bool:
-        """Whether any slice has a mask."""
-        return any(row.mask for row in self.rows)
-
 
 def read_cohort(folder: Path) -> Cohort:
     """Reads `cohort.json` and `cohort.csv` of a prepared folder; no pixel is read.
@@ -124,13 +118,25 @@ def read_mask(cohort: Cohort, row: SliceRow) -> np.ndarray | None:
     return _read_array(cohort.folder / row.mask, cohort.shape[:2]) > 0
 
 
+def describe_cohort(cohort: Cohort) -> str:
+    """Slices and patients of each label, as lines of text."""
+    patients = len({row.group for row in cohort.rows})
+    masks = sum(bool(row.mask) for row in cohort.rows)
+    lines = [
+        f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
+        f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."
+    ]
+    for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):
+        rows = [row for row in cohort.rows if row.label == label]
+        lines.append(f"  label {label} {name}: {len(rows)} slices of {len({row.group for row in rows})} patients")
+    return "\n".join(lines)
+
+
 def _read_rows(path: Path) -> tuple[SliceRow, ...]:
+    table = read_table(path, missing_cell=None)  # of which `_row` takes none, as a row cut short may lose its mask
     try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = tuple(_row(record) for record in csv.DictReader(stream))
-    except FileNotFoundError:
-        raise KgpError(f"{path} is missing.") from None
-    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        rows = tuple(_row(record) for record in table.rows)
+    except (KeyError, ValueError, TypeError) as error:
         raise KgpError(f"{path} is not a cohort table: {error}.") from None
     if not rows:
         raise KgpError(f"{path} lists no slice.")

@@ -72,9 +72,14 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
         )
     index = {label: number for number, members in enumerate(classes.values()) for label in members}
     rows = tuple(row for row in cohort.rows if row.label in index)
-    free = [number for number, members in enumerate(classes.values()) if set(members) == {0}]
+    no_tumour = [number for number, members in enumerate(classes.values()) if set(members) == {0}]
     return LabelledCohort(
-        cohort, rows, tuple(index[row.label] for row in rows), tuple(classes), free[0] if free else None, dropped
+        cohort,
+        rows,
+        tuple(index[row.label] for row in rows),
+        tuple(classes),
+        no_tumour[0] if no_tumour else None,
+        dropped,
     )
 
 

@@ -5,14 +5,15 @@ from typing import Any
 import keras
 
 from kgp.config import NORMALISATIONS
+from kgp.heatmap.head_rule import HIGH_PERCENTILE, LOW_PERCENTILE, SHARE_OF_HIGH, SHARE_OF_MAXIMUM
 
 _AIR = -3.0
 _HEAD_RANGE = (-4.0, 5.0)
 _ROUNDING = 1e-5  # a deviation below this share of the largest value is rounding, not structure
 
 
-def normalise(images, method: str, ops: Any = keras.ops):
-    """Normalises raw intensities.
+def scale_intensities(images, method: str, ops: Any = keras.ops):
+    """Scales raw intensities as a configuration's `normalisation` says.
 
     Methods:
         "slice_maximum": divided by one maximum over all contrasts (the paper, arXiv 2206.05148).
@@ -54,34 +55,9 @@ def normalise(images, method: str, ops: Any = keras.ops):
         low, high = percentiles(contrasts, 1.0, 99.0, ops)
         contrasts = ops.clip(_divide(contrasts - low, high - low, ops), 0.0, 1.0)
     else:
-        low, high = percentiles(contrasts, 5.0, 99.0, ops)
+        low, high = percentiles(contrasts, LOW_PERCENTILE, HIGH_PERCENTILE, ops)
         contrasts = _head_zscore(contrasts - low, high - low, ops)
     return ops.reshape(ops.moveaxis(contrasts, -2, -1), _shape(images))
-
-
-@keras.saving.register_keras_serializable(package="kgp")
-class Normalise(keras.layers.Layer):
-    """`normalise` as a layer, so that exported graphs take raw intensities.
-
-    Args:
-        method: see `normalise`.
-    """
-
-    def __init__(self, method: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.method = method
-
-    def call(self, images):
-        """Args: raw intensities [B, H, W, C]."""
-        return normalise(images, self.method)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """The same shape."""
-        return input_shape
-
-    def get_config(self) -> dict:
-        """The arguments."""
-        return {**super().get_config(), "method": self.method}
 
 
 def _zscore(contrasts, ops):
@@ -94,7 +70,7 @@ def _zscore(contrasts, ops):
 def _head_zscore(above, high, ops):
     """Args: contrasts less their 5th percentile, and the 99th percentile less the 5th."""
     largest = ops.max(above, axis=-1, keepdims=True)
-    head = ops.cast(above > ops.maximum(0.03 * largest, 0.15 * high), "float32")
+    head = ops.cast(above > ops.maximum(SHARE_OF_MAXIMUM * largest, SHARE_OF_HIGH * high), "float32")
     pixels = ops.maximum(ops.sum(head, axis=-1, keepdims=True), 1.0)
     centred = above - ops.sum(above * head, axis=-1, keepdims=True) / pixels
     deviation = ops.sqrt(ops.sum(ops.square(centred) * head, axis=-1, keepdims=True) / pixels)
@@ -108,14 +84,14 @@ def percentiles(contrasts, low: float, high: float, ops: Any = keras.ops) -> tup
     Only the two ends are put in order, which takes a third of the time of sorting all pixels.
     """
     pixels = contrasts.shape[-1]
-    found = []
+    values_at = []
     for values, share, sign in ((-contrasts, low / 100.0, -1.0), (contrasts, 1.0 - high / 100.0, 1.0)):
         position = share * (pixels - 1)
-        place = int(position)
-        ordered = sign * ops.top_k(values, min(place + 2, pixels))[0]
-        following = ordered[..., min(place + 1, pixels - 1), None]
-        found.append(ordered[..., place, None] + (position - place) * (following - ordered[..., place, None]))
-    return tuple(found)
+        index = int(position)
+        ordered = sign * ops.top_k(values, min(index + 2, pixels))[0]
+        following = ordered[..., min(index + 1, pixels - 1), None]
+        values_at.append(ordered[..., index, None] + (position - index) * (following - ordered[..., index, None]))
+    return tuple(values_at)
 
 
 def contrasts_first(images, ops: Any = keras.ops):

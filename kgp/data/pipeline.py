@@ -15,7 +15,7 @@ from kgp.config import AugmentConfig
 from kgp.data import tensorflow_ops
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
 
@@ -25,7 +25,7 @@ _EPOCHS_APART = 1_000_003  # random streams of two seeds do not meet within this
 
 
 @dataclasses.dataclass(frozen=True)
-class Share:
+class BatchShare:
     """The part of each batch that one of several processes trains on.
 
     Attributes:
@@ -38,7 +38,7 @@ class Share:
     pieces: int = 1
 
     def of(self, batch: int) -> tuple[int, int]:
-        """How many slices of a batch are this process's, and the place of the first.
+        """How many slices of a batch are this process's, and the index of the first.
 
         Raises:
             UsageError: the batch cannot be shared out evenly.
@@ -52,7 +52,7 @@ class Share:
         return own, self.worker * own
 
 
-WHOLE = Share()
+WHOLE_BATCH = BatchShare()
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:
@@ -73,7 +73,7 @@ def training_dataset(
     first_epoch: int = 0,
     epochs: int = 1,
     parallel_calls: int = tf.data.AUTOTUNE,
-    share: Share = WHOLE,
+    share: BatchShare = WHOLE_BATCH,
     service: str = "",
 ) -> tf.data.Dataset:
     """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order of all slices.
@@ -86,7 +86,7 @@ def training_dataset(
         rows, targets: the training slices and their class indices.
         classes: K.
         batch_size: slices a batch.
-        normalisation: see `kgp.data.normalise.normalise`.
+        normalisation: see `kgp.data.normalise.scale_intensities`.
         augment: random changes.
         seed: of order and augmentation.
         first_epoch, epochs: a resumed training starts at a later epoch and gets what it would have got.
@@ -112,14 +112,14 @@ def training_dataset(
 
     @_as_written
     def slices_of(step: tf.Tensor) -> tf.data.Dataset:
-        epoch, place = step // steps, step % steps * batch + first
+        epoch, start = step // steps, step % steps * batch + first
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))
-        return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[place : place + own]))
+        return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[start : start + own]))
 
     @_as_written
     def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = read_slice(paths[index], cohort)
-        image = normalise(image, normalisation, tensorflow_ops)
+        image = scale_intensities(image, normalisation, tensorflow_ops)
         image = augment_slice(image, augment, slice_seed(seed, epoch, index))
         return image, tf.one_hot(labels[index], classes)
 
@@ -142,7 +142,7 @@ def evaluation_dataset(
         cohort: the prepared slices.
         rows: the slices wanted; `index` counts them from 0.
         batch_size: slices a batch; the last one may hold fewer.
-        normalisation: see `kgp.data.normalise.normalise`; None gives raw intensities.
+        normalisation: see `kgp.data.normalise.scale_intensities`; None gives raw intensities.
 
     Raises:
         KgpError: there is no slice, or a slice's file is missing or of a wrong length.
@@ -151,14 +151,17 @@ def evaluation_dataset(
 
     @_as_written
     def example(index: tf.Tensor, path: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"image": normalise(read_slice(path, cohort), normalisation or "none", tensorflow_ops), "index": index}
+        return {
+            "image": scale_intensities(read_slice(path, cohort), normalisation or "none", tensorflow_ops),
+            "index": index,
+        }
 
     dataset = tf.data.Dataset.from_tensor_slices([str(cohort.folder / row.image) for row in rows]).enumerate()
     return dataset.map(example, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
 
 
 def slice_seed(seed: int, epoch: int | tf.Tensor, index: int | tf.Tensor) -> tf.Tensor:
-    """The stateless seed, int64 [2], of the slice at place `index` of the training rows in one epoch."""
+    """The stateless seed, int64 [2], of slice number `index` of the training rows in one epoch."""
     return tf.stack([seed * _EPOCHS_APART + tf.cast(epoch, tf.int64), tf.cast(index, tf.int64)])
 
 

@@ -1,6 +1,5 @@
 """From a source to a prepared cohort on disk, case by case, so that memory is bounded by one case."""
 
-import csv
 import dataclasses
 import hashlib
 import logging
@@ -12,17 +11,17 @@ from pathlib import Path
 import numpy as np
 
 import kgp
-from kgp.data.check import is_blank, slice_findings
+from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
-from kgp.files import atomic_folder, read_json, write_array, write_json
+from kgp.files import atomic_folder, read_json, write_array, write_json, write_table
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
-_MADE = ("cohort.json", "model.weights.h5")  # tells a folder made by kgp from data
+_FILES_OF_KGP = ("cohort.json", "model.weights.h5")  # a folder that holds one of them is no data
 _LARGEST_SIZE = 4096  # pixels a side
 _LONGEST_NAME = 100  # characters of a slice's file name
 
@@ -136,7 +135,7 @@ class _Writer:
         black: list[str] = []
         try:
             for piece in pieces:
-                errors = [found for found in slice_findings(piece, self.contrasts) if found.severity == "error"]
+                errors = [fault for fault in slice_faults(piece, self.contrasts) if fault.severity == "error"]
                 if errors:
                     raise KgpError(f"Slice {piece.id} {errors[0].what}")
                 if is_blank(piece.image):
@@ -162,12 +161,7 @@ class _Writer:
             why = f" ({self.unreadable[0]})" if self.unreadable else ""
             raise KgpError(f"No slice of the data could be used, so nothing was prepared{why}.")
         dtype = self._unify_types()
-        with open(self.folder / "cohort.csv", "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(SliceRow)])
-            writer.writeheader()
-            for row in self.rows:
-                values = dataclasses.asdict(row)
-                writer.writerow({key: "" if value is None else value for key, value in values.items()})
+        write_table([dataclasses.asdict(row) for row in self.rows], self.folder / "cohort.csv", line_end="\r\n")
         write_json(
             self.folder / "cohort.json",
             {
@@ -247,14 +241,14 @@ class _Writer:
         dtype = np.result_type(*set(self._types.values()))
         if str(dtype) not in _EXACT_TYPES:
             dtype = np.dtype(np.float32)
-        for file, found in self._types.items():
-            if found != dtype:
+        for file, file_type in self._types.items():
+            if file_type != dtype:
                 write_array(self.folder / file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
         return dtype
 
 
 def _prepared_earlier(folder: Path) -> Cohort:
-    """Reads a prepared folder, and says again whether something had to be left out."""
+    """Reads a prepared folder, and warns again of what had to be left out."""
     cohort = read_cohort(folder)
     header = read_json(folder / "cohort.json")
     for name, what in (("unreadable", "case(s) that could not be read"), ("black", "black slice(s)")):
@@ -279,7 +273,7 @@ def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None)
 def _own_files(data: Path) -> list[Path]:
     """All files of a data set, sorted, but for hidden ones and for what kgp itself left there: prepared slices, runs."""
     files = sorted(path for path in data.rglob("*") if path.is_file())
-    made = {path.parent for path in files if path.name in _MADE} - {data}
+    made = {path.parent for path in files if path.name in _FILES_OF_KGP} - {data}
     return [
         path
         for path in files

@@ -1,8 +1,6 @@
 """Splits by patient: stratified, from sorted ids and a seed, written once and checked when read."""
 
-import csv
 import dataclasses
-import io
 import itertools
 import logging
 from collections import Counter, defaultdict
@@ -12,10 +10,10 @@ import numpy as np
 
 from kgp.data.labels import LabelledCohort
 from kgp.errors import KgpError, UsageError
-from kgp.files import write_text
+from kgp.files import read_table, write_table
 
 PARTS = ("train", "validation", "test")
-WAYS = ("patient", "slice-leaky")
+SPLIT_UNITS = ("patient", "slice-leaky")  # what a split keeps together
 _FRACTION = 0.2  # of the patients, for validation and for test
 _log = logging.getLogger(__name__)
 
@@ -61,8 +59,8 @@ def split_cohort(
         UsageError: folds and fold do not go together.
         KgpError: there are too few patients, or a part would lack a class.
     """
-    if by not in WAYS:
-        raise UsageError(f"--split must be one of {', '.join(WAYS)}, not {by!r}.")
+    if by not in SPLIT_UNITS:
+        raise UsageError(f"--split must be one of {', '.join(SPLIT_UNITS)}, not {by!r}.")
     if (folds and folds < 3) or not 0 <= fold < max(folds, 1):
         raise UsageError(f"--folds must be 0 or at least 3, and --fold below it, not {folds} and {fold}.")
     units: dict[str, set[int]] = defaultdict(set)
@@ -143,12 +141,14 @@ def _check_classes(split: Split, labelled: LabelledCohort) -> None:
 
 def write_split(split: Split, path: Path) -> None:
     """Writes split.csv (id, group, part, and how the split was made) atomically."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("id", "group", "part", "by"))
-    for part, ids in split.parts.items():
-        writer.writerows((identifier, split.groups[identifier], part, split.by) for identifier in ids)
-    write_text(path, text.getvalue())
+    write_table(
+        [
+            {"id": identifier, "group": split.groups[identifier], "part": part, "by": split.by}
+            for part, ids in split.parts.items()
+            for identifier in ids
+        ],
+        path,
+    )
 
 
 def read_split(path: Path) -> Split:
@@ -160,14 +160,11 @@ def read_split(path: Path) -> Split:
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     groups, by = {}, "patient"
     try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            for record in csv.DictReader(stream):
-                parts[record["part"]].append(record["id"])
-                groups[record["id"]] = record["group"]
-                by = record["by"]
-    except FileNotFoundError:
-        raise KgpError(f"{path} is missing.") from None
-    except (KeyError, UnicodeDecodeError, csv.Error) as error:
+        for row in read_table(path).rows:
+            parts[row["part"]].append(row["id"])
+            groups[row["id"]] = row["group"]
+            by = row["by"]
+    except KeyError as error:
         raise KgpError(f"{path} is not a split of this format: {error}.") from None
     try:
         return Split({part: tuple(ids) for part, ids in parts.items()}, groups, by)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
 from kgp.evaluation.baseline import intensity_baseline
 from kgp.evaluation.bootstrap import patient_bootstrap
 from kgp.evaluation.classification import classification_metrics
-from kgp.evaluation.segmentation import SegmentationRecord, compare, dice, pixel_average_precision, segmentation_metrics
-from kgp.heatmap.calibrate import Case, OffsetSearch
+from kgp.evaluation.segmentation import SegmentationRecord, compare, pixel_average_precision, segmentation_metrics
+from kgp.heatmap.calibrate import OffsetSearch
+from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import Reading
-from kgp.heatmap.threshold import MaskResult, cut_mask
-from kgp.heatmap.views import average_views
-from kgp.runtime.runtime import Runtime, probabilities, tumour_class
+from kgp.prediction.slice import SlicePrediction, predict_views, read_slice
+from kgp.runtime.runtime import Runtime
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
@@ -24,20 +24,40 @@ _BASELINE_CONTRAST = "FLAIR"
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
-    """What a runtime says of one slice.
+class KnownSlice:
+    """A slice whose truth is known, and what a runtime says of it.
 
     Attributes:
         row: the slice.
-        image: raw intensities [H, W, C], in the runtime's order of contrasts.
-        mask: true mask bool [H, W], or None.
-        answers: (logits [K], heatmap [H, W, K]) for each number of views that a reading asks for.
+        truth: true mask bool [H, W], or None.
+        predictions: by name of the reading.
     """
 
     row: SliceRow
-    image: np.ndarray
-    mask: np.ndarray | None
-    answers: dict[int, tuple[np.ndarray, np.ndarray]]
+    truth: np.ndarray | None
+    predictions: dict[str, SlicePrediction]
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgedSlice:
+    """What is kept of one judged slice.
+
+    Attributes:
+        row: the slice.
+        target: index of its true class.
+        probabilities: float64 [K], by the default reading's number of views.
+        segmentations: how the mask of each reading agrees with the true one; empty where there is no true mask.
+    """
+
+    row: SliceRow
+    target: int
+    probabilities: np.ndarray
+    segmentations: dict[str, SegmentationRecord]
+
+    @property
+    def predicted_class(self) -> int:
+        """Index of the predicted class."""
+        return int(self.probabilities.argmax())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,48 +66,41 @@ class Judgement:
 
     Attributes:
         metrics: the content of metrics.json, plain JSON values.
-        table: one dict a slice: id, patient, true and predicted class, probabilities, Dice of each reading.
+        slices: one for each slice, in order.
     """
 
     metrics: dict[str, Any]
-    table: list[dict[str, Any]]
+    slices: list[JudgedSlice]
 
 
-def predictions(
-    runtime: Runtime, cohort: Cohort, rows: Sequence[SliceRow], channels: Sequence[int], views: set[int]
-) -> Iterator[Prediction]:
+def predict_known(
+    runtime: Runtime,
+    cohort: Cohort,
+    rows: Sequence[SliceRow],
+    readings: Mapping[str, Reading],
+    channels: Sequence[int] | None = None,
+) -> Iterator[KnownSlice]:
     """Predicts slices in order, batch by batch.
 
     Args:
-        channels: which channel of the cohort is each of the runtime's contrasts.
-        views: numbers of views wanted, of 1 and 8.
+        readings: by name; a number of views that several ask for is averaged once.
+        channels: which channel of the cohort is each of the runtime's contrasts; default all in order.
     """
+    channels = list(range(cohort.shape[2]) if channels is None else channels)
+    no_tumour_class = runtime.description.no_tumour_class
+    views = sorted({reading.views for reading in readings.values()})
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
-        images = np.stack([read_image(cohort, row)[..., list(channels)] for row in batch])
-        answers = {
-            number: average_views(runtime.predict, images) if number == 8 else runtime.predict(images)
-            for number in sorted(views)
-        }
+        images = np.stack([read_image(cohort, row)[..., channels] for row in batch])
+        answers = {number: predict_views(runtime, images, number) for number in views}
         for index, row in enumerate(batch):
-            yield Prediction(
-                row,
-                images[index],
-                read_mask(cohort, row),
-                {number: (logits[index], maps[index]) for number, (logits, maps) in answers.items()},
-            )
+            predictions = {}
+            for name, reading in readings.items():
+                logits, heatmaps = answers[reading.views]
+                predictions[name] = read_slice(images[index], logits[index], heatmaps[index], reading, no_tumour_class)
+            yield KnownSlice(row, read_mask(cohort, row), predictions)
         if start % (10 * _BATCH) == 0 and len(rows) > 10 * _BATCH:
             _log.info("judged %d of %d slices", start + len(batch), len(rows))
-
-
-def masks_of(prediction: Prediction, reading: Reading, no_tumour_class: int | None) -> tuple[MaskResult, MaskResult]:
-    """The mask as delivered (empty where "no tumour" is predicted), and the likeliest tumour class's mask."""
-    logits, heatmap = prediction.answers[reading.views]
-    predicted, likeliest = int(logits.argmax()), tumour_class(logits, no_tumour_class)
-    delivered = cut_mask(heatmap, predicted, reading, image=prediction.image, no_tumour_class=no_tumour_class)
-    if predicted == likeliest:
-        return delivered, delivered
-    return delivered, cut_mask(heatmap, likeliest, reading, image=prediction.image, no_tumour_class=no_tumour_class)
 
 
 def judge(
@@ -95,7 +108,7 @@ def judge(
     cohort: Cohort,
     rows: Sequence[SliceRow],
     targets: Sequence[int],
-    readings: dict[str, Reading],
+    readings: Mapping[str, Reading],
     default_reading: str,
     channels: Sequence[int] | None = None,
 ) -> Judgement:
@@ -105,35 +118,33 @@ def judge(
         rows, targets: the slices and their class indices.
         readings: by name.
         default_reading: its number of views decides the predicted class.
-        channels: see `predictions`; default the cohort's channels in order.
+        channels: see `predict_known`.
     """
-    channels = range(cohort.shape[2]) if channels is None else channels
-    views = {reading.views for reading in readings.values()}
+    network = runtime.description
     # Distances are in one unit: in millimetres where that is possible for all slices.
     spaced = all(row.spacing_row and row.spacing_column for row in rows)
-    measured = {name: _ReadingJudge(reading, runtime.no_tumour_class, spaced) for name, reading in readings.items()}
-    baseline = _Baseline(runtime.contrasts)
-    scores: list[np.ndarray] = []
-    table = []
-    for prediction, target in zip(predictions(runtime, cohort, rows, channels, views), targets, strict=True):
-        score = probabilities(prediction.answers[readings[default_reading].views][0])
-        scores.append(score)
-        line = _line(prediction.row, target, score, runtime.class_names)
-        if prediction.mask is not None:
+    measured = {name: _ReadingJudge(reading, network.no_tumour_class, spaced) for name, reading in readings.items()}
+    baseline = _Baseline(network.contrasts)
+    slices = []
+    for known, target in zip(predict_known(runtime, cohort, rows, readings, channels), targets, strict=True):
+        segmentations = {}
+        if known.truth is not None:
+            class_name = network.class_names[target]
             for name, judged in measured.items():
-                line |= judged.add(prediction, runtime.class_names[target], name)
-            baseline.add(prediction)
-        table.append(line)
+                segmentations[name] = judged.add(known.row, known.predictions[name], known.truth, class_name)
+            baseline.add(known.row, known.predictions[default_reading].image, known.truth)
+        probabilities = known.predictions[default_reading].probabilities
+        slices.append(JudgedSlice(known.row, target, probabilities, segmentations))
     metrics: dict[str, Any] = {
         "slices": len(rows),
         "patients": len({row.group for row in rows}),
-        "class_names": list(runtime.class_names),
-        "no_tumour_class": runtime.no_tumour_class,
+        "class_names": list(network.class_names),
+        "no_tumour_class": network.no_tumour_class,
         "classification": classification_metrics(
             np.asarray(targets),
-            np.stack(scores),
-            runtime.class_names,
-            runtime.no_tumour_class,
+            np.stack([judged.probabilities for judged in slices]),
+            network.class_names,
+            network.no_tumour_class,
             groups=[row.group for row in rows],
         ),
         "default_reading": default_reading,
@@ -144,12 +155,34 @@ def judge(
             name: {
                 **judged.summary(),
                 "reading": judged.reading.to_dict(),
-                "masks_used": name in runtime.masks_used,
+                "masks_used": name in network.masks_used,
             }
             for name, judged in measured.items()
         }
         metrics["intensity_baseline"] = baseline.summary()
-    return Judgement(metrics, table)
+    return Judgement(metrics, slices)
+
+
+def prediction_rows(slices: Sequence[JudgedSlice], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of predictions.csv: true and predicted class, probabilities, and the Dice of each reading."""
+    rows = []
+    for judged in slices:
+        row: dict[str, Any] = {
+            "id": judged.row.id,
+            "patient": judged.row.patient,
+            "true": class_names[judged.target],
+            "predicted": class_names[judged.predicted_class],
+            **{f"p_{name}": round(float(p), 6) for name, p in zip(class_names, judged.probabilities, strict=True)},
+        }
+        for name, record in judged.segmentations.items():
+            row |= {
+                "true_pixels": record.true_pixels,
+                f"dice_{name}": record.delivered.dice,
+                f"pixels_{name}": record.delivered.pixels,
+                f"reason_{name}": record.delivered.reason or "",
+            }
+        rows.append(row)
+    return rows
 
 
 class _ReadingJudge:
@@ -162,32 +195,34 @@ class _ReadingJudge:
         self.records: list[SegmentationRecord] = []
         self.oracle = OffsetSearch(reading, no_tumour_class) if reading.rule in ("multiotsu", "otsu") else None
 
-    def add(self, prediction: Prediction, class_name: str, name: str) -> dict[str, Any]:
-        """Judges one slice with a mask; returns its columns of the table."""
-        row, truth = prediction.row, prediction.mask
-        if truth is None:
-            return {}
-        delivered, tumour = masks_of(prediction, self.reading, self.no_tumour_class)
-        spacing = (row.spacing_row or 1.0, row.spacing_column or 1.0) if self.spaced else None
+    def add(self, row: SliceRow, prediction: SlicePrediction, truth: np.ndarray, class_name: str) -> SegmentationRecord:
+        """Judges one slice with a mask.
+
+        Args:
+            truth: true mask bool [H, W].
+            class_name: name of the slice's true class.
+        """
+        delivered = compare(prediction.mask, truth, self._spacing(row), prediction.reason)
+        tumour = delivered
+        if prediction.predicted_class != prediction.tumour_class:
+            cut = prediction.tumour_mask()
+            tumour = compare(cut.mask, truth, self._spacing(row), cut.reason)
         record = SegmentationRecord(
             id=row.id,
             patient=row.group,
             class_name=class_name,
             true_pixels=int(truth.sum()),
-            delivered=compare(delivered.mask, truth, spacing, delivered.reason),
-            tumour=compare(tumour.mask, truth, spacing, tumour.reason),
-            average_precision=pixel_average_precision(tumour.map, truth),
+            delivered=delivered,
+            tumour=tumour,
+            average_precision=pixel_average_precision(prediction.map, truth),
         )
         self.records.append(record)
         if self.oracle is not None:
-            logits, heatmap = prediction.answers[self.reading.views]
-            self.oracle.add(Case(heatmap, int(logits.argmax()), prediction.image, truth, row.group))
-        return {
-            "true_pixels": record.true_pixels,
-            f"dice_{name}": record.delivered.dice,
-            f"pixels_{name}": record.delivered.pixels,
-            f"reason_{name}": record.delivered.reason or "",
-        }
+            self.oracle.add(prediction.heatmap, prediction.predicted_class, prediction.image, truth, row.group)
+        return record
+
+    def _spacing(self, row: SliceRow) -> tuple[float, float] | None:
+        return (row.spacing_row or 1.0, row.spacing_column or 1.0) if self.spaced else None
 
     def summary(self) -> dict[str, Any]:
         """The segmentation part of metrics.json for this reading."""
@@ -210,10 +245,11 @@ class _Baseline:
         self.values: list[float] = []
         self.patients: list[str] = []
 
-    def add(self, prediction: Prediction) -> None:
-        if self.channel is not None and prediction.mask is not None and prediction.mask.any():
-            self.values.append(dice(intensity_baseline(prediction.image, self.channel), prediction.mask))
-            self.patients.append(prediction.row.group)
+    def add(self, row: SliceRow, image: np.ndarray, truth: np.ndarray) -> None:
+        """Takes one slice with a mask into account: raw intensities [H, W, C] and true mask bool [H, W]."""
+        if self.channel is not None and truth.any():
+            self.values.append(dice(intensity_baseline(image, self.channel), truth))
+            self.patients.append(row.group)
 
     def summary(self) -> dict[str, Any] | None:
         if not self.values:
@@ -225,14 +261,3 @@ class _Baseline:
             "low": low,
             "high": high,
         }
-
-
-def _line(row: SliceRow, target: int, score: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
-    predicted = int(score.argmax())
-    return {
-        "id": row.id,
-        "patient": row.patient,
-        "true": class_names[target],
-        "predicted": class_names[predicted],
-        **{f"p_{name}": round(float(value), 6) for name, value in zip(class_names, score, strict=True)},
-    }

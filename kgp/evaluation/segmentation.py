@@ -10,6 +10,7 @@ from scipy import ndimage
 from sklearn import metrics
 
 from kgp.evaluation.bootstrap import patient_bootstrap
+from kgp.heatmap.overlap import dice, iou
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,18 +54,6 @@ class SegmentationRecord:
     average_precision: float | None = None
 
 
-def dice(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Dice coefficient of two bool masks [H, W]; 1 where both are empty, 0 where one is."""
-    total = np.count_nonzero(mask) + np.count_nonzero(truth)
-    return 2.0 * np.count_nonzero(mask & truth) / total if total else 1.0
-
-
-def iou(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Intersection over union of two bool masks [H, W]; 1 where both are empty, 0 where one is."""
-    union = np.count_nonzero(mask | truth)
-    return np.count_nonzero(mask & truth) / union if union else 1.0
-
-
 def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None) -> float | None:
     """95 % Hausdorff distance between the outlines of two bool masks [H, W].
 
@@ -86,19 +75,15 @@ def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | Non
     return float(max(np.percentile(to_second, 95), np.percentile(to_first, 95)))
 
 
-def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray, region: np.ndarray | None = None) -> float | None:
+def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | None:
     """Average precision of the pixels of a map [H, W] against a bool mask [H, W]: how well it ranks, at no threshold.
 
-    Args:
-        region: bool [H, W], the pixels that count; None for all.
-
     Returns:
-        In [0, 1]; None where no pixel of the region is true.
+        In [0, 1]; None where no pixel is true.
     """
-    inside = np.ones(truth.shape, bool) if region is None else region
-    if not truth[inside].any():
+    if not truth.any():
         return None
-    return float(metrics.average_precision_score(truth[inside], heatmap[inside]))
+    return float(metrics.average_precision_score(truth.ravel(), heatmap.ravel()))
 
 
 def compare(

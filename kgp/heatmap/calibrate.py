@@ -1,11 +1,12 @@
 """Calibration of a reading's offset on the masks of validation patients."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import BEST, PAPER, Reading
 from kgp.heatmap.threshold import finish_cut, prepare_cut
 
@@ -14,29 +15,10 @@ _STEPS = np.geomspace(0.02, 20.0, 25)
 OFFSETS = tuple(float(value) for value in np.concatenate([-_STEPS[::-1], [0.0], _STEPS]))
 
 
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One slice with what a network said of it.
-
-    Attributes:
-        heatmap: raw heatmap [H, W, K]; averaged over views where the reading asks for it.
-        predicted_class: index of the predicted class.
-        image: raw intensities [H, W, C].
-        mask: true mask bool [H, W], or None where there is none.
-        patient: patient identifier.
-    """
-
-    heatmap: np.ndarray
-    predicted_class: int
-    image: np.ndarray
-    mask: np.ndarray | None = None
-    patient: str = ""
-
-
 class OffsetSearch:
-    """Collects the Dice coefficient of every candidate offset, case by case, so that no heatmap has to be kept.
+    """Collects the Dice coefficient of every candidate offset, slice by slice, so that no heatmap has to be kept.
 
-    Cases without a mask, with an empty one, or predicted as "no tumour" say nothing about the offset and are skipped.
+    Slices without a mask, with an empty one, or predicted as "no tumour" say nothing about the offset and are skipped.
 
     Args:
         reading: the reading whose offset is looked for; its own offset is ignored.
@@ -59,16 +41,24 @@ class OffsetSearch:
         self.patients: set[str] = set()
         self._dice: list[np.ndarray] = []
 
-    def add(self, case: Case) -> None:
-        """Takes one case into account."""
-        if case.mask is None or not case.mask.any() or case.predicted_class == self.no_tumour_class:
+    def add(
+        self, heatmap: np.ndarray, predicted_class: int, image: np.ndarray, truth: np.ndarray | None, patient: str
+    ) -> None:
+        """Takes one slice into account.
+
+        Args:
+            heatmap: raw heatmap [H, W, K]; averaged over views where the reading asks for it.
+            predicted_class: index of the predicted class.
+            image: raw intensities [H, W, C].
+            truth: true mask bool [H, W], or None where there is none.
+            patient: patient identifier.
+        """
+        if truth is None or not truth.any() or predicted_class == self.no_tumour_class:
             return
-        cut = prepare_cut(
-            case.heatmap, case.predicted_class, self.reading, image=case.image, no_tumour_class=self.no_tumour_class
-        )
+        cut = prepare_cut(heatmap, predicted_class, self.reading, image=image, no_tumour_class=self.no_tumour_class)
         masks = (finish_cut(cut, dataclasses.replace(self.reading, offset=offset)).mask for offset in self.candidates)
-        self._dice.append(np.array([_dice(mask, case.mask) for mask in masks], np.float32))
-        self.patients.add(case.patient)
+        self._dice.append(np.array([dice(mask, truth) for mask in masks], np.float32))
+        self.patients.add(patient)
 
     @property
     def slices(self) -> int:
@@ -84,25 +74,18 @@ class OffsetSearch:
         return self.candidates[best], float(medians[best])
 
 
-def calibrations(
-    cases: Iterable[Case], no_tumour_class: int | None, candidates: Sequence[float] = OFFSETS
-) -> dict[str, Any]:
+def calibration(search: OffsetSearch) -> dict[str, Any]:
     """The content of a run's `calibration.json`: the named readings, and which of them looked at masks.
 
     "paper" has the offset that gives the highest median Dice; "best", the default one, is the same for every run.
 
     Args:
-        cases: slices of validation patients; read once, one at a time.
-        no_tumour_class: index of the class that means "no tumour", or None.
-        candidates: offsets to try, in heatmap units.
+        search: for the offset of the reading `PAPER`, over slices of validation patients.
 
     Returns:
         A dict of plain JSON values with the keys default, readings, masks_used, and patients and slices: how many
         gave a usable mask.
     """
-    search = OffsetSearch(PAPER, no_tumour_class, candidates)
-    for case in cases:
-        search.add(case)
     paper = dataclasses.replace(PAPER, offset=search.best()[0])
     return {
         "default": "best",
@@ -111,7 +94,3 @@ def calibrations(
         "patients": len(search.patients),
         "slices": search.slices,
     }
-
-
-def _dice(mask: np.ndarray, truth: np.ndarray) -> float:
-    return 2.0 * np.count_nonzero(mask & truth) / (np.count_nonzero(mask) + np.count_nonzero(truth))

@@ -22,7 +22,7 @@ import dataclasses
 
 import numpy as np
 
-_DEFAULTS = {"max": 0.0, "average": 0.0, "lse": 4.0, "topfraction": 0.02}
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,71 +57,61 @@ class Evidence:
         return [EvidencePoint(int(row), int(column), float(value)) for row, column, value in selected]
 
 
-def evidence_points(
+def contributions(
     features: np.ndarray,
     weights: np.ndarray,
     bias: np.ndarray,
-    class_index: int,
     *,
     head_order: str,
     pooling: str,
     pooling_value: float = 0.0,
-) -> Evidence:
-    """Splits the logit of one class of one slice into contributions of single positions.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits the logits of one slice into contributions of single positions.
 
     Args:
         features: the feature map that the head pools, [H, W, F].
         weights: weights of the head's 1x1 convolution, [F, K].
         bias: its bias, [K].
-        class_index: which class.
         head_order: "pool_then_project" (the paper) or "project_then_pool".
         pooling: "max", "average", "lse" or "topfraction".
         pooling_value: r of lse, q of topfraction; 0 for the defaults 4 and 0.02.
 
     Returns:
-        The evidence; positions without any share are left out.
+        What each position adds to each logit, float64 [H, W, K], and what belongs to no position, float64 [K].
 
     Raises:
         ValueError: shapes do not fit, a value is not finite, or an argument is unknown.
     """
-    _check(features, weights, bias, class_index, head_order, pooling)
-    width = features.shape[1]
-    columns = features.reshape(-1, features.shape[-1]).astype(np.float64)
-    weight = weights[:, class_index].astype(np.float64)
-    constant = float(bias[class_index])
-    value = pooling_value or _DEFAULTS[pooling]
+    _check(features, weights, bias, head_order, pooling)
+    height, width, channels = features.shape
+    columns, weights = features.reshape(-1, channels).astype(np.float64), weights.astype(np.float64)
+    value = pooling_value or DEFAULT_POOLING_VALUES[pooling]
     if head_order == "pool_then_project":
         shares, rest = _shares(columns, pooling, value)
-        contributions = (shares * columns) @ weight
-        constant += float(rest @ weight)
+        maps, constants = (shares * columns) @ weights, bias + rest @ weights
     else:
-        projected = columns @ weight
-        shares, rest = _shares(projected[:, None], pooling, value)
-        contributions = shares[:, 0] * projected
-        constant += float(rest[0])
-    return _ordered(contributions, np.flatnonzero(shares.any(axis=1)), constant, width)
+        projected = columns @ weights
+        shares, rest = _shares(projected, pooling, value)
+        maps, constants = shares * projected, bias + rest
+    return maps.reshape(height, width, -1), constants
 
 
 def evidence_of_map(contributions: np.ndarray, constant: float) -> Evidence:
     """The evidence of one class from what each position adds to its logit.
 
     Args:
-        contributions: [H, W], as exported networks answer it; positions with 0 are left out.
+        contributions: [H, W]; positions with 0 are left out.
         constant: what belongs to no position.
     """
     flat = contributions.reshape(-1).astype(np.float64)
-    return _ordered(flat, np.flatnonzero(flat), float(constant), contributions.shape[1])
-
-
-def _ordered(contributions: np.ndarray, positions: np.ndarray, constant: float, width: int) -> Evidence:
-    """Evidence of the given positions by falling absolute contribution."""
-    order = positions[np.argsort(-np.abs(contributions[positions]), kind="stable")]
+    positions = np.flatnonzero(flat)
+    order = positions[np.argsort(-np.abs(flat[positions]), kind="stable")]
     return Evidence(
-        rows=order // width,
-        columns=order % width,
-        contributions=contributions[order],
-        constant=constant,
-        logit=float(contributions[order].sum()) + constant,
+        rows=order // contributions.shape[1],
+        columns=order % contributions.shape[1],
+        contributions=flat[order],
+        constant=float(constant),
+        logit=float(flat[order].sum()) + float(constant),
     )
 
 
@@ -146,9 +136,7 @@ def _shares(columns: np.ndarray, pooling: str, value: float) -> tuple[np.ndarray
     return shares, rest
 
 
-def _check(
-    features: np.ndarray, weights: np.ndarray, bias: np.ndarray, class_index: int, head_order: str, pooling: str
-) -> None:
+def _check(features: np.ndarray, weights: np.ndarray, bias: np.ndarray, head_order: str, pooling: str) -> None:
     if features.ndim != 3 or features.size == 0:
         raise ValueError(f"Features of shape [H, W, F] are expected, not {features.shape}.")
     if weights.ndim != 2 or weights.shape[0] != features.shape[-1] or bias.shape != weights.shape[1:]:
@@ -156,11 +144,9 @@ def _check(
             f"Weights [F, K] and bias [K] are expected for {features.shape[-1]} features, "
             f"not {weights.shape} and {bias.shape}."
         )
-    if not 0 <= class_index < weights.shape[1]:
-        raise ValueError(f"The head has {weights.shape[1]} classes, so there is no class {class_index}.")
     if head_order not in ("pool_then_project", "project_then_pool"):
         raise ValueError(f"The head order must be pool_then_project or project_then_pool, not {head_order!r}.")
-    if pooling not in _DEFAULTS:
-        raise ValueError(f"The pooling must be one of {', '.join(_DEFAULTS)}, not {pooling!r}.")
+    if pooling not in POOLINGS:
+        raise ValueError(f"The pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}.")
     if not np.isfinite(features).all():
         raise ValueError("The features hold values that are not finite (NaN or infinity).")

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from kgp.heatmap.head_rule import HIGH_PERCENTILE, LOW_PERCENTILE, MOST_OF_BORDER, SHARE_OF_HIGH, SHARE_OF_MAXIMUM
+
 
 def head_mask(image: np.ndarray) -> np.ndarray:
     """The head in one slice of raw intensities, in arbitrary units for each contrast.
@@ -26,7 +28,7 @@ def head_mask(image: np.ndarray) -> np.ndarray:
     border = np.concatenate([tissue[0], tissue[-1], tissue[:, 0], tissue[:, -1]]).mean(axis=0)
     # Where most of the picture's border looks like tissue, air is brighter than the darkest tissue (a contrast
     # stored with an offset): such a contrast says nothing about the head as long as another one does.
-    telling = tissue[..., border <= 0.5]
+    telling = tissue[..., border <= MOST_OF_BORDER]
     joined = np.asarray(telling.any(axis=-1))
     if not joined.any():
         joined = np.asarray(tissue.any(axis=-1))
@@ -39,8 +41,8 @@ def _tissue(contrast: np.ndarray) -> np.ndarray:
     contrast = contrast.astype(np.float32)
     finite = np.isfinite(contrast)
     contrast = np.where(finite, contrast, contrast[finite].min() if finite.any() else np.float32(0.0))
-    low, high = np.percentile(contrast, (5.0, 99.0))
-    threshold = max(0.03 * (contrast.max() - low), 0.15 * (high - low), 0.0)
+    low, high = np.percentile(contrast, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    threshold = max(SHARE_OF_MAXIMUM * (contrast.max() - low), SHARE_OF_HIGH * (high - low), 0.0)
     return contrast - low > threshold
 
 

@@ -4,14 +4,13 @@ from typing import Any
 
 import keras
 
+from kgp.architectures import ARCHITECTURES
 from kgp.networks.gp_reconresnet import gp_reconresnet
 from kgp.networks.gp_shuffleunet import gp_shuffleunet
 from kgp.networks.gp_unet import gp_unet
 from kgp.networks.layers import NORMALISATION_LAYERS
 
 __all__ = ["build_network", "gp_reconresnet", "gp_shuffleunet", "gp_unet"]
-
-_PAPER_DEPTH = {"unet": 3, "shuffleunet": 3, "reconresnet": 14}
 
 
 def build_network(
@@ -29,7 +28,7 @@ def build_network(
     """Builds a network by the name of its architecture.
 
     Args:
-        arch: "unet", "shuffleunet" or "reconresnet".
+        arch: "unet", "shuffleunet", "reconresnet" or the name of a registered one (`kgp.architectures`).
         input_shape: (H, W, C).
         classes: K.
         width, depth, dropout: see the builders; depth 0 is the paper's.
@@ -40,27 +39,21 @@ def build_network(
     Raises:
         ValueError: an argument is unknown, out of range, or does not go with the architecture.
     """
-    if arch not in _PAPER_DEPTH:
-        raise ValueError(f"arch must be one of {', '.join(_PAPER_DEPTH)}, not {arch!r}.")
+    if arch not in ARCHITECTURES:
+        raise ValueError(f"arch must be one of {', '.join(ARCHITECTURES)}, not {arch!r}.")
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout is a probability in [0, 1), not {dropout}.")
     if normalisation_layer not in NORMALISATION_LAYERS:
         raise ValueError(
             f"normalisation_layer must be one of {', '.join(NORMALISATION_LAYERS)}, not {normalisation_layer!r}."
         )
-    common = {
-        "width": width,
-        "depth": depth or _PAPER_DEPTH[arch],
-        "dropout": dropout,
-        "normalisation_layer": normalisation_layer,
+    return ARCHITECTURES[arch].builder()(
+        input_shape,
+        classes,
+        width=width,
+        depth=depth or ARCHITECTURES[arch].depth,
+        dropout=dropout,
+        normalisation_layer=normalisation_layer,
+        upsampling=upsampling,
         **head,
-    }
-    if arch == "shuffleunet":
-        if upsampling != "sinc":
-            raise ValueError(
-                f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
-                "go with it; leave it at its default."
-            )
-        return gp_shuffleunet(input_shape, classes, **common)
-    build = gp_unet if arch == "unet" else gp_reconresnet
-    return build(input_shape, classes, upsampling=upsampling, **common)
+    )

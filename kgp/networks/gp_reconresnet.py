@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.gp_head import gp_head, torch_initialisers
-from kgp.networks.layers import ReflectPad, Resize, ScalarPReLU, normalise
+from kgp.networks.layers import ReflectPad, Resize, ScalarPReLU, add_normalisation
 
 LEVELS = 2
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
@@ -38,7 +38,7 @@ def gp_reconresnet(
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; how the one follows from the other is told in `gp_head`.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
 
     Raises:
         ValueError: the size is too small or an argument is out of range.
@@ -77,7 +77,7 @@ def _reflected(x, filters: int, kernel: int, name: str):
 
 
 def _convolution(x, filters: int, kernel: int, name: str, layer: str):
-    x = normalise(_reflected(x, filters, kernel, name), layer, f"{name}_norm", affine=False)
+    x = add_normalisation(_reflected(x, filters, kernel, name), layer, f"{name}_norm", affine=False)
     return ScalarPReLU(name=f"{name}_prelu")(x)
 
 
@@ -86,13 +86,13 @@ def _down(x, filters: int, name: str, layer: str):
     initialisers = torch_initialisers(9 * x.shape[-1])
     x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
     x = keras.layers.Conv2D(filters, 3, strides=2, name=f"{name}_conv", **initialisers)(x)
-    return ScalarPReLU(name=f"{name}_prelu")(normalise(x, layer, f"{name}_norm", affine=False))
+    return ScalarPReLU(name=f"{name}_prelu")(add_normalisation(x, layer, f"{name}_norm", affine=False))
 
 
 def _residual_block(x, dropout: float, name: str, layer: str):
     y = _convolution(x, x.shape[-1], 3, f"{name}_1", layer)
     y = keras.layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(y)
-    y = normalise(_reflected(y, x.shape[-1], 3, f"{name}_2"), layer, f"{name}_2_norm", affine=False)
+    y = add_normalisation(_reflected(y, x.shape[-1], 3, f"{name}_2"), layer, f"{name}_2_norm", affine=False)
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
@@ -106,4 +106,4 @@ def _up(x, size: tuple[int, int], filters: int, upsampling: str, name: str, laye
     )(x)
     if x.shape[1:3] != size:
         x = keras.layers.Cropping2D(((0, x.shape[1] - size[0]), (0, x.shape[2] - size[1])), name=f"{name}_crop")(x)
-    return ScalarPReLU(name=f"{name}_prelu")(normalise(x, layer, f"{name}_norm", affine=False))
+    return ScalarPReLU(name=f"{name}_prelu")(add_normalisation(x, layer, f"{name}_norm", affine=False))

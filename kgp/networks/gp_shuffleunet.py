@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.gp_head import gp_head
-from kgp.networks.layers import PixelShuffle, PixelUnshuffle, normalise
+from kgp.networks.layers import PixelShuffle, PixelUnshuffle, add_normalisation
 
 BRANCHES = 4
 
@@ -19,6 +19,7 @@ def gp_shuffleunet(
     pooling: str = "max",
     pooling_value: float = 0.0,
     head_order: str = "pool_then_project",
+    upsampling: str = "sinc",
 ) -> keras.Model:
     """Builds GP-ShuffleUNet.
 
@@ -31,12 +32,13 @@ def gp_shuffleunet(
         normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle), "none", or "batch" or
             "instance" after every convolution.
         pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
+        upsampling: "sinc", the default of the other networks, alone: this one shuffles pixels.
 
     Input shape:
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; how the one follows from the other is told in `gp_head`.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
 
     Raises:
         ValueError: the size is not divisible or an argument is out of range.
@@ -45,6 +47,11 @@ def gp_shuffleunet(
         network = gp_shuffleunet((240, 240, 4), classes=3)
         logits = network(images)["logits"]
     """
+    if upsampling != "sinc":
+        raise ValueError(
+            f"GP-ShuffleUNet up-samples by shuffling pixels, so upsampling {upsampling!r} does not "
+            "go with it; leave it at its default."
+        )
     step = 2**depth
     height, width_pixels, _ = input_shape
     if height % step or width_pixels % step:
@@ -91,7 +98,7 @@ def _convolution(x, filters: int, name: str, layer: str = "none", activation: bo
     """3x3 convolution, normalisation and ReLU where asked."""
     initialiser = keras.initializers.HeNormal()
     x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=initialiser, name=f"{name}_conv")(x)
-    x = normalise(x, layer, f"{name}_norm")
+    x = add_normalisation(x, layer, f"{name}_norm")
     return keras.layers.ReLU(name=f"{name}_relu")(x) if activation else x
 
 

@@ -3,7 +3,7 @@
 import keras
 
 from kgp.networks.gp_head import gp_head, torch_initialisers
-from kgp.networks.layers import Resize, normalise
+from kgp.networks.layers import Resize, add_normalisation
 
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
 
@@ -37,7 +37,7 @@ def gp_unet(
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; how the one follows from the other is told in `gp_head`.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
 
     Raises:
         ValueError: the size is too small or an argument is out of range.
@@ -79,7 +79,7 @@ def _block(x, filters: int, normalisation_layer: str, name: str):
         prefix = f"{name}_conv{number}"
         initialisers = torch_initialisers(9 * x.shape[-1])
         x = keras.layers.Conv2D(filters, 3, padding="same", name=prefix, **initialisers)(x)
-        x = normalise(x, normalisation_layer, f"{prefix}_norm")
+        x = add_normalisation(x, normalisation_layer, f"{prefix}_norm")
         x = keras.layers.ReLU(name=f"{prefix}_relu")(x)
     return x
 

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-POOLINGS = ("max", "average", "lse", "topfraction")
-DEFAULT_POOLING_VALUES = {"lse": 4.0, "topfraction": 0.02}
+from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
+
 NORMALISATION_LAYERS = ("default", "none", "batch", "instance")
 
 
-def normalise(x, layer: str, name: str, affine: bool = True):
-    """A normalisation layer by its name: "none", "batch", or "instance" (each channel of each picture by itself).
+def add_normalisation(x, layer: str, name: str, affine: bool = True):
+    """Applies a normalisation layer given by its name: "none", "batch", or "instance" (each channel of each picture by itself).
 
     Args:
         affine: whether "instance" learns a scale and an offset for each channel; "batch" always does.
@@ -60,7 +60,6 @@ class InstanceNormalisation(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "affine": self.affine, "epsilon": self.epsilon}
 
 
@@ -135,7 +134,6 @@ class Resize(keras.layers.Layer):
         return (input_shape[0], *self.size, input_shape[-1])
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "size": self.size, "method": self.method}
 
 
@@ -157,7 +155,6 @@ class ReflectPad(keras.layers.Layer):
         return (input_shape[0], *(size + 2 * self.pad for size in input_shape[1:-1]), input_shape[-1])
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "pad": self.pad}
 
 
@@ -230,7 +227,7 @@ class GlobalPooling(keras.layers.Layer):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}.")
         self.pooling = pooling
-        self.value = value or DEFAULT_POOLING_VALUES.get(pooling, 0.0)
+        self.value = value or DEFAULT_POOLING_VALUES[pooling]
         if pooling == "topfraction" and self.value > 1.0:
             raise ValueError(f"pooling_value of topfraction is a share in (0, 1], not {value}.")
 
@@ -255,5 +252,4 @@ class GlobalPooling(keras.layers.Layer):
         return (input_shape[0], *[1] * (len(input_shape) - 2), input_shape[-1])
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "pooling": self.pooling, "value": self.value}

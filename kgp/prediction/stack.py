@@ -1,106 +1,185 @@
-"""What is told of one stack of slices: class, probabilities, maps and masks on the source's own grid."""
+"""The same over a stack of slices of any size: fitted to the network, and the results brought back, each once."""
 
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from kgp.errors import KgpError
-from kgp.heatmap.evidence import EvidencePoint
-from kgp.heatmap.threshold import cut_mask, select_map
-from kgp.heatmap.views import average_views
-from kgp.runtime.runtime import Runtime, probabilities, tumour_class
-from kgp.scans.fit import fit_image, restore_map, restore_mask
+from kgp.heatmap.reading import Reading
+from kgp.prediction.slice import SlicePrediction, predict_slices
+from kgp.runtime.runtime import Runtime
+from kgp.scans.fit import fit_image, restore_map, restore_mask, restore_points
 
 _log = logging.getLogger(__name__)
-_BATCH = 16
 _SECONDS = 5.0  # between two lines of progress
-BLACK = "black_slice"
+POINTS = 8  # strongest evidence points kept of a slice
+
+
+class StackPoint(NamedTuple):
+    """An evidence point in pixels of the stack's own slices; whole numbers are pixel centres."""
+
+    row: float
+    column: float
+    contribution: float
 
 
 @dataclasses.dataclass(frozen=True)
-class CaseResult:
-    """The findings on a stack of D slices.
+class SliceCall:
+    """What the network says of one slice of a stack, in numbers.
+
+    Attributes:
+        probabilities: float64 [K].
+        predicted_class: index of the predicted class.
+        tumour_class: the likeliest class that means a tumour; `StackPrediction.maps` shows its map.
+        mask_pixels: size of the mask on the stack's own grid.
+        reason: why the mask is empty, or None.
+        points: the strongest evidence points of `tumour_class`, by falling absolute contribution; None where they were
+            not asked for. Those in the padding of the fitted slice lie outside of the stack's slice.
+    """
+
+    probabilities: np.ndarray
+    predicted_class: int
+    tumour_class: int
+    mask_pixels: int
+    reason: str | None
+    points: tuple[StackPoint, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class StackPrediction:
+    """What the network says of a stack of D slices.
 
     Attributes:
         masks: bool [D, H, W].
-        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what was cut where a tumour
-            was predicted, and comparable from slice to slice; 0 in slices that are black all over.
-        table: one dict a slice: slice number, class, probabilities, size of the mask, why a mask is empty, and
-            the class of the map.
-        points: for slices whose evidence is known already the strongest points of the class of the map, on the fitted slice.
+        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what was cut
+            where a tumour was predicted, and comparable from slice to slice; 0 in slices that are black all over.
+        calls: one a slice; None for a slice that is black all over, which the network never sees.
     """
 
     masks: np.ndarray
     maps: np.ndarray
-    table: list[dict[str, Any]]
-    points: Mapping[int, Sequence[EvidencePoint]] = dataclasses.field(default_factory=dict)
+    calls: Sequence[SliceCall | None]
 
 
-def segment_stack(
-    runtime: Runtime, stack: np.ndarray, reading_name: str, spacing: tuple[float, float] | None = None
-) -> CaseResult:
-    """Classifies and segments slices of any size; they are fitted to the runtime's size and the results brought back.
-
-    What takes long logs how far it is.
+def predict_stack(
+    runtime: Runtime,
+    stack: np.ndarray,
+    reading: Reading,
+    spacing: tuple[float, float] | None = None,
+    *,
+    with_evidence: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> StackPrediction:
+    """Classifies and segments slices of any size. What takes long logs how far it is.
 
     Args:
         stack: raw intensities [D, H, W, C], in the runtime's order of contrasts.
-        reading_name: one of the runtime's readings.
+        reading: how the masks are cut.
         spacing: millimetres between rows and between columns, or None for square pixels.
+        with_evidence: keep the strongest evidence points of each slice.
+        progress: called with (slices done, slices in all) after each batch, and at the end.
 
     Raises:
         KgpError: the slices do not fit the runtime.
     """
-    reading = runtime.readings[reading_name]
-    if stack.shape[3] != len(runtime.contrasts):  # asked here, as the runtime never sees slices that are black
+    network = runtime.description
+    if stack.shape[3] != len(network.contrasts):  # the runtime itself never sees slices that are black
         raise KgpError(
-            f"{runtime.name} takes slices with the {len(runtime.contrasts)} contrasts {', '.join(runtime.contrasts)}, "
+            f"{runtime.name} takes slices with the {len(network.contrasts)} contrasts {', '.join(network.contrasts)}, "
             f"not with {stack.shape[3]} channels."
         )
-    if runtime.size == 0:
+    if network.size == 0:
         spacing = None  # slices that are not fitted are not brought back either
-    height, width = stack.shape[1:3]
-    masks = np.zeros(stack.shape[:3], bool)
-    maps = np.zeros(stack.shape[:3], np.float32)
-    table: list[dict[str, Any]] = [{"slice": index, "class": "", "reason": BLACK} for index in range(len(stack))]
-    lit = [index for index in range(len(stack)) if stack[index].any()]
-    started = said = time.monotonic()
-    for start in range(0, len(lit), _BATCH):
-        if start and time.monotonic() - said > _SECONDS:
-            said = time.monotonic()
-            _log.info("%d of %d slices, %.0f s left.", start, len(lit), (said - started) / start * (len(lit) - start))
-        chosen = lit[start : start + _BATCH]
-        images = np.stack([fit_image(stack[index], runtime.size, spacing) for index in chosen])
-        logits, heatmaps = average_views(runtime.predict, images) if reading.views == 8 else runtime.predict(images)
-        for place, index in enumerate(chosen):
-            score = probabilities(logits[place])
-            predicted = int(score.argmax())
-            result = cut_mask(
-                heatmaps[place], predicted, reading, image=images[place], no_tumour_class=runtime.no_tumour_class
-            )
-            masks[index] = restore_mask(result.mask, height, width, spacing)
-            likeliest = tumour_class(logits[place], runtime.no_tumour_class)
-            shown = select_map(heatmaps[place], likeliest, reading, runtime.no_tumour_class)
-            maps[index] = restore_map(shown, height, width, spacing)
-            # A mask of few pixels may vanish on a coarser grid.
-            reason = result.reason or (None if masks[index].any() else "nothing_above")
-            table[index] = slice_line(index, score, runtime.class_names, int(masks[index].sum()), reason)
-            table[index]["heatmap_of"] = runtime.class_names[likeliest]
-    return CaseResult(masks, maps, table)
+    masks, maps = np.zeros(stack.shape[:3], bool), np.zeros(stack.shape[:3], np.float32)
+    calls: list[SliceCall | None] = [None] * len(stack)
+    visible = [index for index in range(len(stack)) if stack[index].any()]
+    teller = _Teller(len(stack), progress)
+    for start in range(0, len(visible), runtime.batch):
+        chosen = visible[start : start + runtime.batch]
+        images = np.stack([fit_image(stack[index], network.size, spacing) for index in chosen])
+        predictions = predict_slices(runtime, images, reading, with_evidence=with_evidence)
+        for index, prediction in zip(chosen, predictions, strict=True):
+            masks[index], maps[index] = _restored(prediction, stack.shape[1:3], spacing)
+            points = stack_points(prediction, stack.shape[1:3], spacing) if with_evidence else None
+            calls[index] = _call(prediction, masks[index], points)
+        teller.tell(chosen[-1] + 1)
+    teller.tell(len(stack))
+    return StackPrediction(masks, maps, calls)
 
 
-def slice_line(
-    index: int, score: np.ndarray, class_names: Sequence[str], pixels: int, reason: str | None
-) -> dict[str, Any]:
-    """One line of slices.csv."""
-    return {
-        "slice": index,
-        "class": class_names[int(score.argmax())],
-        **{f"p_{name}": round(float(value), 6) for name, value in zip(class_names, score, strict=True)},
-        "mask_pixels": pixels,
-        "reason": reason or "",
-    }
+def stack_points(
+    prediction: SlicePrediction, shape: tuple[int, ...], spacing: tuple[float, float] | None
+) -> tuple[StackPoint, ...]:
+    """The strongest evidence points of the likeliest tumour class, in pixels of the slice before it was fitted.
+
+    Args:
+        prediction: of a fitted slice, with evidence.
+        shape: (H, W) of the slice before.
+        spacing: as the slice was fitted with.
+    """
+    strongest = prediction.evidence(prediction.tumour_class).top(POINTS)
+    height, width = prediction.image.shape[:2]
+    size = height if height == width else 0
+    fitted = np.array([(point.row, point.column) for point in strongest], float).reshape(-1, 2)
+    restored = restore_points(fitted, shape[0], shape[1], size, spacing)
+    return tuple(
+        StackPoint(row, column, point.contribution)
+        for (row, column), point in zip(restored.tolist(), strongest, strict=True)
+    )
+
+
+def inside(points: Sequence[StackPoint], shape: tuple[int, ...]) -> list[StackPoint]:
+    """The points that lie on a slice of `shape` (H, W) or within half a pixel of it, moved onto it."""
+    kept = []
+    for point in points:
+        row, column = min(max(point.row, 0.0), shape[0] - 1.0), min(max(point.column, 0.0), shape[1] - 1.0)
+        if max(abs(point.row - row), abs(point.column - column)) <= 0.5:
+            kept.append(StackPoint(row, column, point.contribution))
+    return kept
+
+
+def _restored(
+    prediction: SlicePrediction, shape: tuple[int, ...], spacing: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mask and map on the grid of a slice of `shape` (H, W)."""
+    height, width = shape
+    return restore_mask(prediction.mask, height, width, spacing), restore_map(prediction.map, height, width, spacing)
+
+
+def _call(prediction: SlicePrediction, mask: np.ndarray, points: tuple[StackPoint, ...] | None) -> SliceCall:
+    """The numbers of a slice; `mask` is the one on the stack's grid, where one of few pixels may have vanished."""
+    return SliceCall(
+        probabilities=prediction.probabilities,
+        predicted_class=prediction.predicted_class,
+        tumour_class=prediction.tumour_class,
+        mask_pixels=int(mask.sum()),
+        reason=prediction.reason or (None if mask.any() else "nothing_above"),
+        points=points,
+    )
+
+
+class _Teller:
+    """Says now and then how far a stack is, and how long the rest will take."""
+
+    def __init__(self, count: int, progress: Callable[[int, int], None] | None) -> None:
+        self._count = count
+        self._progress = progress
+        self._done = 0
+        self._started = self._last_line = time.monotonic()
+
+    def tell(self, done: int) -> None:
+        """Takes note that so many slices are done."""
+        if done == self._done:
+            return
+        self._done = done
+        if self._progress:
+            self._progress(done, self._count)
+        now = time.monotonic()
+        if done < self._count and now - self._last_line > _SECONDS:
+            self._last_line = now
+            left = (now - self._started) / done * (self._count - done)
+            _log.info("%d of %d slices, %.0f s left.", done, self._count, left)

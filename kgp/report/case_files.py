@@ -1,5 +1,6 @@
 """The files that tell of one case: maps, table, overlay sheet, and the summary for programs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,18 @@ import numpy as np
 
 import kgp
 from kgp.files import write_table
-from kgp.prediction.stack import CaseResult
-from kgp.report.overlay import Picture, draw_case, overlay_sheet, shown_contrast
+from kgp.prediction.slice import predict_slices
+from kgp.prediction.stack import SliceCall, StackPoint, StackPrediction, inside, stack_points
+from kgp.report.overlay import draw_case, overlay_sheet, panel_picture, shown_contrast
+from kgp.research_use import NOTICE
+from kgp.runtime.description import Description
 from kgp.runtime.runtime import Runtime
-from kgp.scans.fit import fit_image, fit_mask
+from kgp.scans.fit import fit_image
 from kgp.scans.volume import Volume, to_volume, write_nifti
 
 SHOWN = 12  # most pictures on a sheet
-POINTS = 8  # strongest evidence points drawn on a picture
 TABLE, SHEET = "slices.csv", "overlay.png"
-_USE = "Research use only; not a medical device."
+BLACK = "black_slice"  # the reason for the empty mask of a slice that is black all over
 
 
 def write_case(
@@ -25,7 +28,7 @@ def write_case(
     volume: Volume,
     stack: np.ndarray,
     spacing: tuple[float, float],
-    result: CaseResult,
+    prediction: StackPrediction,
     reading: str,
 ) -> dict[str, Any]:
     """Writes mask.nii.gz, heatmap.nii.gz, slices.csv and overlay.png of one volume.
@@ -34,53 +37,89 @@ def write_case(
         folder: an existing folder.
         volume: the grid that maps go back to; its data are not looked at.
         stack: its axial slices [D, H, W, C], with `spacing` between rows and between columns.
-        result: what was found on `stack`.
+        prediction: what the network says of `stack`.
         reading: name of the reading.
 
     Returns:
         What summary.json says of grid, reading and findings; the caller adds what the input was.
     """
-    write_nifti(to_volume(result.masks, volume), volume, folder / "mask.nii.gz")
-    write_nifti(to_volume(result.maps, volume), volume, folder / "heatmap.nii.gz")
-    write_table(result.table, folder / TABLE)
-    _write_sheet(runtime, stack, result, folder / SHEET, spacing)
-    return case_summary(runtime, reading, result) | {
+    write_nifti(to_volume(prediction.masks, volume), volume, folder / "mask.nii.gz")
+    write_nifti(to_volume(prediction.maps, volume), volume, folder / "heatmap.nii.gz")
+    write_table(slice_rows(prediction.calls, runtime.description.class_names), folder / TABLE)
+    _write_sheet(runtime, stack, prediction, reading, folder / SHEET, spacing)
+    return case_summary(runtime, reading, prediction.calls) | {
         "affine": volume.affine.tolist(),
         "spacing_mm": list(volume.spacing),
-        "mask_volume_mm3": round(float(result.masks.sum()) * volume.voxel_mm3, 1),
+        "mask_volume_mm3": round(float(prediction.masks.sum()) * volume.voxel_mm3, 1),
     }
 
 
-def case_summary(runtime: Runtime, reading: str, result: CaseResult) -> dict[str, Any]:
-    """Model, reading and findings in numbers."""
-    classes = [line["class"] for line in result.table if line["class"]]
+def slice_rows(calls: Sequence[SliceCall | None], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of slices.csv: class, probabilities, size of the mask, why it is empty, and the class of the map."""
+    return [
+        {"slice": index, "class": "", "reason": BLACK} if call is None else _row(index, call, class_names)
+        for index, call in enumerate(calls)
+    ]
+
+
+def _row(index: int, call: SliceCall, class_names: Sequence[str]) -> dict[str, Any]:
     return {
-        "use": _USE,
+        "slice": index,
+        "class": class_names[call.predicted_class],
+        **{f"p_{name}": round(float(p), 6) for name, p in zip(class_names, call.probabilities, strict=True)},
+        "mask_pixels": call.mask_pixels,
+        "reason": call.reason or "",
+        "heatmap_of": class_names[call.tumour_class],
+    }
+
+
+def case_summary(
+    runtime: Runtime, reading: str, calls: Sequence[SliceCall | None], slice_names: Sequence[str | int] | None = None
+) -> dict[str, Any]:
+    """Model, reading and findings in numbers.
+
+    Args:
+        reading: name of the reading.
+        calls: one a slice, see `StackPrediction.calls`.
+        slice_names: what each slice is called; default its number.
+    """
+    network = runtime.description
+    classes = [network.class_names[call.predicted_class] for call in calls if call]
+    reasons = [call.reason if call else BLACK for call in calls]
+    return {
+        "use": NOTICE,
         "kgp": kgp.__version__,
         "run": runtime.name,
-        "contrasts": list(runtime.contrasts),
-        "reading": runtime.readings[reading].to_dict(),
+        "contrasts": list(network.contrasts),
+        "reading": network.readings[reading].to_dict(),
         "reading_name": reading,
-        "slices": len(result.table),
-        "slices_by_class": {name: classes.count(name) for name in runtime.class_names},
-        "slices_with_mask": sum(line.get("mask_pixels", 0) > 0 for line in result.table),
-        "empty_mask_reasons": {
-            reason: sum(line["reason"] == reason for line in result.table)
-            for reason in sorted({line["reason"] for line in result.table} - {""})
-        },
-        "strongest_slice": _strongest_slice(runtime, result),
+        "slices": len(calls),
+        "slices_by_class": {name: classes.count(name) for name in network.class_names},
+        "slices_with_mask": sum(call.mask_pixels > 0 for call in calls if call),
+        "empty_mask_reasons": {reason: reasons.count(reason) for reason in sorted(filter(None, set(reasons)))},
+        "strongest_slice": _strongest_slice(network, calls, slice_names or range(len(calls))),
     }
 
 
-def _strongest_slice(runtime: Runtime, result: CaseResult) -> dict[str, Any] | None:
+def _strongest_slice(
+    network: Description, calls: Sequence[SliceCall | None], slice_names: Sequence[str | int]
+) -> dict[str, Any] | None:
     """The slice with the highest probability of a class that means a tumour; None where every slice is black."""
-    tumours = [name for index, name in enumerate(runtime.class_names) if index != runtime.no_tumour_class]
-    lit = [line for line in result.table if line["class"]]
-    if not lit:
+    tumours = [index for index in range(len(network.class_names)) if index != network.no_tumour_class]
+    visible = [(name, call) for name, call in zip(slice_names, calls, strict=True) if call]
+    if not visible:
         return None
-    line = max(lit, key=lambda line: max(line[f"p_{name}"] for name in tumours))
-    slice_ = line.get("file", line["slice"])
-    return {"slice": slice_, "class": line["class"], "probability": line[f"p_{line['class']}"]}
+    name, call = max(visible, key=lambda pair: _rounded(pair[1].probabilities[tumours].max()))
+    return {
+        "slice": name,
+        "class": network.class_names[call.predicted_class],
+        "probability": _rounded(call.probabilities[call.predicted_class]),
+    }
+
+
+def _rounded(probability: float) -> float:
+    """With the digits of slices.csv."""
+    return round(float(probability), 6)
 
 
 def case_words(summary: dict[str, Any]) -> str:
@@ -92,52 +131,67 @@ def case_words(summary: dict[str, Any]) -> str:
 
 def draw_slice(
     runtime: Runtime,
-    stack: np.ndarray,
-    result: CaseResult,
+    image: np.ndarray,
+    prediction: StackPrediction,
     index: int,
+    reading: str,
     name: str,
     spacing: tuple[float, float] | None,
 ) -> np.ndarray:
-    """Slice `index` with its map, the points the decision rests on, and its mask, RGB uint8 [H', W', 3]."""
-    line = result.table[index]
-    image = fit_image(stack[index], runtime.size, spacing)
-    points = result.points.get(index)
-    if points is None:
-        points = runtime.evidence(image, runtime.class_names.index(line["heatmap_of"])).top(POINTS)
+    """A slice with its map, the points the decision rests on, and its mask, RGB uint8 [H', W', 3].
+
+    Args:
+        image: the slice, raw intensities [H, W, C].
+        prediction: what the network says of the stack of which it is slice `index`; not black.
+        reading: name of the reading.
+        name: what the slice is called.
+    """
+    call = prediction.calls[index]
+    if call is None:
+        raise ValueError(f"Slice {index} is black all over, so there is nothing to draw.")
+    class_names = runtime.description.class_names
+    called = class_names[call.predicted_class]
+    points = _points(runtime, image, reading, spacing) if call.points is None else call.points
     return draw_case(
-        Picture(
-            image=image,
-            channel=shown_contrast(runtime.contrasts),
-            map=fit_map(result.maps[index], runtime.size, spacing),
-            mask=fit_mask(result.masks[index], runtime.size, spacing),
-            points=points,
-            title=f"{name}: {line['class']} ({line['p_' + line['class']]:.2f})"
-            + (f", {line['reason']}" if line["reason"] else "")
-            + f"; map of {line['heatmap_of']}; research use only",
+        panel_picture(
+            image[..., shown_contrast(runtime.description.contrasts)],
+            prediction.maps[index],
+            prediction.masks[index],
+            inside(points, image.shape[:2]),
+            spacing,
+            title=f"{name}: {called} ({call.probabilities[call.predicted_class]:.2f})"
+            + (f", {call.reason}" if call.reason else "")
+            + f"; map of {class_names[call.tumour_class]}; research use only",
         )
     )
 
 
-def fit_map(values: np.ndarray, size: int, spacing: tuple[float, float] | None) -> np.ndarray:
-    """A map [H, W] as `fit_image` fits its slice, but 0 outside it."""
-    # By parts, as padding has the lowest value.
-    positive, negative = (
-        fit_image(np.maximum(part, 0.0)[..., None], size, spacing)[..., 0] for part in (values, -values)
-    )
-    return positive - negative
+def _points(
+    runtime: Runtime, image: np.ndarray, reading: str, spacing: tuple[float, float] | None
+) -> tuple[StackPoint, ...]:
+    """The evidence points of a slice, for which the network is asked again."""
+    network = runtime.description
+    spacing = spacing if network.size else None
+    fitted = fit_image(image, network.size, spacing)
+    (prediction,) = predict_slices(runtime, fitted[None], network.readings[reading], with_evidence=True)
+    return stack_points(prediction, image.shape[:2], spacing)
 
 
 def _write_sheet(
     runtime: Runtime,
     stack: np.ndarray,
-    result: CaseResult,
+    prediction: StackPrediction,
+    reading: str,
     path: Path,
     spacing: tuple[float, float],
 ) -> None:
     """A sheet of slices spread over those with a mask, or over all where none has one."""
-    shown = [index for index, line in enumerate(result.table) if line.get("mask_pixels")]
-    shown = shown or [index for index, line in enumerate(result.table) if line["class"]]
-    if shown:
-        chosen = np.unique(np.linspace(0, len(shown) - 1, SHOWN // 2).round().astype(int))
-        drawn = [draw_slice(runtime, stack, result, shown[i], f"slice {shown[i]}", spacing) for i in chosen]
-        overlay_sheet(drawn, path)
+    shown = [index for index, call in enumerate(prediction.calls) if call and call.mask_pixels]
+    shown = shown or [index for index, call in enumerate(prediction.calls) if call]
+    if not shown:
+        return
+    chosen = [shown[i] for i in np.unique(np.linspace(0, len(shown) - 1, SHOWN // 2).round().astype(int))]
+    drawn = [
+        draw_slice(runtime, stack[index], prediction, index, reading, f"slice {index}", spacing) for index in chosen
+    ]
+    overlay_sheet(drawn, path)

@@ -8,8 +8,8 @@ import numpy as np
 
 from kgp.errors import KgpError
 from kgp.files import atomic_folder, printable, write_array, write_json, write_table
-from kgp.prediction.stack import CaseResult, segment_stack
-from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, write_case
+from kgp.prediction.stack import SliceCall, StackPrediction, predict_stack
+from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, slice_rows, write_case
 from kgp.report.overlay import overlay_sheet, write_png
 from kgp.runtime.runtime import Runtime
 from kgp.scans.case import read_case
@@ -54,9 +54,9 @@ def write_case_folder(
     if pictures:
         return _write_pictures(runtime, pictures, out, reading, overwrite)
     if files:
-        volume = read_volume({contrast: case / files[contrast] for contrast in runtime.contrasts}, resample_to)
+        volume = read_volume({name: case / files[name] for name in runtime.description.contrasts}, resample_to)
     else:
-        volume = read_case(runtime.contrasts, case, resample_to)
+        volume = read_case(runtime.description.contrasts, case, resample_to)
     return _write_volume(runtime, case, volume, out, reading, overwrite)
 
 
@@ -84,9 +84,9 @@ def _write_volume(
     runtime: Runtime, case: Path, volume: Volume, out: Path, reading: str, overwrite: bool
 ) -> dict[str, Any]:
     stack, spacing = axial_slices(volume)
-    result = segment_stack(runtime, stack, reading, spacing)
+    prediction = predict_stack(runtime, stack, runtime.description.readings[reading], spacing)
     with atomic_folder(out, overwrite=overwrite) as folder:
-        summary = {"input": case.name, **write_case(folder, runtime, volume, stack, spacing, result, reading)}
+        summary = {"input": case.name, **write_case(folder, runtime, volume, stack, spacing, prediction, reading)}
         write_json(folder / SUMMARY, summary)
     return summary
 
@@ -94,29 +94,44 @@ def _write_volume(
 def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: str, overwrite: bool) -> dict[str, Any]:
     """Segments single slices, each on its own."""
     failures: list[str] = []
-    lines: list[dict[str, Any]] = []
+    names: list[str] = []
+    calls: list[SliceCall | None] = []
     drawn: list[np.ndarray] = []
     with atomic_folder(out, overwrite=overwrite) as folder:
         for path in pictures:
             try:
-                if (folder / f"{path.stem}_mask.png").exists():
-                    raise KgpError(f"{path} has the name of another picture but for its ending.")
-                stack = read_picture(path).astype(np.float32)[None]
-                result = segment_stack(runtime, stack, reading)
+                image, prediction = _predict_picture(runtime, path, folder, reading)
             except KgpError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
-            write_png(folder / f"{path.stem}_mask.png", (255 * result.masks[0]).astype(np.uint8))
-            write_array(folder / f"{path.stem}_heatmap.npy", result.maps[0])
-            lines.append({"file": printable(path.name), **result.table[0]})
-            if len(drawn) < SHOWN and result.table[0]["class"]:
-                drawn.append(draw_slice(runtime, stack, result, 0, path.stem, None))
-        if not lines:
+            write_png(folder / f"{path.stem}_mask.png", (255 * prediction.masks[0]).astype(np.uint8))
+            write_array(folder / f"{path.stem}_heatmap.npy", prediction.maps[0])
+            names.append(printable(path.name))
+            calls.append(prediction.calls[0])
+            if len(drawn) < SHOWN and prediction.calls[0]:
+                drawn.append(draw_slice(runtime, image, prediction, 0, reading, path.stem, None))
+        if not calls:
             raise KgpError(f"none of the {len(pictures)} pictures could be segmented: {failures[0]}")
         if drawn:
             overlay_sheet(drawn, folder / SHEET)
-        total = CaseResult(np.zeros((0, 0, 0), bool), np.zeros((0, 0, 0), np.float32), lines)
-        write_table(lines, folder / TABLE)
-        summary = {"input": pictures[0].parent.name, **case_summary(runtime, reading, total), "failed": failures}
+        rows = slice_rows(calls, runtime.description.class_names)
+        write_table([{"file": name, **row, "slice": 0} for name, row in zip(names, rows, strict=True)], folder / TABLE)
+        summary = {
+            "input": pictures[0].parent.name,
+            **case_summary(runtime, reading, calls, names),
+            "failed": failures,
+        }
         write_json(folder / SUMMARY, summary)
     return summary
+
+
+def _predict_picture(runtime: Runtime, path: Path, folder: Path, reading: str) -> tuple[np.ndarray, StackPrediction]:
+    """The raw slice [H, W, C] in a picture, and what the network says of it.
+
+    Raises:
+        KgpError: it cannot be read, does not fit the network, or has the name of another picture.
+    """
+    if (folder / f"{path.stem}_mask.png").exists():
+        raise KgpError(f"{path} has the name of another picture but for its ending.")
+    image = read_picture(path).astype(np.float32)
+    return image, predict_stack(runtime, image[None], runtime.description.readings[reading])

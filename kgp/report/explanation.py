@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from kgp.heatmap.threshold import cut_mask
-from kgp.heatmap.views import average_views
-from kgp.report.overlay import Picture, caption_bar, grey_panel, map_panel, mask_panel, stacked
-from kgp.runtime.runtime import Runtime, probabilities
+from kgp.heatmap.evidence import Evidence
+from kgp.prediction.slice import SlicePrediction, predict_slices
+from kgp.report.overlay import Picture, caption_bar, grey_panel, map_panel, mask_panel, shown_contrast, stacked
+from kgp.runtime.description import Description
+from kgp.runtime.runtime import Runtime
 
 
 def explain(
@@ -29,35 +30,58 @@ def explain(
     Returns:
         The picture RGB uint8: a title, contrasts and mask above, the raw heatmap of each class below; and the text.
     """
-    reading = runtime.readings[reading_name]
-    predict = runtime.predict
-    logits, heatmaps = average_views(predict, image[None]) if reading.views == 8 else predict(image[None])
-    score, heatmap = probabilities(logits[0]), heatmaps[0]
-    predicted = int(score.argmax())
-    result = cut_mask(heatmap, predicted, reading, image=image, no_tumour_class=runtime.no_tumour_class)
-    shown = runtime.contrasts.index("FLAIR") if "FLAIR" in runtime.contrasts else 0
-    above = [(grey_panel(image[..., channel]), contrast) for channel, contrast in enumerate(runtime.contrasts)]
-    drawn = Picture(image, shown, result.map, result.mask, truth)
+    network = runtime.description
+    (prediction,) = predict_slices(runtime, image[None], network.readings[reading_name], with_evidence=True)
+    evidence = [prediction.evidence(index) for index in range(len(network.class_names))]
+    picture = _picture(prediction, evidence, network, reading_name, truth, name, points)
+    return picture, "\n".join(_lines(prediction, evidence, network, name, points))
+
+
+def _picture(
+    prediction: SlicePrediction,
+    evidence: list[Evidence],
+    network: Description,
+    reading_name: str,
+    truth: np.ndarray | None,
+    name: str,
+    points: int,
+) -> np.ndarray:
+    """A title, contrasts and mask above, the raw heatmap of each class with its evidence points below."""
+    image, shown = prediction.image, shown_contrast(network.contrasts)
+    above = [(grey_panel(image[..., channel]), contrast) for channel, contrast in enumerate(network.contrasts)]
+    drawn = Picture(image, shown, prediction.map, prediction.mask, truth)
     above.append((mask_panel(above[shown][0], drawn), f"mask, reading {reading_name}"))
-    below, lines = [], [f"{name}: {runtime.class_names[predicted]} (research use only)"]
-    for index, class_name in enumerate(runtime.class_names):
-        evidence = runtime.evidence(image, index)
-        picture = Picture(image, shown, heatmap[..., index], result.mask, truth, evidence.top(points))
-        below.append(
-            (map_panel(above[shown][0], picture), f"{class_name}: logit {evidence.logit:.2f}, p {score[index]:.2f}")
-        )
-        lines.append(
-            f"  {class_name}: probability {score[index]:.4f}, logit {evidence.logit:.4f} = "
-            f"{evidence.contributions.sum():.4f} from {len(evidence.rows)} positions + {evidence.constant:.4f}"
-        )
-    if reading.views == 8:
-        lines.append("  (probabilities and mask: mean of 8 views; logits and evidence: the slice as it is)")
-    lines.append(f"Evidence for {runtime.class_names[predicted]} (row, column, contribution):")
-    lines += [
-        f"  {point.row:4d} {point.column:4d} {point.contribution:+.4f}"
-        for point in runtime.evidence(image, predicted).top(points)
-    ]
-    lines.append(f"Mask: {int(result.mask.sum())} pixels" + (f", {result.reason}" if result.reason else ""))
+    below = []
+    for index, class_name in enumerate(network.class_names):
+        heatmap = prediction.heatmap[..., index]
+        drawn = Picture(image, shown, heatmap, prediction.mask, truth, evidence[index].top(points))
+        probability = prediction.probabilities[index]
+        caption = f"{class_name}: logit {evidence[index].logit:.2f}, p {probability:.2f}"
+        below.append((map_panel(above[shown][0], drawn), caption))
     rows = [np.concatenate([caption_bar(panel, caption) for panel, caption in row], axis=1) for row in (above, below)]
-    title = f"{name}: {runtime.class_names[predicted]} ({score[predicted]:.2f}); research use only"
-    return caption_bar(stacked(rows), title), "\n".join(lines)
+    predicted = prediction.predicted_class
+    title = f"{name}: {network.class_names[predicted]} ({prediction.probabilities[predicted]:.2f}); research use only"
+    return caption_bar(stacked(rows), title)
+
+
+def _lines(
+    prediction: SlicePrediction, evidence: list[Evidence], network: Description, name: str, points: int
+) -> list[str]:
+    """The sums in words, and the strongest evidence points of the predicted class."""
+    predicted = prediction.predicted_class
+    lines = [f"{name}: {network.class_names[predicted]} (research use only)"]
+    for index, class_name in enumerate(network.class_names):
+        split = evidence[index]
+        lines.append(
+            f"  {class_name}: probability {prediction.probabilities[index]:.4f}, logit {split.logit:.4f} = "
+            f"{split.contributions.sum():.4f} from {len(split.rows)} positions + {split.constant:.4f}"
+        )
+    if prediction.reading.views == 8:
+        lines.append("  (probabilities and mask: mean of 8 views; logits and evidence: the slice as it is)")
+    lines.append(f"Evidence for {network.class_names[predicted]} (row, column, contribution):")
+    lines += [
+        f"  {point.row:4d} {point.column:4d} {point.contribution:+.4f}" for point in evidence[predicted].top(points)
+    ]
+    reason = f", {prediction.reason}" if prediction.reason else ""
+    lines.append(f"Mask: {int(prediction.mask.sum())} pixels{reason}")
+    return lines

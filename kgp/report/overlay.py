@@ -10,6 +10,8 @@ import numpy as np
 from kgp.errors import KgpError
 from kgp.files import atomic_path, printable
 from kgp.heatmap.evidence import EvidencePoint
+from kgp.prediction.stack import StackPoint
+from kgp.scans.fit import fit_image, fit_map, fit_mask, fit_points
 
 PANEL = 288
 _BAND = 26
@@ -45,6 +47,43 @@ class Picture:
     points: Sequence[EvidencePoint] = ()
     title: str = ""
     limit: float | None = None
+
+
+def panel_picture(
+    contrast: np.ndarray,
+    values: np.ndarray,
+    mask: np.ndarray,
+    points: Sequence[StackPoint],
+    spacing: tuple[float, float] | None,
+    *,
+    title: str = "",
+    limit: float | None = None,
+) -> Picture:
+    """A slice on its own grid, fitted to the size of a panel.
+
+    Args:
+        contrast: the contrast that is shown, [H, W].
+        values: the map, [H, W].
+        mask: bool [H, W].
+        points: evidence points in pixels of the slice.
+        spacing: millimetres between rows and between columns, or None for square pixels.
+        title, limit: see `Picture`.
+    """
+    positions = np.array([(point.row, point.column) for point in points]).reshape(-1, 2)
+    height, width = mask.shape
+    fitted = fit_points(positions, height, width, PANEL, spacing)
+    return Picture(
+        image=fit_image(contrast[..., None], PANEL, spacing),
+        channel=0,
+        map=fit_map(values, PANEL, spacing),
+        mask=fit_mask(mask, PANEL, spacing),
+        points=[
+            EvidencePoint(round(row), round(column), point.contribution)
+            for (row, column), point in zip(fitted.tolist(), points, strict=True)
+        ],
+        title=title,
+        limit=limit,
+    )
 
 
 def draw_case(picture: Picture) -> np.ndarray:

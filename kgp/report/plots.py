@@ -6,9 +6,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-matplotlib.use("svg")
-matplotlib.rcParams.update(
+# Decorates a function that draws: the settings hold while it runs; the caller's own stay as they are.
+drawing_style = matplotlib.rc_context(
     {
         "font.size": 9,
         "axes.spines.top": False,
@@ -20,12 +21,18 @@ matplotlib.rcParams.update(
     }
 )
 
-from matplotlib import pyplot  # noqa: E402  (the back end has to be chosen first)
 
-
+@drawing_style
 def classification_curves(metrics: dict[str, Any]) -> str:
-    """ROC and precision-recall curves of each class, with areas, and detection where there is a "no tumour" class."""
-    figure, (roc, recall) = pyplot.subplots(1, 2, figsize=(8.2, 3.6), layout="constrained")
+    """ROC and precision-recall curves of each class, with areas.
+
+    Where there is a "no tumour" class, any tumour against none is one more curve.
+
+    Args:
+        metrics: the classification of metrics.json.
+    """
+    figure = Figure(figsize=(8.2, 3.6), layout="constrained")
+    roc, precision_recall = figure.subplots(1, 2)
     curves = dict(metrics["curves"])
     scores = dict(metrics["classes"])
     if metrics["detection"] is not None:
@@ -38,25 +45,29 @@ def classification_curves(metrics: dict[str, Any]) -> str:
                 label=f"{name} ({scores[name]['roc_auc']:.3f})",
             )
         if curve["precision_recall"] is not None:
-            recall.plot(
+            precision_recall.plot(
                 curve["precision_recall"]["recall"],
                 curve["precision_recall"]["precision"],
                 label=f"{name} ({scores[name]['average_precision']:.3f})",
             )
     roc.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
     roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC (area)")
-    recall.set(xlabel="recall", ylabel="precision", title="Precision-recall (average precision)", ylim=(0, 1.02))
-    for axes in (roc, recall):
+    precision_recall.set(
+        xlabel="recall", ylabel="precision", title="Precision-recall (average precision)", ylim=(0, 1.02)
+    )
+    for axes in (roc, precision_recall):
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
     return svg(figure)
 
 
+@drawing_style
 def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]) -> str:
-    """Rows true, columns predicted, with counts."""
+    """Counts of slices; rows are the true classes, columns the predicted ones."""
     counts = np.asarray(matrix)
     side = 1.8 + 0.7 * len(class_names)
-    figure, axes = pyplot.subplots(figsize=(side + 0.6, side), layout="constrained")
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*counts.shape):
@@ -75,24 +86,26 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     return svg(figure)
 
 
+@drawing_style
 def reliability_diagram(bins: Sequence[dict[str, Any]]) -> str:
     """Share of right answers against confidence; dots grow with the number of slices in a bin."""
-    figure, axes = pyplot.subplots(figsize=(3.6, 3.4), layout="constrained")
+    figure = Figure(figsize=(3.6, 3.4), layout="constrained")
+    axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
-    largest = max(one["slices"] for one in bins)
-    axes.plot([one["confidence"] for one in bins], [one["accuracy"] for one in bins], linewidth=1)
-    axes.scatter(
-        [one["confidence"] for one in bins],
-        [one["accuracy"] for one in bins],
-        s=[10 + 70 * one["slices"] / largest for one in bins],
+    confidence, accuracy, slices = (
+        np.array([row[key] for row in bins]) for key in ("confidence", "accuracy", "slices")
     )
+    axes.plot(confidence, accuracy, linewidth=1)
+    axes.scatter(confidence, accuracy, s=10 + 70 * slices / slices.max())
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
     return svg(figure)
 
 
+@drawing_style
 def training_curves(history: Sequence[dict[str, float]]) -> str:
     """Loss and validation figures over the epochs."""
-    figure, (loss, score) = pyplot.subplots(1, 2, figsize=(8.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(8.2, 2.8), layout="constrained")
+    loss, score = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(epochs) == 1 else None
     loss.plot(epochs, [row["loss"] for row in history], label="training", marker=marker)
@@ -107,9 +120,11 @@ def training_curves(history: Sequence[dict[str, float]]) -> str:
     return svg(figure)
 
 
+@drawing_style
 def dice_distribution(values: Mapping[str, Sequence[float]]) -> str:
     """Dice of every tumour slice, sorted, one line a reading."""
-    figure, axes = pyplot.subplots(figsize=(5.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(5.2, 2.8), layout="constrained")
+    axes = figure.subplots()
     for name, dices in values.items():
         marker = "o" if len(dices) == 1 else None  # a line of one point is invisible
         axes.plot(np.linspace(0, 100, len(dices)), np.sort(dices), label=name, marker=marker)
@@ -119,10 +134,9 @@ def dice_distribution(values: Mapping[str, Sequence[float]]) -> str:
     return svg(figure)
 
 
-def svg(figure: Any) -> str:
-    """The figure as an <svg> element; the figure is closed."""
+def svg(figure: Figure) -> str:
+    """The figure as an <svg> element."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
     content = text.getvalue()
     return content[content.index("<svg") :]

@@ -1,6 +1,5 @@
 """Calibrating and judging a run: calibration.json, metrics.json, predictions.csv and report.html."""
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,41 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from kgp.config import PAPER_NAMES
-from kgp.data.cohort import Cohort, SliceRow, read_cohort
-from kgp.data.labels import choose_labels
-from kgp.data.split import read_split
-from kgp.errors import KgpError, UsageError
-from kgp.evaluation.judge import judge, masks_of, predictions
-from kgp.files import write_json, write_table
-from kgp.heatmap.calibrate import Case, calibrations
+from kgp.architectures import architecture_title
+from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
+from kgp.data.parts import part_of_run
+from kgp.errors import UsageError
+from kgp.evaluation.judge import JudgedSlice, judge, predict_known, prediction_rows
+from kgp.evaluation.segmentation import Overlap
+from kgp.files import read_table, write_json, write_table
+from kgp.heatmap.calibrate import OffsetSearch, calibration
+from kgp.heatmap.reading import PAPER
+from kgp.prediction.slice import predict_slices
 from kgp.report.html import ShownCase, write_report
 from kgp.report.overlay import Picture, draw_case, shown_contrast
 from kgp.run_folder import Run, package_versions, read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
 from kgp.runtime.description import Description
-from kgp.runtime.runtime import tumour_class
 
 _log = logging.getLogger(__name__)
 _POINTS = 12
-_EACH = 3
-
-
-def part_of_run(run: Run, part: str) -> tuple[Cohort, tuple[SliceRow, ...], tuple[int, ...]]:
-    """The cohort of a run, and rows and class indices of one part of its split.
-
-    Raises:
-        KgpError: the prepared data are gone or lack a slice of the split.
-    """
-    if not run.data:
-        raise KgpError(f"{run.folder} was not trained here, so it has no {part} part; judge it with --data.")
-    labelled = choose_labels(read_cohort(Path(run.data)), run.config.data.labels)
-    position = {row.id: index for index, row in enumerate(labelled.rows)}
-    try:
-        chosen = [position[identifier] for identifier in read_split(run.folder / "split.csv").parts[part]]
-    except KeyError as error:
-        raise KgpError(f"{run.data} lacks slice {error} of {run.folder / 'split.csv'}.") from None
-    return labelled.cohort, tuple(labelled.rows[i] for i in chosen), tuple(labelled.targets[i] for i in chosen)
+_SHOWN = 3  # cases for each rule
 
 
 def calibrate_run(folder: Path) -> None:
@@ -50,17 +33,11 @@ def calibrate_run(folder: Path) -> None:
     run, runtime = read_run(folder), load_runtime(folder)
     cohort, rows, _ = part_of_run(run, "validation")
     _log.info("Calibrating the readings on the %d slices of the validation part.", len(rows))
-    cases = (
-        Case(
-            prediction.answers[1][1],
-            int(prediction.answers[1][0].argmax()),
-            prediction.image,
-            prediction.mask,
-            prediction.row.group,
-        )
-        for prediction in predictions(runtime, cohort, rows, range(cohort.shape[2]), {1})
-    )
-    write_json(run.folder / "calibration.json", calibrations(cases, run.no_tumour_class))
+    search = OffsetSearch(PAPER, run.no_tumour_class)
+    for known in predict_known(runtime, cohort, rows, {"paper": PAPER}):
+        prediction = known.predictions["paper"]
+        search.add(prediction.heatmap, prediction.predicted_class, prediction.image, known.truth, known.row.group)
+    write_json(run.folder / "calibration.json", calibration(search))
     refresh_manifest(run.folder)
 
 
@@ -79,7 +56,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
         rows,
         targets,
         run.folder,
-        PAPER_NAMES[run.config.network.arch],
+        architecture_title(run.config.network.arch),
         facts,
         history=_history(run.folder / "history.csv"),
     )
@@ -108,21 +85,24 @@ def report_on(
     Raises:
         UsageError: there is no such reading.
     """
-    name = reading or runtime.default_reading
-    if name not in runtime.readings:
-        raise UsageError(f"--reading must be one of {', '.join(runtime.readings)}, not {name!r}.")
+    network = runtime.description
+    name = reading or network.default_reading
+    if name not in network.readings:
+        raise UsageError(f"--reading must be one of {', '.join(network.readings)}, not {name!r}.")
     _log.info("Judging %d slices.", len(rows))
-    judgement = judge(runtime, cohort, rows, targets, runtime.readings, name, channels)
+    judgement = judge(runtime, cohort, rows, targets, network.readings, name, channels)
     metrics = {"facts": facts, **judgement.metrics}
     write_json(out / "metrics.json", metrics)
-    write_table(judgement.table, out / "predictions.csv")
-    chosen = choose_cases(judgement.table, f"dice_{name}")
+    write_table(prediction_rows(judgement.slices, network.class_names), out / "predictions.csv")
     cases = [
-        ShownCase(rule, _draw(runtime, cohort, rows[index], channels, name, judgement.table[index]))
-        for rule, index in chosen
+        ShownCase(rule, _draw(runtime, cohort, judged, channels, name))
+        for rule, judged in choose_cases(judgement.slices, name)
     ]
     dices = (
-        {key: [line[f"dice_{key}"] for line in judgement.table if line.get("true_pixels")] for key in runtime.readings}
+        {
+            key: [judged.segmentations[key].delivered.dice for judged in judgement.slices if _has_tumour(judged)]
+            for key in network.readings
+        }
         if metrics["segmentation"] is not None
         else {}
     )
@@ -130,61 +110,67 @@ def report_on(
     return metrics
 
 
-def choose_cases(table: Sequence[dict[str, Any]], column: str) -> list[tuple[str, int]]:
-    """The cases shown in a report, as (rule, row number): by Dice where there is one, and the most confident errors.
+def choose_cases(slices: Sequence[JudgedSlice], reading: str) -> list[tuple[str, JudgedSlice]]:
+    """The cases shown in a report, each with the rule: by Dice where there is one, and the most confident errors.
 
     Args:
-        table: as in `kgp.evaluation.judge.Judgement.table`.
-        column: the column with the Dice coefficient.
+        slices: as judged.
+        reading: name of the reading whose Dice counts.
     """
-    chosen: list[tuple[str, int]] = []
-    seen: set[int] = set()
+    chosen: list[tuple[str, JudgedSlice]] = []
+    seen: set[str] = set()
 
-    def add(rule: str, indices: Sequence[int]) -> None:
-        for index in indices:
-            if index not in seen:
-                seen.add(index)
-                chosen.append((rule, int(index)))
+    def add(rule: str, candidates: Sequence[JudgedSlice]) -> None:
+        for judged in candidates:
+            if judged.row.id not in seen:
+                seen.add(judged.row.id)
+                chosen.append((rule, judged))
 
-    tumour = sorted((i for i, line in enumerate(table) if line.get("true_pixels")), key=lambda i: table[i][column])
-    confidence = [max(value for key, value in line.items() if key.startswith("p_")) for line in table]
-    order = sorted(range(len(table)), key=lambda i: -confidence[i])
-    if tumour:
-        middle = (len(tumour) - 1) // 2
-        add("highest Dice", tumour[::-1][:_EACH])
-        add("median Dice", tumour[max(middle - 1, 0) : middle + 2])
-        add("lowest Dice of the slices called tumour", [i for i in tumour if not _missed(table[i], column)][:_EACH])
+    def delivered(judged: JudgedSlice) -> Overlap:
+        return judged.segmentations[reading].delivered
+
+    by_dice = sorted((judged for judged in slices if _has_tumour(judged)), key=lambda judged: delivered(judged).dice)
+    by_confidence = sorted(slices, key=lambda judged: -round(float(judged.probabilities.max()), 6))
+    right = [judged for judged in by_confidence if judged.predicted_class == judged.target]
+    wrong = [judged for judged in by_confidence if judged.predicted_class != judged.target]
+    if by_dice:
+        middle = (len(by_dice) - 1) // 2
+        add("highest Dice", by_dice[::-1][:_SHOWN])
+        add("median Dice", by_dice[max(middle - 1, 0) : middle + 2])
+        # A slice called tumour may have an empty mask too, and is then its worst case.
+        called = [judged for judged in by_dice if delivered(judged).reason != "no_tumour"]
+        add("lowest Dice of the slices called tumour", called[:_SHOWN])
     else:
-        add("most confident right answer", [i for i in order if table[i]["true"] == table[i]["predicted"]][: 2 * _EACH])
-    add("most confident wrong answer", [i for i in order if table[i]["true"] != table[i]["predicted"]][: 2 * _EACH])
+        add("most confident right answer", right[: 2 * _SHOWN])
+    add("most confident wrong answer", wrong[: 2 * _SHOWN])
     return chosen
 
 
-def _missed(line: dict[str, Any], column: str) -> bool:
-    """Whether "no tumour" was called. A slice called tumour may have an empty mask too, and is then its worst case."""
-    return line.get(column.replace("dice_", "reason_")) == "no_tumour"
+def _has_tumour(judged: JudgedSlice) -> bool:
+    """Whether the slice has a true mask that is not empty."""
+    return any(record.true_pixels for record in judged.segmentations.values())
 
 
 def _draw(
-    runtime: Runtime, cohort: Cohort, row: SliceRow, channels: Sequence[int] | None, name: str, line: dict[str, Any]
+    runtime: Runtime, cohort: Cohort, judged: JudgedSlice, channels: Sequence[int] | None, name: str
 ) -> np.ndarray:
     """The picture of one slice, predicted anew."""
-    reading = runtime.readings[name]
-    channels = range(cohort.shape[2]) if channels is None else channels
-    prediction = next(predictions(runtime, cohort, [row], channels, {reading.views}))
-    delivered, tumour = masks_of(prediction, reading, runtime.no_tumour_class)
-    likeliest = tumour_class(prediction.answers[reading.views][0], runtime.no_tumour_class)
-    dice = f", Dice {line[f'dice_{name}']:.2f}" if line.get("true_pixels") else ""
+    network, row = runtime.description, judged.row
+    image = read_image(cohort, row)[..., list(range(cohort.shape[2]) if channels is None else channels)]
+    (prediction,) = predict_slices(runtime, image[None], network.readings[name], with_evidence=True)
+    dice = f", Dice {judged.segmentations[name].delivered.dice:.2f}" if _has_tumour(judged) else ""
     return draw_case(
         Picture(
-            image=prediction.image,
-            channel=shown_contrast(runtime.contrasts),
-            map=tumour.map,
-            mask=delivered.mask,
-            truth=prediction.mask,
-            points=runtime.evidence(prediction.image, likeliest).top(_POINTS),
-            title=f"{row.id}: {line['true']}, called {line['predicted']} "
-            f"({line['p_' + line['predicted']]:.2f}){dice}; map of {runtime.class_names[likeliest]}",
+            image=image,
+            channel=shown_contrast(network.contrasts),
+            map=prediction.map,
+            mask=prediction.mask,
+            truth=read_mask(cohort, row),
+            points=prediction.evidence(prediction.tumour_class).top(_POINTS),
+            title=f"{row.id}: {network.class_names[judged.target]}, "
+            f"called {network.class_names[judged.predicted_class]} "
+            f"({judged.probabilities[judged.predicted_class]:.2f}){dice}; "
+            f"map of {network.class_names[prediction.tumour_class]}",
         )
     )
 
@@ -199,7 +185,7 @@ def run_facts(run: Run) -> dict[str, str]:
     manifest = run.manifest
     facts = {
         "preset": run.config.preset,
-        "architecture": PAPER_NAMES[run.config.network.arch],
+        "architecture": architecture_title(run.config.network.arch),
         "slices": f"{run.shape[0]} x {run.shape[1]}, contrasts {', '.join(run.contrasts)}",
         "seed": str(manifest["seed"]),
     }
@@ -213,7 +199,7 @@ def export_facts(description: Description, place: str) -> dict[str, str]:
     """What a report says of an export or a served model that it is about."""
     return {
         "model": f"{place}, weights {description.weights_sha256[:12]}",
-        "architecture": PAPER_NAMES.get(description.arch, description.arch),
+        "architecture": architecture_title(description.arch),
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
         "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
     }
@@ -226,5 +212,4 @@ def _split_kind(run: Run) -> str:
 def _history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    return [{name: float(value) for name, value in row.items()} for row in read_table(path).rows]

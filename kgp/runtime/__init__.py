@@ -4,13 +4,12 @@ from pathlib import Path
 
 from kgp.errors import KgpError, UsageError
 from kgp.runtime.artifact import newest_version
-from kgp.runtime.described import DescribedRuntime
-from kgp.runtime.runtime import Runtime
+from kgp.runtime.runtime import Explanation, Runtime
 
-__all__ = ["Runtime", "load_runtime"]
+__all__ = ["Explanation", "Runtime", "load_runtime"]
 
 
-def load_runtime(place: str | Path) -> DescribedRuntime:
+def load_runtime(place: str | Path) -> Runtime:
     """The runtime for a run folder, an exported SavedModel, a LiteRT file, or a model behind a server.
 
     Args:

@@ -38,6 +38,17 @@ class Description:
     masks_used: tuple[str, ...]
     weights_sha256: str
 
+    @property
+    def size(self) -> int:
+        """Side in pixels to which slices are fitted; 0 where the network takes the data's own size."""
+        height, width, _ = self.shape
+        return height if height == width else 0
+
+    def with_views(self, views: int) -> "Description":
+        """The same network, whose readings all average so many views."""
+        readings = {name: dataclasses.replace(reading, views=views) for name, reading in self.readings.items()}
+        return dataclasses.replace(self, readings=readings)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {

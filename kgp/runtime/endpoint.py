@@ -10,9 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from kgp.errors import KgpError, UsageError
-from kgp.heatmap.evidence import Evidence, evidence_of_map
-from kgp.runtime.described import DescribedRuntime
 from kgp.runtime.description import Description
+from kgp.runtime.runtime import Explanation, Runtime
 
 _log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(?P<scheme>\w+)://(?P<host>[^/]+:\d+)/(?P<model>[^/:]+)(?:/(?P<version>\d+))?/?")
@@ -25,8 +24,8 @@ class Unavailable(Exception):
     """The server does not answer now, but may soon."""
 
 
-class Endpoint(DescribedRuntime):
-    """A model behind a server; see `kgp.runtime.runtime.Runtime`. What is left to a protocol is `_call`.
+class Endpoint(Runtime):
+    """A model behind a server. What is left to a protocol is `_call`.
 
     A token that the server wants is taken from the environment variable KGP_TOKEN, and the certificates that TLS trusts from
     the file that SSL_CERT_FILE names, else from the system.
@@ -52,16 +51,17 @@ class Endpoint(DescribedRuntime):
         text = text.decode() if isinstance(text, bytes) else str(text)
         super().__init__(address, Description.from_json(text, address))
 
-    def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
-        """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
-        self._check(image[None])
-        images = image[None].astype(np.float32)
-        found = self._patiently(lambda: self._call("explain", "images", images, ("contributions", "constant")))
-        return evidence_of_map(found["contributions"][0, ..., class_index], found["constant"][0, class_index])
-
     def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = self._patiently(lambda: self._call("serving_default", "images", images, ("logits", "heatmap")))
-        return found["logits"].astype(np.float32), found["heatmap"].astype(np.float32)
+        logits, heatmaps = self._ask("serving_default", images, "logits", "heatmap")
+        return logits, heatmaps
+
+    def _explain(self, images: np.ndarray) -> Explanation:
+        return Explanation(*self._ask("explain", images, "logits", "heatmap", "contributions", "constant"))
+
+    def _ask(self, signature: str, images: np.ndarray, *outputs: str) -> list[np.ndarray]:
+        """The named outputs of a signature for raw intensities, in that order, float32."""
+        answer = self._patiently(lambda: self._call(signature, "images", images, outputs))
+        return [answer[name].astype(np.float32) for name in outputs]
 
     def _call(self, signature: str, name: str, value: np.ndarray, outputs: tuple[str, ...]) -> dict[str, np.ndarray]:
         """The named outputs of a signature with one input.

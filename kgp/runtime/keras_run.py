@@ -5,18 +5,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.errors import KgpError
 from kgp.files import read_json
-from kgp.heatmap.evidence import Evidence, evidence_points
+from kgp.heatmap.evidence import contributions
 from kgp.heatmap.reading import BEST, PAPER, Reading
 from kgp.run_folder import WEIGHTS, Run, build_run_network, read_run
-from kgp.runtime.described import DescribedRuntime
 from kgp.runtime.description import Description
+from kgp.runtime.runtime import Explanation, Runtime
 
 
-class KerasRun(DescribedRuntime):
-    """See `kgp.runtime.runtime.Runtime`. The weights fit any size that the architecture can take.
+class KerasRun(Runtime):
+    """A run. Its weights fit any size that the architecture can take.
 
     Args:
         folder: a finished run folder.
@@ -25,9 +25,11 @@ class KerasRun(DescribedRuntime):
         KgpError: the folder is no usable run.
     """
 
+    run: Run
+
     def __init__(self, folder: Path) -> None:
-        self.run = read_run(folder)
-        super().__init__(str(folder), description_of(self.run), any_size=True)
+        run = read_run(folder)
+        super().__init__(str(folder), description_of(run), run=run, any_size=True)
         self._networks: dict[tuple[int, int], keras.Model] = {}
         self._features: dict[tuple[int, int], keras.Model] = {}
 
@@ -35,25 +37,29 @@ class KerasRun(DescribedRuntime):
         outputs = self._network(*images.shape[1:3]).predict_on_batch(self._normalised(images))
         return outputs["logits"], outputs["heatmap"]
 
-    def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
-        """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
-        self._check(image[None])
-        height, width = image.shape[:2]
+    def _explain(self, images: np.ndarray) -> Explanation:
+        logits, heatmaps = self._predict(images)
+        height, width = images.shape[1:3]
         network = self._network(height, width)
         if (height, width) not in self._features:
             # A model of its own: predict would otherwise bring every feature map back from the device.
             self._features[height, width] = keras.Model(network.input, network.get_layer("features").output)
-        features = self._features[height, width].predict_on_batch(self._normalised(image[None]))[0]
+        features = self._features[height, width].predict_on_batch(self._normalised(images))
         kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in network.get_layer("head").weights)
         config = self.run.config.network
-        return evidence_points(
-            features,
-            kernel.reshape(features.shape[-1], -1),
-            bias,
-            class_index,
-            head_order=config.head_order,
-            pooling=config.pooling,
-            pooling_value=config.pooling_value,
+        split = [
+            contributions(
+                one,
+                kernel.reshape(features.shape[-1], -1),
+                bias,
+                head_order=config.head_order,
+                pooling=config.pooling,
+                pooling_value=config.pooling_value,
+            )
+            for one in features
+        ]
+        return Explanation(
+            logits, heatmaps, np.stack([maps for maps, _ in split]), np.stack([rest for _, rest in split])
         )
 
     def _network(self, height: int, width: int) -> keras.Model:
@@ -62,7 +68,7 @@ class KerasRun(DescribedRuntime):
         return self._networks[height, width]
 
     def _normalised(self, images: np.ndarray) -> np.ndarray:
-        return keras.ops.convert_to_numpy(normalise(images, self.run.config.data.normalisation))
+        return keras.ops.convert_to_numpy(scale_intensities(images, self.run.config.data.normalisation))
 
 
 def description_of(run: Run) -> Description:

@@ -1,35 +1,75 @@
-"""What everything downstream of a network relies on."""
+"""A trained network that takes raw intensities, whatever holds it."""
 
-from typing import Protocol
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from kgp.heatmap.evidence import Evidence
-from kgp.heatmap.reading import Reading
+from kgp.errors import KgpError
+from kgp.runtime.description import Description
+
+if TYPE_CHECKING:
+    from kgp.run_folder import Run
 
 
-class Runtime(Protocol):
-    """A trained network that takes raw intensities.
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """The answer to B slices, with each logit split exactly into positions.
+
+    Attributes:
+        logits: float32 [B, K].
+        heatmaps: raw heatmaps float32 [B, H, W, K].
+        contributions: what each position adds to each logit, [B, H, W, K].
+        constants: what belongs to no position, [B, K]; with it the contributions add up to the logits.
+    """
+
+    logits: np.ndarray
+    heatmaps: np.ndarray
+    contributions: np.ndarray
+    constants: np.ndarray
+
+
+class Runtime:
+    """A trained network; what is left to a subclass is `_predict` and `_explain`.
 
     Attributes:
         name: what it is, for messages and reports.
-        class_names: K class names in the order of the logits.
-        no_tumour_class: index of the class that means "no tumour", or None.
-        contrasts: names of the C input channels, in order.
-        size: side in pixels that slices are fitted to; 0 where the network takes the data's own size.
-        readings: readings by name, as calibrated.
-        default_reading: name of the reading that is used where none is named.
-        masks_used: names of readings that looked at masks to be set.
+        description: what the network is: classes, contrasts, size, readings.
+        run: the run it is, or None for an export or a served model.
+        manifest: the manifest of an export, or None.
+
+    Args:
+        any_size: whether it takes slices of other sizes than it was made for.
     """
 
-    name: str
-    class_names: tuple[str, ...]
-    no_tumour_class: int | None
-    contrasts: tuple[str, ...]
-    size: int
-    readings: dict[str, Reading]
-    default_reading: str
-    masks_used: tuple[str, ...]
+    batch: ClassVar[int] = 16  # slices that go through the network at a time
+
+    def __init__(
+        self,
+        name: str,
+        description: Description,
+        *,
+        run: "Run | None" = None,
+        manifest: dict[str, Any] | None = None,
+        any_size: bool = False,
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.run = run
+        self.manifest = manifest
+        self._any_size = any_size
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over what decides the answers: weights, normalisation, readings, and the files of an export.
+
+        A run and its exports have different ones, as their numbers differ a little.
+        """
+        files = dict(self.manifest["files"]) if self.manifest else {}
+        content = json.dumps([self.description.to_dict(), files], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits [B, K] and raw heatmaps [B, H, W, K] of raw intensities [B, H, W, C].
@@ -37,21 +77,52 @@ class Runtime(Protocol):
         Raises:
             KgpError: the number of channels or the size does not fit, or a value is not finite.
         """
+        answers = [self._predict(part) for part in self._batches(images)]
+        logits, heatmaps = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+        self._check_finite(logits)
+        return logits, heatmaps
 
-    def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
-        """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
+    def explain(self, images: np.ndarray) -> Explanation:
+        """As `predict`, with each logit split exactly into positions.
 
+        Raises:
+            KgpError: see `predict`.
+        """
+        parts = [self._explain(part) for part in self._batches(images)]
+        names = [field.name for field in dataclasses.fields(Explanation)]
+        explanation = Explanation(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        self._check_finite(explanation.logits)
+        return explanation
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, in 64 bits."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    exponentials = np.exp(shifted)
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`predict` for one batch, float32, already checked."""
+        raise NotImplementedError
 
+    def _explain(self, images: np.ndarray) -> Explanation:
+        """`explain` for one batch, float32, already checked."""
+        raise NotImplementedError
 
-def tumour_class(logits: np.ndarray, no_tumour_class: int | None) -> int:
-    """The likeliest class that means a tumour, whatever class was predicted."""
-    allowed = np.array(logits, np.float64)
-    if no_tumour_class is not None:
-        allowed[no_tumour_class] = -np.inf
-    return int(allowed.argmax())
+    def _batches(self, images: np.ndarray) -> list[np.ndarray]:
+        self._check_images(images)
+        images = images.astype(np.float32, copy=False)
+        return [images[start : start + self.batch] for start in range(0, len(images), self.batch)]
+
+    def _check_images(self, images: np.ndarray) -> None:
+        height, width, channels = self.description.shape
+        if images.ndim != 4 or images.shape[3] != channels:
+            raise KgpError(
+                f"{self.name} takes slices with the {channels} contrasts "
+                f"{', '.join(self.description.contrasts)}, not an array of shape {images.shape}."
+            )
+        if not self._any_size and images.shape[1:3] != (height, width):
+            raise KgpError(
+                f"{self.name} takes slices of {height} x {width} pixels, not {images.shape[1]} x {images.shape[2]}."
+            )
+        if not np.isfinite(images).all():
+            raise KgpError("The slices hold values that are not finite (NaN or infinity).")
+
+    def _check_finite(self, logits: np.ndarray) -> None:
+        if not np.isfinite(logits).all():
+            raise KgpError(
+                f"The network of {self.name} answers with values that are not finite; its training diverged."
+            )

@@ -6,13 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from kgp.errors import KgpError
-from kgp.heatmap.evidence import Evidence, evidence_of_map
 from kgp.runtime.artifact import MANIFEST, read_artifact
-from kgp.runtime.described import DescribedRuntime
+from kgp.runtime.runtime import Explanation, Runtime
 
 
-class SavedModel(DescribedRuntime):
-    """See `kgp.runtime.runtime.Runtime`.
+class SavedModel(Runtime):
+    """A SavedModel in this process.
 
     Args:
         folder: a version folder that `kgp export` wrote.
@@ -22,10 +21,10 @@ class SavedModel(DescribedRuntime):
     """
 
     def __init__(self, folder: Path) -> None:
-        description, self.manifest = read_artifact(folder / MANIFEST, folder)
-        if "saved_model.pb" not in self.manifest["files"]:
+        description, manifest = read_artifact(folder / MANIFEST, folder)
+        if "saved_model.pb" not in manifest["files"]:
             raise KgpError(f"{folder / MANIFEST} does not list saved_model.pb, so the export cannot be checked.")
-        super().__init__(str(folder), description, files=self.manifest["files"])
+        super().__init__(str(folder), description, manifest=manifest)
         try:
             self._loaded = tf.saved_model.load(str(folder))  # holds the variables, so it must stay alive
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
@@ -38,17 +37,13 @@ class SavedModel(DescribedRuntime):
 
     def masks(self, images: np.ndarray) -> np.ndarray:
         """Masks bool [B, H, W] of the default reading, cut by the network's own graph."""
-        self._check(images)
-        images = images.astype(np.float32, copy=False)
-        parts = [images[start : start + self.batch] for start in range(0, len(images), self.batch)]
-        return np.concatenate([self.call("segment", part)["mask"] for part in parts]) > 0
-
-    def evidence(self, image: np.ndarray, class_index: int) -> Evidence:
-        """The logit of one class of one raw slice [H, W, C], split exactly into positions."""
-        self._check(image[None])
-        outputs = self.call("explain", image[None].astype(np.float32))
-        return evidence_of_map(outputs["contributions"][0, ..., class_index], outputs["constant"][0, class_index])
+        return np.concatenate([self.call("segment", part)["mask"] for part in self._batches(images)]) > 0
 
     def _predict(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         outputs = self.call("serving_default", images)
         return outputs["logits"], outputs["heatmap"].astype(np.float32)
+
+    def _explain(self, images: np.ndarray) -> Explanation:
+        outputs = self.call("explain", images)
+        heatmaps = outputs["heatmap"].astype(np.float32)
+        return Explanation(outputs["logits"], heatmaps, outputs["contributions"], outputs["constant"])

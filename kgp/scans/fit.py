@@ -48,6 +48,15 @@ def fit_mask(mask: np.ndarray, size: int, spacing: tuple[float, float] | None = 
     return fitted if fitted.any() or not mask.any() else share == share.max()
 
 
+def fit_map(values: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
+    """A map [H, W] as `fit_image` fits its slice, but 0 in what was padded; float32 [size, size]."""
+    # By parts, as `fit_image` pads with the lowest value.
+    positive, negative = (
+        fit_image(np.maximum(part, 0.0)[..., None], size, spacing)[..., 0] for part in (values, -values)
+    )
+    return positive - negative
+
+
 def fitted_spacing(height: int, width: int, size: int, spacing: tuple[float, float]) -> tuple[float, float]:
     """Spacing of a slice of height x width pixels after `fit_image`: the physical square shared out over its pixels."""
     if size == 0:

@@ -1,21 +1,21 @@
 """What happens at the end of an epoch: validation, history, checkpoint, progress on the screen."""
 
-import csv
-import io
 import logging
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from kgp.config import OptimiserConfig
-from kgp.files import write_text
-from kgp.training.checkpoint import BEST_NAME, Progress, save_arrays, save_checkpoint
+from kgp.durations import hours_minutes_seconds
+from kgp.files import write_table
+from kgp.training.checkpoint import BEST_NAME, TrainingState, save_arrays, save_checkpoint
 
 _log = logging.getLogger(__name__)
+_BAR = "  {bar:20} batch {n_fmt}/{total_fmt}{postfix}"
 
 
 class EpochEnd(keras.callbacks.Callback):
@@ -25,7 +25,7 @@ class EpochEnd(keras.callbacks.Callback):
         folder: the run folder, or None where another worker writes it.
         network: the functional network inside the training model.
         validate: returns the validation figures (at least `val_macro_f1`) of the network as it is.
-        progress: where the training stands; changed in place.
+        state: where the training stands; changed in place.
         config: epochs, patience and which weights are kept.
         steps: batches an epoch.
     """
@@ -35,7 +35,7 @@ class EpochEnd(keras.callbacks.Callback):
         folder: Path | None,
         network: keras.Model,
         validate: Callable[[], dict[str, float]],
-        progress: Progress,
+        state: TrainingState,
         config: OptimiserConfig,
         steps: int,
     ) -> None:
@@ -43,75 +43,69 @@ class EpochEnd(keras.callbacks.Callback):
         self.folder = folder
         self.network = network
         self.validate = validate
-        self.progress = progress
+        self.state = state
         self.config = config
         self.steps = steps
         self._started = 0.0
-        self._before = progress.seconds
-        self._first_epoch = progress.epoch
+        self._earlier_seconds = state.seconds
+        self._first_epoch = state.epoch
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Starts the clock."""
+        """Starts the clock and, on a terminal, the bar."""
         self._started = time.monotonic()
+        self._bar = tqdm(total=self.steps, bar_format=_BAR, leave=False, disable=None)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Shows the batch on a terminal."""
-        if sys.stderr.isatty() and (batch % 5 == 0 or batch + 1 == self.steps):
-            done = self.progress.epoch + (batch + 1) / self.steps
-            bar = "=" * (20 * (batch + 1) // self.steps)
-            sys.stderr.write(f"\r  [{bar:<20}] batch {batch + 1}/{self.steps}, {self._left(done)} left   ")
-            sys.stderr.flush()
+        """Moves the bar on."""
+        done = self.state.epoch + (batch + 1) / self.steps
+        self._bar.set_postfix_str(f"{self._time_left(done)} left", refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Removes the bar."""
+        self._bar.close()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Records the epoch; the files written here are what a resumed training starts from."""
+        """Records the epoch; a resumed training starts from the files written here."""
         logs = {} if logs is None else logs
         logs.update(self.validate())
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        progress = self.progress
-        progress.epoch = epoch + 1
-        progress.seconds = self._before + time.monotonic() - self._started
-        if logs["val_macro_f1"] > progress.best:
-            progress.best, progress.best_epoch = logs["val_macro_f1"], epoch + 1
+        state = self.state
+        state.epoch = epoch + 1
+        state.seconds = self._earlier_seconds + time.monotonic() - self._started
+        if logs["val_macro_f1"] > state.best:
+            state.best, state.best_epoch = logs["val_macro_f1"], epoch + 1
         row = {name: float(np.asarray(value)) for name, value in sorted(logs.items())}
-        progress.history.append({"epoch": epoch + 1, **row})
+        state.history.append({"epoch": epoch + 1, **row})
         if self.folder is not None:
             self._save(self.folder)
             self._report(row)
-        if self.config.patience and progress.epoch - progress.best_epoch >= self.config.patience:
+        if self.config.patience and state.epoch - state.best_epoch >= self.config.patience:
             _log.info("No better validation macro-F1 for %d epochs: stopping.", self.config.patience)
             self.model.stop_training = True
 
     def _save(self, folder: Path) -> None:
-        if self.config.keep == "best" and self.progress.best_epoch == self.progress.epoch:
+        if self.config.keep == "best" and self.state.best_epoch == self.state.epoch:
             save_arrays(folder / BEST_NAME, self.network.variables)
-        write_history(folder / "history.csv", self.progress.history)
-        save_checkpoint(folder, self.model, self.progress)
+        write_table(self.state.history, folder / "history.csv")
+        save_checkpoint(folder, self.model, self.state)
 
     def _report(self, row: dict[str, float]) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write("\r" + " " * 70 + "\r")
+        self._bar.reset()
+        self._bar.clear()
         _log.info(
             "epoch %d/%d  loss %.4f  val_loss %.4f  val_accuracy %.3f  val_macro_f1 %.3f  %s left",
-            self.progress.epoch,
+            self.state.epoch,
             self.config.epochs,
             row.get("loss", float("nan")),
             row["val_loss"],
             row["val_accuracy"],
             row["val_macro_f1"],
-            self._left(self.progress.epoch),
+            self._time_left(self.state.epoch),
         )
 
-    def _left(self, done: float) -> str:
+    def _time_left(self, done: float) -> str:
         """Remaining time when `done` epochs (a fraction counts) of all are over."""
-        here = done - self._first_epoch
-        seconds = int((time.monotonic() - self._started) / max(here, 1e-6) * (self.config.epochs - done))
-        return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Writes history.csv, one row an epoch, atomically."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(path, text.getvalue())
+        epochs_here = done - self._first_epoch
+        seconds = (time.monotonic() - self._started) / max(epochs_here, 1e-6) * (self.config.epochs - done)
+        return hours_minutes_seconds(seconds)

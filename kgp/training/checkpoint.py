@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, in one file, so that a killed training goes on as if nothing had happened."""
+"""The state of a training after an epoch, in one file, from which a killed training goes on and ends with equal weights."""
 
 import dataclasses
 import hashlib
@@ -18,7 +18,7 @@ BEST_NAME = "best.npz"
 
 
 @dataclasses.dataclass
-class Progress:
+class TrainingState:
     """Where a training stands.
 
     Attributes:
@@ -35,13 +35,13 @@ class Progress:
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
 
 
-def save_checkpoint(folder: Path, model: keras.Model, progress: Progress) -> None:
-    """Writes weights, optimiser state, random states and progress to one file, atomically."""
-    state = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), dtype=np.uint8)
-    save_arrays(folder / NAME, [*model.variables, *model.optimizer.variables], progress=state)
+def save_checkpoint(folder: Path, model: keras.Model, state: TrainingState) -> None:
+    """Writes weights, optimiser variables, random states and the state of the training to one file, atomically."""
+    text = np.frombuffer(json.dumps(dataclasses.asdict(state)).encode(), dtype=np.uint8)
+    save_arrays(folder / NAME, [*model.variables, *model.optimizer.variables], progress=text)
 
 
-def load_checkpoint(folder: Path, model: keras.Model) -> Progress:
+def load_checkpoint(folder: Path, model: keras.Model) -> TrainingState:
     """Puts the state that `save_checkpoint` wrote back into a compiled model.
 
     Raises:
@@ -50,15 +50,15 @@ def load_checkpoint(folder: Path, model: keras.Model) -> Progress:
     path = folder / NAME
     model.optimizer.build(model.trainable_variables)
     stored = load_arrays(path, [*model.variables, *model.optimizer.variables])
-    return Progress(**json.loads(stored["progress"].tobytes().decode()))
+    return TrainingState(**json.loads(stored["progress"].tobytes().decode()))
 
 
 def digest(variables: list) -> str:
     """The SHA-256, in hexadecimal, of the values of variables in order."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for variable in variables:
-        found.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).tobytes())
-    return found.hexdigest()
+        hasher.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).tobytes())
+    return hasher.hexdigest()
 
 
 def save_arrays(path: Path, variables: list, **extra: np.ndarray) -> None:
@@ -82,8 +82,8 @@ def load_arrays(path: Path, variables: list) -> dict[str, Any]:
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise KgpError(f"{path} is damaged ({error}); start the training anew.") from None
     expected = {f"{index:05d}": tuple(variable.shape) for index, variable in enumerate(variables)}
-    found = {name: stored[name].shape for name in stored if name.isdigit()}
-    if expected != found:
+    shapes = {name: stored[name].shape for name in stored if name.isdigit()}
+    if expected != shapes:
         raise KgpError(f"{path} belongs to another network than config.json describes; start the training anew.")
     for index, variable in enumerate(variables):
         variable.assign(stored[f"{index:05d}"])

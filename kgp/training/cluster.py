@@ -10,7 +10,7 @@ _VARIABLE = "TF_CONFIG"
 _EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
-def worker_place(optimiser: OptimiserConfig) -> tuple[int, int]:
+def worker_and_count(optimiser: OptimiserConfig) -> tuple[int, int]:
     """This process's index and the number of workers, (0, 1) unless the strategy is multiworker.
 
     Raises:
@@ -22,9 +22,9 @@ def worker_place(optimiser: OptimiserConfig) -> tuple[int, int]:
     try:
         config = json.loads(text)
         workers, task = config["cluster"]["worker"], config["task"]
-        place = int(task["index"]), len(workers)
-        if task["type"] == "worker" and 0 <= place[0] < place[1]:
-            return place
+        index, count = int(task["index"]), len(workers)
+        if task["type"] == "worker" and 0 <= index < count:
+            return index, count
     except (ValueError, KeyError, TypeError):
         pass
     raise UsageError(f"--strategy multiworker needs the variable {_VARIABLE} such as '{_EXAMPLE}', not {text!r}.")

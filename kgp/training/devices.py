@@ -7,7 +7,7 @@ import keras
 
 from kgp.config import OptimiserConfig
 from kgp.errors import UsageError
-from kgp.training.cluster import worker_place
+from kgp.training.cluster import worker_and_count
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -47,7 +47,7 @@ def build_strategy(optimiser: OptimiserConfig) -> "tf.distribute.Strategy | None
     import tensorflow as tf
 
     if optimiser.strategy == "multiworker":
-        worker_place(optimiser)
+        worker_and_count(optimiser)
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.MirroredStrategy(_local_devices(optimiser.devices))
 
@@ -84,5 +84,5 @@ def _split_cpu(count: int) -> None:
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError:
-        # TensorFlow has started already; it may have been split before, and _local_devices counts what there is.
+        # TensorFlow has started already; it may have been split before, and _local_devices counts the devices.
         return

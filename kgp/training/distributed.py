@@ -39,7 +39,7 @@ class DistributedModel(keras.Model):
     """
 
     def distribute(self, strategy: tf.distribute.Strategy, accumulation: int) -> None:
-        """Says how to train. Call it before `compile` and in no scope.
+        """Sets how to train; called before `compile` and outside the scope.
 
         Args:
             strategy: under which the variables were made.
@@ -78,7 +78,7 @@ class DistributedModel(keras.Model):
     def _update(self, batch: Any) -> dict[str, tf.Tensor]:
         return self._on_all_devices(batch, self._apply)
 
-    def _on_all_devices(self, batch: Any, use: Callable[[list], None]) -> dict[str, tf.Tensor]:
+    def _on_all_devices(self, batch: Any, use_gradients: Callable[[list], None]) -> dict[str, tf.Tensor]:
         def step(images: tf.Tensor, labels: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             with tf.GradientTape() as tape:
                 outputs = self(images, training=True)
@@ -87,7 +87,7 @@ class DistributedModel(keras.Model):
                 losses["loss"] = sum(losses.values())
                 scaled = self.optimizer.scale_loss(losses["loss"])  # in 16 bits small gradients would vanish
             gradients = tape.gradient(scaled, self.trainable_variables)
-            use(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+            use_gradients(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients))
             self.batches.assign_add(1)
             return losses
 
@@ -97,16 +97,16 @@ class DistributedModel(keras.Model):
         }
 
     def _add_to_sums(self, gradients: list) -> None:
-        for held, gradient in zip(self.sums, gradients, strict=True):
-            held.assign_add(gradient)
+        for total, gradient in zip(self.sums, gradients, strict=True):
+            total.assign_add(gradient)
 
     def _apply(self, gradients: list) -> None:
         if self.sums:
             gradients = [
-                (held + gradient) / self._accumulation for held, gradient in zip(self.sums, gradients, strict=True)
+                (total + gradient) / self._accumulation for total, gradient in zip(self.sums, gradients, strict=True)
             ]
-            for held in self.sums:
-                held.assign(ops.zeros_like(held))
+            for total in self.sums:
+                total.assign(ops.zeros_like(total))
         self.optimizer.apply(gradients)
 
 
@@ -144,16 +144,16 @@ def distributed_model(
     return model
 
 
-def agreed(figures: dict[str, float], strategy: tf.distribute.Strategy) -> dict[str, float]:
-    """The mean of each figure over all devices, so that every worker decides alike."""
+def mean_over_devices(figures: dict[str, float], strategy: tf.distribute.Strategy) -> dict[str, float]:
+    """The mean of each figure over all devices, so that all workers take the same decisions."""
     values = tf.constant(list(figures.values()), tf.float64)
     means = strategy.reduce(tf.distribute.ReduceOp.MEAN, strategy.run(lambda: tf.identity(values)), axis=None)
     return dict(zip(figures, means.numpy().tolist(), strict=True))
 
 
 @contextlib.contextmanager
-def lost_workers_told(folder: Path) -> Iterator[None]:
-    """Turns what TensorFlow raises when another worker is gone into one sentence."""
+def lost_workers_as_error(folder: Path) -> Iterator[None]:
+    """Turns the errors of TensorFlow for a lost worker into one sentence."""
     try:
         yield
     except _LOST as error:

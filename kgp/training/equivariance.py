@@ -25,7 +25,6 @@ class QuarterTurn(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "turns": self.turns}
 
 
@@ -47,7 +46,6 @@ class HeatmapDifference(keras.layers.Layer):
         return input_shape[0][:1]
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "weight": self.weight}
 
 

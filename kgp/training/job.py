@@ -4,13 +4,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from kgp.config import PAPER_NAMES, RunConfig
+from kgp.architectures import architecture_title
+from kgp.config import RunConfig
 from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
 from kgp.data.prepare import cached_cohort
 from kgp.data.split import Split, read_split, split_cohort
-from kgp.run_folder import Run
-from kgp.training.loop import train
+from kgp.errors import KgpError
+from kgp.files import read_json
+from kgp.run_folder import Run, read_run
+from kgp.training.loop import is_finished, train
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ def train_from_source(
         folder: the run folder.
         source: as `kgp.training.options.source_of` gives it; data None is the built-in phantom.
         resume: go on with the unfinished training in `folder`.
-        overwrite: remove what is in `folder`, once nothing speaks against the new training.
+        overwrite: remove what is in `folder`, after all checks of the new training have passed.
 
     Returns:
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
@@ -42,12 +45,45 @@ def train_from_source(
     _log.info(
         "Preset %s, %s, classes %s; slices of %s: %s.",
         config.preset,
-        PAPER_NAMES[config.network.arch],
+        architecture_title(config.network.arch),
         ", ".join(labelled.class_names),
         "x".join(map(str, cohort.shape)),
         sizes,
     )
     return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite)
+
+
+def train_run(
+    config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False, overwrite: bool = False
+) -> Run | None:
+    """Trains, calibrates the readings and judges the run on its test part: all that `kgp train` does.
+
+    Args and errors as for `train_from_source`.
+
+    Returns:
+        The run, whose folder holds calibration.json, metrics.json, predictions.csv and report.html; None in a worker
+        that is not the first.
+    """
+    from kgp.report.run_report import calibrate_run, evaluate_run
+
+    if train_from_source(config, folder, source, resume, overwrite) is None:
+        return None
+    calibrate_run(folder)
+    evaluate_run(folder)
+    return read_run(folder)
+
+
+def resumable_source(folder: Path) -> dict[str, Any]:
+    """Where the data of an unfinished run come from.
+
+    Raises:
+        KgpError: the folder holds no run, or one that is finished.
+    """
+    if not (folder / "config.json").is_file():
+        raise KgpError(f"{folder} holds no run to resume: it has no config.json.")
+    if is_finished(folder):
+        raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
+    return dict(read_json(folder / "source.json"))
 
 
 def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:

@@ -1,7 +1,6 @@
 """Training a network on a prepared cohort, from configuration to a finished run folder."""
 
 import contextlib
-import dataclasses
 import logging
 import shutil
 from collections.abc import Iterator
@@ -13,16 +12,17 @@ import numpy as np
 
 from kgp.config import OptimiserConfig, RunConfig
 from kgp.data.labels import LabelledCohort
-from kgp.data.pipeline import WHOLE, Share, evaluation_dataset, steps_per_epoch, training_dataset
+from kgp.data.parts import Part, parts_of
+from kgp.data.pipeline import WHOLE_BATCH, BatchShare, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
 from kgp.errors import KgpError
 from kgp.files import write_json
 from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
 from kgp.training import checkpoint
 from kgp.training.callbacks import EpochEnd
-from kgp.training.cluster import worker_place
+from kgp.training.cluster import worker_and_count
 from kgp.training.devices import build_strategy, set_precision
-from kgp.training.distributed import agreed, distributed_model, lost_workers_told
+from kgp.training.distributed import distributed_model, lost_workers_as_error, mean_over_devices
 from kgp.training.equivariance import training_losses, training_model
 from kgp.training.losses import WeightedCrossEntropy, class_weights
 from kgp.training.optimisers import build_optimiser
@@ -31,31 +31,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """The slices of one part of the split: rows of the cohort and their class indices."""
-
-    rows: tuple
-    targets: tuple[int, ...]
-
-
-def parts_of(labelled: LabelledCohort, split: Split) -> dict[str, Part]:
-    """Rows and targets of "train", "validation" and "test".
-
-    Raises:
-        KgpError: the split names a slice that the cohort does not have.
-    """
-    target_of = dict(zip((row.id for row in labelled.rows), labelled.targets, strict=True))
-    row_of = {row.id: row for row in labelled.rows}
-    parts = {}
-    for name, ids in split.parts.items():
-        missing = [identifier for identifier in ids if identifier not in row_of]
-        if missing:
-            raise KgpError(f"the split names slice {missing[0]!r}, which the data at hand do not have.")
-        parts[name] = Part(tuple(row_of[i] for i in ids), tuple(target_of[i] for i in ids))
-    return parts
 
 
 def train(
@@ -84,7 +59,7 @@ def train(
         folder: the run folder.
         resume: go on from the checkpoint in `folder`, or from the beginning where there is none yet.
         source: where the data come from, kept as source.json for a later resumption.
-        overwrite: remove what is in `folder`, once nothing speaks against the new training.
+        overwrite: remove what is in `folder`, after all checks of the new training have passed.
 
     Raises:
         KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, `folder`
@@ -100,28 +75,28 @@ def train(
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
     steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
     model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps, strategy)
-    worker, workers = worker_place(optimiser)
+    worker, workers = worker_and_count(optimiser)
     if worker == 0 and not resume:
         _begin(folder, config, split, source, overwrite)
     begun = resume and (folder / checkpoint.NAME).is_file()
-    progress = checkpoint.load_checkpoint(folder, model) if begun else checkpoint.Progress()
+    state = checkpoint.load_checkpoint(folder, model) if begun else checkpoint.TrainingState()
     interrupted = False
     try:
-        if progress.epoch < optimiser.epochs and not _patience_over(progress, optimiser):
-            with lost_workers_told(folder) if strategy else contextlib.nullcontext(), _failures_told():
-                _fit(model, network, config, labelled, parts, folder, progress, steps, strategy)
+        if state.epoch < optimiser.epochs and not _patience_over(state, optimiser):
+            with lost_workers_as_error(folder) if strategy else contextlib.nullcontext(), _failures_as_errors():
+                _fit(model, network, config, labelled, parts, folder, state, steps, strategy)
     except KeyboardInterrupt:
         if worker > 0 or not (folder / checkpoint.NAME).is_file():
             raise
         interrupted = True
-        progress = checkpoint.load_checkpoint(folder, model)
+        state = checkpoint.load_checkpoint(folder, model)
     finally:
         set_precision(mixed=False)
     if workers > 1:
         _log.info(
             "Worker %d of %d: the weights' SHA-256 is %s.", worker + 1, workers, checkpoint.digest(model.variables)
         )
-    return _finish(network, config, labelled, folder, progress, interrupted) if worker == 0 else None
+    return _finish(network, config, labelled, folder, state, interrupted) if worker == 0 else None
 
 
 def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any] | None, overwrite: bool) -> None:
@@ -138,8 +113,8 @@ def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any]
 
 
 @contextlib.contextmanager
-def _failures_told() -> Iterator[None]:
-    """Turns what TensorFlow raises for want of memory, and for slices that vanished, into one sentence."""
+def _failures_as_errors() -> Iterator[None]:
+    """Turns the errors of TensorFlow for lack of memory and for slices that vanished into one sentence."""
     import tensorflow as tf
 
     try:
@@ -163,16 +138,16 @@ def _fit(
     labelled: LabelledCohort,
     parts: dict[str, Part],
     folder: Path,
-    progress: checkpoint.Progress,
+    state: checkpoint.TrainingState,
     steps: int,
     strategy: "tf.distribute.Strategy | None",
 ) -> None:
     optimiser = config.optimiser
-    worker, workers = worker_place(optimiser)
-    share = Share(worker, workers, strategy.num_replicas_in_sync // workers if strategy else 1)
+    worker, workers = worker_and_count(optimiser)
+    share = BatchShare(worker, workers, strategy.num_replicas_in_sync // workers if strategy else 1)
 
     def read(context: Any = None) -> Any:
-        return training_batches(config, labelled, parts["train"], list(model.output), progress.epoch, share)
+        return training_batches(config, labelled, parts["train"], list(model.output), state.epoch, share)
 
     dataset = strategy.distribute_datasets_from_function(read) if strategy else read()
     validation = evaluation_dataset(
@@ -187,15 +162,15 @@ def _fit(
 
     def validate() -> dict[str, float]:
         figures = validation_figures(classifier.predict(validation, verbose=0), targets, weights)
-        return agreed(figures, strategy) if strategy else figures
+        return mean_over_devices(figures, strategy) if strategy else figures
 
-    callbacks = [EpochEnd(folder if worker == 0 else None, network, validate, progress, optimiser, steps)]
+    callbacks = [EpochEnd(folder if worker == 0 else None, network, validate, state, optimiser, steps)]
     if worker == 0:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     model.fit(
         dataset,
         epochs=optimiser.epochs,
-        initial_epoch=progress.epoch,
+        initial_epoch=state.epoch,
         steps_per_epoch=steps,
         shuffle=False,  # the pipeline has shuffled already
         verbose=0,
@@ -209,7 +184,7 @@ def training_batches(
     part: Part,
     outputs: list[str],
     first_epoch: int = 0,
-    share: Share = WHOLE,
+    share: BatchShare = WHOLE_BATCH,
 ) -> Any:
     """Batches of augmented slices, with the labels for each output that has a loss, from an epoch on.
 
@@ -289,19 +264,19 @@ def _finish(
     config: RunConfig,
     labelled: LabelledCohort,
     folder: Path,
-    progress: checkpoint.Progress,
+    state: checkpoint.TrainingState,
     interrupted: bool,
 ) -> Run:
     """Chooses the weights to keep and writes weights and manifest; a finished training needs its checkpoint no more."""
-    kept = progress.epoch
+    kept = state.epoch
     if config.optimiser.keep == "best" and (folder / checkpoint.BEST_NAME).is_file():
         checkpoint.load_arrays(folder / checkpoint.BEST_NAME, network.variables)
-        kept = progress.best_epoch
+        kept = state.best_epoch
     extra: dict[str, Any] = {
-        "epochs_trained": progress.epoch,
+        "epochs_trained": state.epoch,
         "epoch_kept": kept,
-        "validation_macro_f1": progress.history[kept - 1]["val_macro_f1"],
-        "training_seconds": round(progress.seconds, 1),
+        "validation_macro_f1": state.history[kept - 1]["val_macro_f1"],
+        "training_seconds": round(state.seconds, 1),
     }
     run = write_run(
         folder,
@@ -317,7 +292,7 @@ def _finish(
     if interrupted:
         _log.info(
             "Stopped after epoch %d of %d; the run folder holds its weights, and kgp train --resume %s goes on.",
-            progress.epoch,
+            state.epoch,
             config.optimiser.epochs,
             folder,
         )
@@ -328,12 +303,12 @@ def _finish(
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run folder holds a training that came to its end."""
+    """Whether a run folder holds a training that has ended."""
     if not (folder / WEIGHTS).is_file() or (folder / checkpoint.NAME).is_file():
         return False
     read_run(folder)
     return True
 
 
-def _patience_over(progress: checkpoint.Progress, optimiser: OptimiserConfig) -> bool:
-    return bool(optimiser.patience) and progress.epoch - progress.best_epoch >= optimiser.patience
+def _patience_over(state: checkpoint.TrainingState, optimiser: OptimiserConfig) -> bool:
+    return bool(optimiser.patience) and state.epoch - state.best_epoch >= optimiser.patience

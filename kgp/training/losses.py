@@ -37,7 +37,6 @@ class WeightedCrossEntropy(keras.losses.Loss):
         return ops.mean(weights)
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "class_weights": self.class_weights}
 
 

@@ -26,7 +26,6 @@ class AdamL2(keras.optimizers.Adam):
         super().update_step(gradient + self.l2 * variable, variable, learning_rate)
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {**super().get_config(), "l2": self.l2}
 
 
@@ -42,7 +41,6 @@ class EveryNth(keras.optimizers.schedules.LearningRateSchedule):
         return self.schedule(ops.cast(step, "float32") * self.every + self.every - 1)
 
     def get_config(self) -> dict:
-        """The arguments."""
         return {"schedule": self.schedule, "every": self.every}
 
 

@@ -5,15 +5,17 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from kgp.config import ARCHITECTURES, RunConfig
+from kgp.architectures import ARCHITECTURES
+from kgp.config import RunConfig, read_config_file
 from kgp.training import presets
 
 _SECTIONS = ("network", "data", "augment", "optimiser")
+_ARCH = "unet"
 
 
 def add_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
     """Adds what names the data and the preset, and every field of the configuration but those in `without`."""
-    parser.add_argument("--arch", choices=ARCHITECTURES, default="unet", help="network (default: %(default)s)")
+    parser.add_argument("--arch", choices=ARCHITECTURES, help=f"network (default: {_ARCH}, or that of --config)")
     parser.add_argument(
         "--data",
         type=Path,
@@ -22,23 +24,34 @@ def add_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) 
     )
     parser.add_argument("--kind", help="kind of source, where it cannot be seen from the folder")
     parser.add_argument("--csv", type=Path, help="table of cases or grades, where the source needs one")
-    parser.add_argument(
+    defaults = parser.add_mutually_exclusive_group()
+    defaults.add_argument(
         "--preset", choices=presets.NAMES, help="set of defaults (default: best with --data, else demo)"
+    )
+    defaults.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="config.json of a run, in the place of a preset; options given beside it override its values",
     )
     parser.add_argument(
         "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
     )
+    configs = {name: presets.load_preset(name, _ARCH) for name in presets.NAMES}
     for section in _SECTIONS:
-        _add_section(parser, section, without)
+        _add_section(parser, section, without, configs)
 
 
-def _add_section(parser: argparse.ArgumentParser, section: str, without: tuple[str, ...]) -> None:
+def _add_section(
+    parser: argparse.ArgumentParser, section: str, without: tuple[str, ...], configs: dict[str, RunConfig]
+) -> None:
     kind = {field.name: field.type for field in dataclasses.fields(RunConfig)}[section]
     group = parser.add_argument_group(section)
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         flag = f"--{field.name.replace('_', '-')}"
         rule = field.metadata
-        text = rule["help"].replace("%", "%%")
+        values = {name: getattr(getattr(config, section), field.name) for name, config in configs.items()}
+        text = f"{rule['help']} (default: {_defaults(values)})".replace("%", "%%")
         if field.name == "arch" or field.name in without:
             continue
         if rule["kind"] is bool:
@@ -56,14 +69,35 @@ def _add_section(parser: argparse.ArgumentParser, section: str, without: tuple[s
             )
 
 
+def _defaults(values: dict[str, Any]) -> str:
+    """The value of each preset, such as "paper 300, best 36"; one value alone where all presets have it."""
+    words = {preset: _word(value) for preset, value in values.items()}
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{preset} {word}" for preset, word in words.items())
+
+
+def _word(value: Any) -> str:
+    """A value as the command line takes it."""
+    if value in ((), ""):
+        return "not given"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def configuration(arguments: argparse.Namespace) -> RunConfig:
-    """The preset with the options given on the command line.
+    """The preset, or the configuration of a file, with the options given on the command line.
 
     Raises:
         UsageError: an option has a value that is not allowed.
+        KgpError: the file is not a configuration.
     """
-    preset = arguments.preset or ("best" if arguments.data else "demo")
-    config = presets.load_preset(preset, arguments.arch)
+    if arguments.config is not None:
+        config = read_config_file(arguments.config)
+    else:
+        preset = arguments.preset or ("best" if arguments.data else "demo")
+        config = presets.load_preset(preset, arguments.arch or _ARCH)
     given = {}
     for section in _SECTIONS:
         for field in dataclasses.fields(getattr(config, section)):

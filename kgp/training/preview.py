@@ -11,7 +11,7 @@ import tensorflow as tf
 from kgp.config import RunConfig
 from kgp.data.augment import augment_pair
 from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
-from kgp.data.normalise import normalise
+from kgp.data.normalise import scale_intensities
 from kgp.data.pipeline import slice_seed
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_path
@@ -58,15 +58,15 @@ def write_preview(cohort: Cohort, path: Path, config: RunConfig, rows: int = 6, 
 
 
 def _chosen(rows: Sequence[SliceRow], count: int) -> list[tuple[int, SliceRow]]:
-    """Slices with their places in the cohort, evenly spread after sorting by label."""
+    """Slices with their indices in the cohort, evenly spread after sorting by label."""
     ordered = sorted(enumerate(rows), key=lambda pair: pair[1].label)
-    places = (np.arange(min(count, len(ordered))) + 0.5) * len(ordered) / min(count, len(ordered))
-    return [ordered[int(place)] for place in places]
+    positions = (np.arange(min(count, len(ordered))) + 0.5) * len(ordered) / min(count, len(ordered))
+    return [ordered[int(position)] for position in positions]
 
 
 def _slice_row(cohort: Cohort, row: SliceRow, index: int, config: RunConfig, columns: int) -> np.ndarray:
     """One captioned row of tiles, uint8 [h, w, 3]."""
-    original = tf.convert_to_tensor(normalise(read_image(cohort, row), config.data.normalisation))
+    original = tf.convert_to_tensor(scale_intensities(read_image(cohort, row), config.data.normalisation))
     true = read_mask(cohort, row)
     mask = None if true is None else tf.constant(true.astype(np.uint8))
     versions = [(original, mask)]

@@ -42,7 +42,7 @@ class Ledger:
         """Keeps other batches out of the folder for as long as the block runs.
 
         Args:
-            identity: `kgp.runtime.described.DescribedRuntime.identity` of the model.
+            identity: `kgp.runtime.runtime.Runtime.identity` of the model.
             model: where the model lies, for messages.
             archive: the archive.
 

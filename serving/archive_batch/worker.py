@@ -36,7 +36,7 @@ class BatchJob:
 
 
 def model_identity(model: str) -> str:
-    """See `kgp.runtime.described.DescribedRuntime.identity`."""
+    """See `kgp.runtime.runtime.Runtime.identity`."""
     return load_runtime(model).identity
 
 
@@ -81,7 +81,7 @@ class StudyWorker:
     def _write(self, study: str) -> dict[str, Any]:
         """Writes a study's result; returns its line of studies.csv."""
         start = time.monotonic()
-        reading = self._runtime.default_reading
+        reading = self._runtime.description.default_reading
         folder, result = study_folder(self._job.archive, study), self._ledger.result(study)
         summary = write_case_folder(self._runtime, folder, result, reading, overwrite=True)
         check_pictures(summary)

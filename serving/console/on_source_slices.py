@@ -1,123 +1,132 @@
-"""What was found on axial slices, told of the slices of the source series: the shape that DICOM objects are written from."""
+"""What the network says of axial slices, brought to the slices of the source series, from which DICOM objects are written."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kgp.prediction.stack import CaseResult
-from kgp.runtime.runtime import Runtime
+from kgp.prediction.stack import StackPoint, StackPrediction, inside
+from kgp.runtime.description import Description
 from kgp.scans.dicom.study import Study
 from kgp.scans.volume import Volume, to_volume, to_voxels
-from serving.console.inference import Findings
 from serving.console.overlays import slice_overlays
 from serving.dicom_output.study_result import ConsoleResult
 
-CUTS = (
+NOT_AXIAL = (
     "The series is not axial: the model read axial cuts through it. A slice of the series stands for the cut called a tumour "
     "with the highest probability among those whose mask or evidence points lie in it, and where there is none for the most "
     "suspicious cut not called a tumour."
 )
-_Point = tuple[float, float, float]
+_MOST_POINTS = 5  # evidence points of a slice that go into DICOM objects
+_SourcePoint = tuple[float, float, float, float]  # source slice, row, column, contribution
 
 
-def tell_of_sources(
+def on_source_slices(
     study: Study,
     grid: Volume,
-    findings: Findings,
-    runtime: Runtime,
+    prediction: StackPrediction,
+    network: Description,
     reading: str,
     model: Mapping[str, str],
     shown: np.ndarray,
 ) -> ConsoleResult:
     """The findings slice by slice of the source series.
 
-    Where the source slices are axial, each is one slice that the network saw. Otherwise see `CUTS`.
+    Where the source slices are axial, each is one slice that the network saw. Otherwise see `NOT_AXIAL`.
 
     Args:
         study: the headers of the reference series.
         grid: its grid; its data are not looked at.
-        findings: on the axial slices of that grid.
+        prediction: of the axial slices of that grid, with evidence.
+        network: what the network is.
+        reading: name of the reading.
+        model: name, version and SHA-256 of the network's file.
         shown: the contrast of the overlays on the axial slices, float32 [D, H, W].
     """
-    case = findings.case
-    mask, heatmap, picture = (_sliced(values, grid) for values in (case.masks, case.maps, shown))
-    probabilities, predicted = _calls(case, runtime)
-    places = _places(findings, grid)
-    called = predicted != runtime.no_tumour_class
-    chosen, axial = _cut_of_source(case, probabilities, called, places, grid)
-    points: list[list[_Point]] = [[] for _ in range(len(mask))]
-    for found in places:
-        for source, row, column, contribution in found:
-            points[round(source)].append((row, column, contribution))
+    arrays = (prediction.masks, prediction.maps, shown)
+    mask, heatmap, picture = (_on_source(values, grid) for values in arrays)
+    probabilities, predicted = _calls(prediction, network)
+    is_tumour = predicted != network.no_tumour_class
+    points_of_cuts = _points_of_cuts(prediction, is_tumour, grid)
+    cuts, axial = _cut_of_source(prediction, probabilities, is_tumour, points_of_cuts, grid)
+    points: list[list[StackPoint]] = [[] for _ in range(len(mask))]
+    for source, row, column, contribution in (point for cut in points_of_cuts for point in cut):
+        points[round(source)].append(StackPoint(row, column, contribution))
     spacing = (grid.spacing[1], grid.spacing[0])
     return ConsoleResult(
         sources=study.headers,
         frames=study.frames,
         mask=mask,
         heatmap=heatmap,
-        probabilities=probabilities[chosen],
-        predicted=predicted[chosen],
-        class_names=runtime.class_names,
-        no_tumour_class=runtime.no_tumour_class,
+        probabilities=probabilities[cuts],
+        predicted=predicted[cuts],
+        class_names=network.class_names,
+        no_tumour_class=network.no_tumour_class,
         points=points,
         overlays=slice_overlays(picture, mask, heatmap, points, spacing),
         model=model,
         reading=reading,
-        remark="" if axial else CUTS,
+        remark="" if axial else NOT_AXIAL,
         instances=study.instances,
     )
 
 
-def _sliced(stack: np.ndarray, grid: Volume) -> np.ndarray:
+def _on_source(stack: np.ndarray, grid: Volume) -> np.ndarray:
     """Axial slices [D, H, W] on the source's slices [S, rows, columns]."""
     return np.ascontiguousarray(to_volume(stack, grid).transpose(2, 1, 0))
 
 
-def _calls(case: CaseResult, runtime: Runtime) -> tuple[np.ndarray, np.ndarray]:
+def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [D, K] and class [D] of each axial slice.
 
     A black slice is called "no tumour"; where no class means that, what most slices are called, with even probabilities.
     """
-    names = list(runtime.class_names)
-    none = runtime.no_tumour_class
-    lit = [line for line in case.table if line["class"]]
-    usual = np.bincount([names.index(line["class"]) for line in lit]).argmax() if none is None else none
-    black = np.full(len(names), 1.0 / len(names)) if none is None else np.eye(len(names))[none]
-    probabilities = [[line[f"p_{name}"] for name in names] if line["class"] else black for line in case.table]
-    predicted = [names.index(line["class"]) if line["class"] else int(usual) for line in case.table]
+    classes = len(network.class_names)
+    if network.no_tumour_class is None:
+        black_class = int(np.bincount([call.predicted_class for call in prediction.calls if call]).argmax())
+        black_probabilities = np.full(classes, 1.0 / classes)
+    else:
+        black_class = network.no_tumour_class
+        black_probabilities = np.eye(classes)[network.no_tumour_class]
+    # With the digits of slices.csv, so that both choose the same slice among equals.
+    probabilities = [call.probabilities.round(6) if call else black_probabilities for call in prediction.calls]
+    predicted = [call.predicted_class if call else black_class for call in prediction.calls]
     return np.array(probabilities, np.float64), np.array(predicted)
 
 
-def _places(findings: Findings, grid: Volume) -> list[list[tuple[float, float, float, float]]]:
-    """For each axial slice its evidence points as (source slice, row, column, contribution)."""
-    shape = findings.case.masks.shape
-    told = []
-    for index, points in enumerate(findings.points):
-        voxels = to_voxels(np.array([(index, row, column) for row, column, _ in points]).reshape(-1, 3), shape, grid)
-        told.append([(z, y, x, point[2]) for (x, y, z), point in zip(voxels.tolist(), points, strict=True)])
-    return told
+def _points_of_cuts(prediction: StackPrediction, is_tumour: np.ndarray, grid: Volume) -> list[list[_SourcePoint]]:
+    """For each axial slice called a tumour its strongest evidence points in the source series; none for other slices."""
+    shape = prediction.masks.shape
+    points_of_cuts: list[list[_SourcePoint]] = []
+    for index, call in enumerate(prediction.calls):
+        strongest = call.points[:_MOST_POINTS] if call and call.points and is_tumour[index] else ()
+        points = inside(strongest, shape[1:])
+        voxels = to_voxels(np.array([(index, point.row, point.column) for point in points]).reshape(-1, 3), shape, grid)
+        points_of_cuts.append(
+            [(z, y, x, point.contribution) for (x, y, z), point in zip(voxels.tolist(), points, strict=True)]
+        )
+    return points_of_cuts
 
 
 def _cut_of_source(
-    case: CaseResult,
+    prediction: StackPrediction,
     probabilities: np.ndarray,
-    called: np.ndarray,
-    places: Sequence[Sequence[tuple[float, float, float, float]]],
+    is_tumour: np.ndarray,
+    points_of_cuts: Sequence[Sequence[_SourcePoint]],
     grid: Volume,
 ) -> tuple[np.ndarray, bool]:
-    """The axial slice that each source slice stands for, and whether that is simply itself; see `CUTS`."""
-    shape = case.masks.shape
-    own = _sliced(np.broadcast_to(np.arange(shape[0])[:, None, None], shape), grid)
+    """The axial slice that each source slice stands for, and whether that is simply itself; see `NOT_AXIAL`."""
+    shape = prediction.masks.shape
+    own = _on_source(np.broadcast_to(np.arange(shape[0])[:, None, None], shape), grid)
     if (own == own[:, :1, :1]).all():
         return own[:, 0, 0], True
     certainty = probabilities.max(axis=1)
     # Among slices called "no tumour" the most suspicious is the one with the lowest probability of it.
-    quiet = int(np.where(called & ~called.all(), 2.0, certainty).argmin())
+    most_suspicious = int(np.where(is_tumour & ~is_tumour.all(), 2.0, certainty).argmin())
     touched = np.zeros((len(own), shape[0]), bool)
-    mask = _sliced(case.masks, grid)
+    mask = _on_source(prediction.masks, grid)
     for source in range(len(own)):
         touched[source, np.unique(own[source][mask[source]])] = True
-    for cut, found in enumerate(places):
-        touched[[round(place[0]) for place in found], cut] = True
-    loudest = np.where(touched, certainty, -1.0).argmax(axis=1)
-    return np.where(touched.any(axis=1), loudest, quiet), False
+    for cut, points in enumerate(points_of_cuts):
+        touched[[round(point[0]) for point in points], cut] = True
+    surest_tumour = np.where(touched, certainty, -1.0).argmax(axis=1)
+    return np.where(touched.any(axis=1), surest_tumour, most_suspicious), False

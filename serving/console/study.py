@@ -14,13 +14,13 @@ from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, write_json
 from kgp.report.case_files import write_case
 from kgp.report.overlay import shown_contrast
-from kgp.runtime.described import DescribedRuntime
 from kgp.runtime.litert import LiteRT
+from kgp.runtime.runtime import Runtime
 from kgp.scans.dicom.contrast_rules import ContrastRules, read_rules
 from kgp.scans.dicom.study import Study, read_study
 from kgp.scans.volume import Volume, axial_slices
-from serving.console.inference import Findings, find
-from serving.console.on_source_slices import tell_of_sources
+from serving.console.inference import Inference, infer
+from serving.console.on_source_slices import on_source_slices
 from serving.dicom_output.study_result import ConsoleResult
 
 _log = logging.getLogger(__name__)
@@ -36,14 +36,15 @@ class LoadedConsole:
         rules: which series is which contrast.
     """
 
-    runtime: DescribedRuntime
+    runtime: Runtime
     model: Mapping[str, str]
     rules: ContrastRules
 
     @property
     def reference(self) -> str:
         """The contrast whose series gives the grid: FLAIR where the model has it, else its first."""
-        return self.runtime.contrasts[shown_contrast(self.runtime.contrasts)]
+        contrasts = self.runtime.description.contrasts
+        return contrasts[shown_contrast(contrasts)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,7 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
     if model.suffix != ".tflite":
         raise UsageError(f"--model takes a .tflite file, not {model.name}.")
     read = read_rules(rules)
-    runtime = LiteRT(model, with_evidence=True)
+    runtime = LiteRT(model)
     described = {
         "name": str(runtime.manifest.get("run", {}).get("name", model.stem)),
         "version": str(runtime.manifest.get("versions", {}).get("kgp", kgp.__version__)),
@@ -110,16 +111,17 @@ def run_study(
     if out.exists():
         raise KgpError(f"{out} exists already; name another folder.")
     sources = [source] if isinstance(source, Path) else list(source)
-    reading = console.runtime.default_reading
+    network = console.runtime.description
     started = time.perf_counter()
     read = _read(sources, console)
     read_seconds = time.perf_counter() - started
-    findings = find(console.runtime, read.stack, read.spacing, reading, progress)
+    reading = network.readings[network.default_reading]
+    inference = infer(console.runtime, read.stack, read.spacing, reading, progress)
     started = time.perf_counter()
     from serving.dicom_output.writer import write_dicom  # here, as highdicom would slow every start
 
     with atomic_folder(out) as folder:
-        summary, result = _write(folder, read, findings, console)
+        summary, result = _write(folder, read, inference, console)
         written = write_dicom(
             result,
             folder / "dicom",
@@ -130,8 +132,8 @@ def run_study(
         summary["dicom"] = [path.name for path in written]
         summary["seconds"] = {
             "read": round(read_seconds, 3),
-            "first_slice": round(findings.first_slice_seconds, 3),
-            "infer": round(findings.seconds, 3),
+            "first_slice": round(inference.first_slice_seconds, 3),
+            "infer": round(inference.seconds, 3),
             "write": round(time.perf_counter() - started, 3),
         }
         write_json(folder / "summary.json", summary)
@@ -144,20 +146,21 @@ def run_study(
 
 def _read(sources: Sequence[Path], console: LoadedConsole) -> _Read:
     """The study; its intensities are kept once, as axial slices."""
-    study = read_study(sources, console.runtime.contrasts, console.rules, console.reference)
+    study = read_study(sources, console.runtime.description.contrasts, console.rules, console.reference)
     stack, spacing = axial_slices(study.volume)
     grid = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
     return _Read(dataclasses.replace(study, volume=grid), grid, stack, spacing)
 
 
 def _write(
-    folder: Path, read: _Read, findings: Findings, console: LoadedConsole
+    folder: Path, read: _Read, inference: Inference, console: LoadedConsole
 ) -> tuple[dict[str, Any], ConsoleResult]:
     """NIfTI, pictures and table; returns the summary so far, and what DICOM objects are written from."""
-    reading = console.runtime.default_reading
-    summary = write_case(folder, console.runtime, read.grid, read.stack, read.spacing, findings.case, reading)
-    shown = read.stack[..., shown_contrast(console.runtime.contrasts)]
-    result = tell_of_sources(read.study, read.grid, findings, console.runtime, reading, console.model, shown)
+    network, prediction = console.runtime.description, inference.prediction
+    reading = network.default_reading
+    summary = write_case(folder, console.runtime, read.grid, read.stack, read.spacing, prediction, reading)
+    shown = read.stack[..., shown_contrast(network.contrasts)]
+    result = on_source_slices(read.study, read.grid, prediction, network, reading, console.model, shown)
     return summary | {
         "run": console.model["name"],
         "model": dict(console.model),

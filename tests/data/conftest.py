@@ -16,7 +16,7 @@ class ListSource:
 
     content: dict
     contrasts: tuple = ("T1", "FLAIR")
-    findings: tuple = ()
+    faults: tuple = ()
     name: str = "list"
 
     def cases(self):
@@ -28,7 +28,7 @@ class ListSource:
         yield from self.content[case]
 
     def check(self):
-        return list(self.findings)
+        return list(self.faults)
 
 
 def _piece(identifier, patient="p", label=0, image=None, mask=None, **fields):

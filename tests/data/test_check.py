@@ -1,18 +1,18 @@
-"""kgp.data.check: findings about a data set."""
+"""kgp.data.check: faults about a data set."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from kgp.data.check import check, is_blank, slice_findings
-from kgp.data.sources.source import Finding
+from kgp.data.check import check, is_blank, slice_faults
+from kgp.data.sources.source import DataFault
 
 CONTRASTS = ("T1", "FLAIR")
 
 
-def what(findings, severity=None):
-    return [finding.what for finding in findings if severity in (None, finding.severity)]
+def what(faults, severity=None):
+    return [fault.what for fault in faults if severity in (None, fault.severity)]
 
 
 def test_nothing_is_wrong(list_source, three_patients):
@@ -43,7 +43,7 @@ def with_value(value, channel=slice(None)):
     ],
 )
 def test_a_slice(piece, fields, severity, message):
-    assert slice_findings(piece("s", **fields), CONTRASTS) == [Finding(severity, "s", message)]
+    assert slice_faults(piece("s", **fields), CONTRASTS) == [DataFault(severity, "s", message)]
 
 
 def test_blank_slices():
@@ -63,16 +63,18 @@ def test_what_shows_across_cases(list_source, piece, three_patients):
         }
     )
     found = check(list_source(content))
-    assert Finding("error", "a_0", "the id stands 2 times.") in found
-    assert Finding("error", "twin2", "has the same pixels as slice twin of another patient.") in found
-    assert Finding("error", "g", "g.png is missing.") in found
-    assert Finding("warning", "all", "4 of 10 slices have no mask.") in found
+    assert DataFault("error", "a_0", "the id stands 2 times.") in found
+    assert DataFault("error", "twin2", "has the same pixels as slice twin of another patient.") in found
+    assert DataFault("error", "g", "g.png is missing.") in found
+    assert DataFault("warning", "all", "4 of 10 slices have no mask.") in found
     assert (
-        Finding("warning", "all", "slices are of several sizes: 8x8x2 (9), 6x8x2 (1); training needs --size.") in found
+        DataFault("warning", "all", "slices are of several sizes: 8x8x2 (9), 6x8x2 (1); training needs --size.")
+        in found
     )
-    assert Finding("warning", "all", "pixel spacings run from 1 to 1.3 mm.") in found
+    assert DataFault("warning", "all", "pixel spacings run from 1 to 1.3 mm.") in found
     assert (
-        Finding("warning", "label other", "has 1 patient(s); 3 are needed for training, validation and test.") in found
+        DataFault("warning", "label other", "has 1 patient(s); 3 are needed for training, validation and test.")
+        in found
     )
 
 
@@ -93,8 +95,8 @@ def test_black_slices_of_two_patients_are_no_leak(list_source, piece, three_pati
 
 
 def test_a_case_already_reported_is_not_reported_twice(list_source, three_patients):
-    known = Finding("error", "g", "the mask is missing.")
-    assert check(list_source(three_patients | {"g": "cannot be read."}, findings=(known,))) == [known]
+    known = DataFault("error", "g", "the mask is missing.")
+    assert check(list_source(three_patients | {"g": "cannot be read."}, faults=(known,))) == [known]
 
 
 def test_nothing_can_be_read(list_source):

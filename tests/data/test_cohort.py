@@ -40,11 +40,6 @@ def test_rows_come_in_the_order_of_the_table(tmp_path):
         (3, 4, 2),
         "uint8",
     )
-    assert cohort.has_masks
-
-
-def test_a_cohort_without_masks_says_so(tmp_path):
-    assert not read_cohort(write_cohort(tmp_path, ROWS.splitlines(keepends=True)[0])).has_masks
 
 
 def test_image_and_mask_of_a_slice(tmp_path):
@@ -89,6 +84,7 @@ def test_an_empty_table_is_refused(tmp_path):
         (COLUMNS, "s1,p1,g1,high,grade,,0,slices/s1.npy,,,\n"),
         (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy,,wide,\n"),
         (COLUMNS, ROWS[:60]),
+        (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy\n"),
         (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s\0.npy,,,\n"),
         (COLUMNS, "s1,p1,g1,1,grade,,0,slices/s1.npy,../s1.npy,,\n"),
     ],

@@ -12,8 +12,8 @@ import pytest
 from kgp.config import AugmentConfig
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow, read_image
-from kgp.data.normalise import normalise
-from kgp.data.pipeline import Share, evaluation_dataset, slice_seed, steps_per_epoch, training_dataset
+from kgp.data.normalise import scale_intensities
+from kgp.data.pipeline import BatchShare, evaluation_dataset, slice_seed, steps_per_epoch, training_dataset
 from kgp.errors import KgpError, UsageError
 
 COUNT = 11
@@ -108,7 +108,7 @@ def test_a_slice_is_read_normalised_and_augmented_by_its_seed(cohort):
     numbers = order(training(cohort, seed=3, first_epoch=1, epochs=2))
     dataset = training(cohort, normalisation="zscore", augment=CHANGES, seed=3, first_epoch=1, epochs=2)
     for number, (images, _) in zip(numbers, dataset.as_numpy_iterator(), strict=True):
-        image = normalise(read_image(cohort, cohort.rows[number]), "zscore")
+        image = scale_intensities(read_image(cohort, cohort.rows[number]), "zscore")
         expected = augment_slice(image, CHANGES, slice_seed(3, 1, number))
         np.testing.assert_allclose(images[0], expected, atol=1e-4)
 
@@ -161,16 +161,16 @@ def test_bad_files_are_named_before_anything_is_read(tmp_path, read):
 
 def test_shares_of_a_batch_make_the_whole(cohort):
     whole = np.reshape(order(training(cohort, batch_size=8, epochs=2)), (2, 8))
-    shares = [order(training(cohort, batch_size=8, epochs=2, share=Share(worker, 2, 2))) for worker in (0, 1)]
+    shares = [order(training(cohort, batch_size=8, epochs=2, share=BatchShare(worker, 2, 2))) for worker in (0, 1)]
     for worker, share in enumerate(shares):
         np.testing.assert_array_equal(np.reshape(share, (2, 4)), whole[:, 4 * worker : 4 * worker + 4])
-    pieces = training(cohort, batch_size=8, share=Share(0, 2, 2)).as_numpy_iterator()
+    pieces = training(cohort, batch_size=8, share=BatchShare(0, 2, 2)).as_numpy_iterator()
     assert [images.shape[0] for images, _ in pieces] == [2, 2]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(cohort):
     with pytest.raises(UsageError, match="A batch of 8 slices cannot be shared by 3 devices"):
-        training(cohort, batch_size=8, share=Share(0, 3))
+        training(cohort, batch_size=8, share=BatchShare(0, 3))
 
 
 def test_a_data_service_gives_the_same_batches(cohort):

@@ -4,14 +4,14 @@ import json
 import numpy as np
 import pytest
 
-from kgp.evaluation.judge import judge, predictions
+from kgp.evaluation.judge import judge, predict_known, prediction_rows
 from kgp.files import write_json
-from kgp.heatmap.reading import Reading
+from kgp.heatmap.reading import BEST, Reading
 
 
 def judged(runtime, cohort, rows=None, **changes):
     rows = cohort.rows if rows is None else rows
-    readings = changes.pop("readings", runtime.readings)
+    readings = changes.pop("readings", runtime.description.readings)
     return judge(runtime, cohort, rows, [row.label for row in rows], readings, "zero", **changes)
 
 
@@ -44,7 +44,8 @@ def test_misses_count_as_delivered_but_not_whatever_was_predicted(tiny_cohort, b
 
 
 def test_table_has_a_line_for_each_slice(tiny_cohort, bright_runtime):
-    table = judged(bright_runtime(), tiny_cohort).table
+    runtime = bright_runtime()
+    table = prediction_rows(judged(runtime, tiny_cohort).slices, runtime.description.class_names)
     assert [line["id"] for line in table] == [row.id for row in tiny_cohort.rows]
     free, tumour = table[:2]
     assert (free["true"], free["predicted"], free["reason_zero"]) == ("no_tumour", "no_tumour", "no_tumour")
@@ -63,7 +64,7 @@ def test_slices_without_masks(tiny_cohort, bright_runtime):
     found = judged(bright_runtime(), tiny_cohort, rows)
     assert found.metrics["segmentation"] is None
     assert found.metrics["classification"]["accuracy"] == 1.0
-    assert not any("dice_zero" in line for line in found.table)
+    assert not any("dice_zero" in row for row in prediction_rows(found.slices, ("no_tumour", "tumour")))
 
 
 def test_some_slices_without_masks(tiny_cohort, bright_runtime):
@@ -75,10 +76,12 @@ def test_some_slices_without_masks(tiny_cohort, bright_runtime):
 
 def test_channels_are_put_in_the_runtimes_order(tiny_cohort, bright_runtime):
     """With T1 in FLAIR's place the square is as bright, as both contrasts of the tiny cohort show it; only noise differs."""
-    swapped = next(predictions(bright_runtime(), tiny_cohort, tiny_cohort.rows[:1], (1, 0), {1}))
-    straight = next(predictions(bright_runtime(), tiny_cohort, tiny_cohort.rows[:1], (0, 1), {1}))
-    np.testing.assert_array_equal(swapped.image, straight.image[..., ::-1])
-    assert (swapped.answers[1][1] != straight.answers[1][1]).any()
+    swapped, straight = (
+        next(predict_known(bright_runtime(), tiny_cohort, tiny_cohort.rows[:1], {"best": BEST}, channels)).predictions
+        for channels in ((1, 0), (0, 1))
+    )
+    np.testing.assert_array_equal(swapped["best"].image, straight["best"].image[..., ::-1])
+    assert (swapped["best"].heatmap != straight["best"].heatmap).any()
 
 
 def test_slices_stream_in_batches(tiny_cohort, bright_runtime):
@@ -89,7 +92,7 @@ def test_slices_stream_in_batches(tiny_cohort, bright_runtime):
 
 def test_eight_views_judge_as_one_where_the_runtime_is_equivariant(tiny_cohort, bright_runtime):
     runtime = bright_runtime()
-    readings = {"zero": dataclasses.replace(runtime.readings["zero"], views=8)}
+    readings = {"zero": dataclasses.replace(runtime.description.readings["zero"], views=8)}
     found = judged(runtime, tiny_cohort, readings=readings).metrics
     assert found["segmentation"]["zero"]["as_delivered"]["all"]["dice"]["median"] == 1.0
 

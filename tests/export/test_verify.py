@@ -4,25 +4,42 @@ import numpy as np
 import pytest
 
 from export.samples import Samples, run_samples
-from export.verify import BOUNDS, Answers, Bounds, broken_bounds, compare, comparison_lines, verify
+from export.verify import BOUNDS, Bounds, broken_bounds, compare, comparison_lines, verify
 from kgp.errors import KgpError
 from kgp.files import read_json
+from kgp.heatmap.reading import BEST
+from kgp.prediction.slice import SlicePrediction
 from kgp.run_folder import read_run
+from kgp.runtime import load_runtime
+from kgp.runtime.keras_run import KerasRun
 
 
-def answers(masks, logits):
-    masks = [np.array(mask, bool).reshape(2, 2) for mask in masks]
-    return Answers(np.array(logits, np.float32), np.zeros((len(masks), 2, 2, 2), np.float32), masks)
+def predictions(masks, logits):
+    zeros = np.zeros((2, 2, 2), np.float32)
+    return [
+        SlicePrediction(zeros, np.array(logit, np.float32), zeros, BEST, 0, mask_of(mask), None, zeros[..., 0])
+        for mask, logit in zip(masks, logits, strict=True)
+    ]
+
+
+def mask_of(pixels):
+    return np.array(pixels, bool).reshape(2, 2)
+
+
+def verified(run, export):
+    """The comparison of what lies in two places."""
+    reference = KerasRun(run)
+    return verify(reference, load_runtime(export), run_samples(reference.run, "validation"))
 
 
 def samples(truth, targets):
-    masks = [None if mask is None else np.array(mask, bool).reshape(2, 2) for mask in truth]
+    masks = [None if mask is None else mask_of(mask) for mask in truth]
     return Samples("drawn slices", np.zeros((len(truth), 2, 2, 1), np.float32), masks, targets)
 
 
 def test_differences_are_counted():
-    run = answers([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], [[0, 4], [2, 0], [0, 1]])
-    export = answers([[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], [[0, 4], [0, 2], [0, 1]])
+    run = predictions([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], [[0, 4], [2, 0], [0, 1]])
+    export = predictions([[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], [[0, 4], [0, 2], [0, 1]])
     found = compare(run, export, samples([[1, 1, 0, 0], None, None], (1, 0, 1)))
     assert found["logits_difference"] == pytest.approx(0.5)
     assert found["heatmap_difference"] == 0.0
@@ -73,26 +90,26 @@ def test_an_export_of_another_run_is_refused(saved_model, tiny_run, tmp_path, mo
         lambda path: {**manifest, "network": {**manifest["network"], "weights_sha256": "0" * 64}},
     )
     with pytest.raises(KgpError, match="was not exported from"):
-        verify(tiny_run, folder)
+        verified(tiny_run, folder)
 
 
 def test_a_manifest_of_an_unknown_kind_is_refused(saved_model, tiny_run, monkeypatch):
     manifest = read_json(saved_model[0] / "manifest.json")
     monkeypatch.setattr("kgp.runtime.artifact.read_json", lambda path: {**manifest, "precision": "int4"})
     with pytest.raises(KgpError, match=r"unknown kind of export \(savedmodel, int4\)"):
-        verify(tiny_run, saved_model[0])
+        verified(tiny_run, saved_model[0])
 
 
 def test_a_run_is_no_export(tiny_run):
     with pytest.raises(KgpError, match="is not an export"):
-        verify(tiny_run, tiny_run)
+        verified(tiny_run, tiny_run)
 
 
 def test_an_export_beyond_its_bounds_fails_and_says_in_what(litert_files, tiny_run, monkeypatch):
     path, _ = litert_files("float16")
     monkeypatch.setitem(BOUNDS, ("litert", "float16"), Bounds(difference=1e-12))
     with pytest.raises(KgpError, match=r"not equal to .*: the largest difference of the logits is"):
-        verify(tiny_run, path)
+        verified(tiny_run, path)
 
 
 def test_the_comparison_in_words(saved_model):

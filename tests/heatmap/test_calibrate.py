@@ -1,29 +1,47 @@
 import dataclasses
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from kgp.heatmap.calibrate import Case, OffsetSearch, calibrations
+from kgp.heatmap.calibrate import OFFSETS, OffsetSearch, calibration
 from kgp.heatmap.reading import BEST, PAPER, Cleanup, Reading
 from kgp.heatmap.threshold import cut_mask
 
 PLAIN = Reading(map="class", region="picture", rule="multiotsu", cleanup=Cleanup())
 
 
-def blob(patient: str, radius: float = 12.0, predicted: int = 1, mask: bool = True) -> Case:
+class Slice(NamedTuple):
+    """The arguments of `OffsetSearch.add`."""
+
+    heatmap: np.ndarray
+    predicted_class: int
+    image: np.ndarray
+    truth: np.ndarray | None
+    patient: str
+
+
+def calibrated(slices, candidates=OFFSETS):
+    search = OffsetSearch(PAPER, 0, candidates)
+    for one in slices:
+        search.add(*one)
+    return calibration(search)
+
+
+def blob(patient: str, radius: float = 12.0, predicted: int = 1, mask: bool = True) -> Slice:
     """A heatmap that falls linearly from 10 at the centre; the true mask is where it exceeds 10 - radius / 2."""
     rows, columns = np.mgrid[:48, :48] - 23.5
     distance = np.hypot(rows, columns)
     heatmap = np.stack([np.zeros_like(distance), np.maximum(10.0 - distance / 2.0, 0.0)], axis=-1)
-    return Case(heatmap, predicted, np.ones((48, 48, 1)), distance < radius if mask else None, patient)
+    return Slice(heatmap, predicted, np.ones((48, 48, 1)), distance < radius if mask else None, patient)
 
 
 def test_offset_brings_the_mask_to_the_true_size():
     cases = [blob("a"), blob("b"), blob("c")]
     search = OffsetSearch(PLAIN, 0, np.linspace(-4.0, 4.0, 81))
     for case in cases:
-        search.add(case)
+        search.add(*case)
     offset, dice = search.best()
     result = cut_mask(cases[0].heatmap, 1, dataclasses.replace(PLAIN, offset=offset))
     assert result.threshold == pytest.approx(4.0, abs=0.1) and offset != 0.0 and dice > 0.99
@@ -31,11 +49,11 @@ def test_offset_brings_the_mask_to_the_true_size():
 
 def test_search_equals_cutting_with_each_offset():
     case, search = blob("a"), OffsetSearch(PAPER, 0, (0.0, 0.5, 2.0))
-    search.add(case)
+    search.add(*case)
     scores = {}
     for offset in search.candidates:
         mask = cut_mask(case.heatmap, 1, Reading(**{**PAPER.__dict__, "offset": offset})).mask
-        scores[offset] = 2.0 * (mask & case.mask).sum() / (mask.sum() + case.mask.sum())
+        scores[offset] = 2.0 * (mask & case.truth).sum() / (mask.sum() + case.truth.sum())
     offset, dice = search.best()
     assert dice == pytest.approx(max(scores.values())) and scores[offset] == max(scores.values())
 
@@ -51,14 +69,14 @@ def test_search_equals_cutting_with_each_offset():
     ids=["none", "no mask", "empty mask", "predicted no tumour"],
 )
 def test_without_usable_masks_the_offset_is_zero(cases):
-    found = calibrations(iter(cases), 0, candidates=(0.0, 1.0))
+    found = calibrated(cases, candidates=(0.0, 1.0))
     assert found["readings"]["paper"]["offset"] == 0.0
     assert found["masks_used"] == {"paper": False, "best": False} and found["patients"] == 0
 
 
 def test_best_looks_at_no_mask():
     cases = [blob("a"), blob("a"), blob("b")]
-    found = calibrations(iter(cases), 0)
+    found = calibrated(cases)
     assert found["default"] == "best" and found["patients"] == 2 and found["slices"] == 3
     assert found["masks_used"] == {"paper": True, "best": False}
     assert found["readings"]["best"]["offset"] == 0.0
@@ -67,9 +85,9 @@ def test_best_looks_at_no_mask():
 
 def test_smallest_of_equally_good_offsets_is_taken():
     case = blob("a")
-    far = Case(case.heatmap, 1, case.image, np.roll(case.mask, 24, axis=0) & ~case.mask & (case.heatmap[..., 1] == 0))
+    far = np.roll(case.truth, 24, axis=0) & ~case.truth & (case.heatmap[..., 1] == 0)
     search = OffsetSearch(PLAIN, 0, (-3.0, 0.5, 0.0, -1.0))
-    search.add(far)
+    search.add(*case._replace(truth=far))
     assert search.best() == (0.0, 0.0)
 
 

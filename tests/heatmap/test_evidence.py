@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 
-from kgp.heatmap.evidence import evidence_points
+from kgp.heatmap.evidence import contributions, evidence_of_map
 
 ORDERS = ("pool_then_project", "project_then_pool")
+
+
+def evidence_points(features, weights, bias, class_index, **options):
+    """The evidence of one class."""
+    maps, constants = contributions(features, weights, bias, **options)
+    return evidence_of_map(maps[..., class_index], constants[class_index])
 
 
 def pooled(values: np.ndarray, pooling: str, value: float) -> np.ndarray:
@@ -113,7 +119,6 @@ def test_one_pixel():
         ({"features": np.zeros((4, 4))}, r"\[H, W, F\] are expected, not \(4, 4\)"),
         ({"weights": np.zeros((3, 2))}, "expected for 2 features"),
         ({"bias": np.zeros(3)}, "expected for 2 features"),
-        ({"class_index": 2}, "has 2 classes, so there is no class 2"),
         ({"head_order": "other"}, "not 'other'"),
         ({"pooling": "median"}, "max, average, lse, topfraction, not 'median'"),
         ({"features": np.full((4, 4, 2), np.nan)}, "not finite"),
@@ -124,10 +129,9 @@ def test_wrong_arguments_raise(change, message):
         "features": np.zeros((4, 4, 2)),
         "weights": np.zeros((2, 2)),
         "bias": np.zeros(2),
-        "class_index": 0,
         "head_order": "pool_then_project",
         "pooling": "max",
         **change,
     }
     with pytest.raises(ValueError, match=message):
-        evidence_points(**arguments)
+        contributions(**arguments)

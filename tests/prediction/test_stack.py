@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.prediction.stack import BLACK, segment_stack
+from kgp.prediction.stack import StackPoint, inside, predict_stack
 
 
 def square_slice(height=12, width=16, value=200.0):
@@ -12,9 +12,15 @@ def square_slice(height=12, width=16, value=200.0):
     return image
 
 
+def predicted(runtime, stack, spacing=None, **options):
+    """The stack predicted with the default reading."""
+    network = runtime.description
+    return predict_stack(runtime, stack, network.readings[network.default_reading], spacing, **options)
+
+
 def test_mask_comes_back_on_the_slices_own_grid(bright_runtime):
     stack = np.stack([np.zeros((12, 16, 2), np.float32), square_slice(), square_slice(value=120.0)])
-    result = segment_stack(bright_runtime(), stack, "zero")
+    result = predicted(bright_runtime(), stack)
     expected = np.zeros((12, 16), bool)
     expected[3:8, 5:10] = True
     assert [mask.sum() for mask in result.masks] == [0, 25, 0]
@@ -22,37 +28,33 @@ def test_mask_comes_back_on_the_slices_own_grid(bright_runtime):
     np.testing.assert_allclose(result.maps[1], np.where(expected, 0.5, -0.5), atol=1e-6)
 
 
-def test_table_tells_why_a_mask_is_empty(bright_runtime):
+def test_calls_tell_why_a_mask_is_empty(bright_runtime):
     stack = np.stack([np.zeros((12, 16, 2), np.float32), square_slice(), square_slice(value=120.0)])
-    black, tumour, free = segment_stack(bright_runtime(), stack, "zero").table
-    assert black == {"slice": 0, "class": "", "reason": BLACK}
-    assert (tumour["class"], tumour["mask_pixels"], tumour["reason"]) == ("tumour", 25, "")
-    assert tumour["p_tumour"] == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-6)
-    assert (free["class"], free["mask_pixels"], free["reason"]) == ("no_tumour", 0, "no_tumour")
+    black, tumour, free = predicted(bright_runtime(), stack).calls
+    assert black is None
+    assert (tumour.predicted_class, tumour.mask_pixels, tumour.reason) == (1, 25, None)
+    assert tumour.probabilities[1] == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-6)
+    assert (free.predicted_class, free.mask_pixels, free.reason) == (0, 0, "no_tumour")
 
 
 def test_map_means_tumour_in_every_slice(bright_runtime):
     """Where "no tumour" is called, the map must not turn into that of "no tumour": it would be high everywhere."""
-    result = segment_stack(bright_runtime(), square_slice(value=120.0)[None], "zero")
-    assert result.table[0]["heatmap_of"] == "tumour"
+    result = predicted(bright_runtime(), square_slice(value=120.0)[None])
+    assert result.calls[0].tumour_class == 1
     assert result.maps[0, 5, 7] == pytest.approx(-0.3)
     assert result.maps[0, 0, 0] == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize("views", [1, 8])
 def test_views_of_an_equivariant_runtime_agree(bright_runtime, views):
-    runtime = bright_runtime()
-    runtime.readings["zero"] = runtime.readings["zero"].__class__(
-        map="margin", region="picture", rule="zero", views=views
-    )
-    assert segment_stack(runtime, square_slice()[None], "zero").masks.sum() == 25
+    assert predicted(bright_runtime(views=views), square_slice()[None]).masks.sum() == 25
 
 
 def test_spacing_gives_the_anatomy_its_proportions(bright_runtime):
     """Rows twice as far apart: 8 rows of 2 mm and 16 columns of 1 mm are a square, so nothing is padded."""
     image = np.full((8, 16, 2), 100.0, np.float32)
     image[2:6, 4:12, 1] = 200.0
-    mask = segment_stack(bright_runtime(), image[None], "zero", (2.0, 1.0)).masks[0]
+    mask = predicted(bright_runtime(), image[None], (2.0, 1.0)).masks[0]
     assert mask.shape == (8, 16)
     np.testing.assert_array_equal(mask, image[..., 1] == 200.0)
 
@@ -60,26 +62,26 @@ def test_spacing_gives_the_anatomy_its_proportions(bright_runtime):
 def test_slices_that_are_not_fitted_are_not_stretched_either(bright_runtime):
     """A runtime without a size of its own takes the slice as it is, whatever its spacing."""
     image = square_slice(16, 16)
-    mask = segment_stack(bright_runtime(size=0), image[None], "zero", (3.0, 1.0)).masks[0]
+    mask = predicted(bright_runtime(size=0), image[None], (3.0, 1.0)).masks[0]
     np.testing.assert_array_equal(mask, image[..., 1] == 200.0)
 
 
 def test_memory_is_bounded_by_batches(bright_runtime):
     runtime = bright_runtime()
-    result = segment_stack(runtime, np.stack([square_slice()] * 37), "zero")
+    result = predicted(runtime, np.stack([square_slice()] * 37))
     assert runtime.largest_batch == 16
-    assert len(result.table) == 37 and result.masks.sum() == 37 * 25
+    assert len(result.calls) == 37 and result.masks.sum() == 37 * 25
 
 
 def test_a_black_case_is_no_error(bright_runtime):
-    result = segment_stack(bright_runtime(), np.zeros((2, 12, 16, 2), np.float32), "zero")
+    result = predicted(bright_runtime(), np.zeros((2, 12, 16, 2), np.float32))
     assert not result.masks.any() and not result.maps.any()
-    assert [line["reason"] for line in result.table] == [BLACK, BLACK]
+    assert result.calls == [None, None]
 
 
 def test_channels_are_counted_in_black_slices_too(bright_runtime):
     with pytest.raises(KgpError, match="takes slices with the 2 contrasts T1, FLAIR, not with 3 channels"):
-        segment_stack(bright_runtime(), np.zeros((1, 12, 16, 3), np.float32), "zero")
+        predicted(bright_runtime(), np.zeros((1, 12, 16, 3), np.float32))
 
 
 def test_a_mask_that_vanishes_on_a_coarser_grid_has_a_reason(bright_runtime):
@@ -92,5 +94,31 @@ def test_a_mask_that_vanishes_on_a_coarser_grid_has_a_reason(bright_runtime):
         return predict(images)
 
     runtime.predict = one_pixel
-    line = segment_stack(runtime, square_slice(16, 16)[None], "zero").table[0]
-    assert (line["class"], line["mask_pixels"], line["reason"]) == ("tumour", 0, "nothing_above")
+    call = predicted(runtime, square_slice(16, 16)[None]).calls[0]
+    assert (call.predicted_class, call.mask_pixels, call.reason) == (1, 0, "nothing_above")
+
+
+def test_points_are_in_pixels_of_the_slice(bright_runtime):
+    """The network sees 16 x 16 pixels; the brightest pixel of the slice of 32 x 32 fills four of them there."""
+    image = np.full((32, 32, 2), 100.0, np.float32)
+    image[10:12, 20:22, 1] = 300.0
+    call = predicted(bright_runtime(), image[None], with_evidence=True).calls[0]
+    assert [(point.row, point.column) for point in call.points] == [(10.5, 20.5)]
+    assert predicted(bright_runtime(), image[None]).calls[0].points is None
+
+
+def test_points_in_the_padding_are_left_out():
+    points = [
+        StackPoint(-0.4, 3.0, 1.0),
+        StackPoint(-0.6, 3.0, 1.0),
+        StackPoint(4.0, 7.5, 2.0),
+        StackPoint(4.0, 8.0, 2.0),
+    ]
+    assert inside(points, (5, 8)) == [StackPoint(0.0, 3.0, 1.0), StackPoint(4.0, 7.0, 2.0)]
+
+
+def test_progress_counts_black_slices_too(bright_runtime):
+    stack = np.stack([square_slice()] * 18 + [np.zeros((12, 16, 2), np.float32)] * 2)
+    counts = []
+    predicted(bright_runtime(), stack, progress=lambda *count: counts.append(count))
+    assert counts == [(16, 20), (18, 20), (20, 20)]

@@ -1,15 +1,17 @@
 import dataclasses
 import re
 
+import jinja2
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from kgp.evaluation.judge import judge
 from kgp.heatmap.reading import BEST
-from kgp.report.html import ShownCase, describe_reading, write_report
+from kgp.report.html import ShownCase, describe_reading, write_page, write_report
 from kgp.runtime.runtime import Runtime
 
-HOSTILE = "<script>alert(1)</script>"
+HOSTILE = """<script>alert("1' onload='2")</script>{{ title }}"""
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def judged(tiny_cohort, bright_runtime):
     def make(masks=True):
         runtime: Runtime = bright_runtime()
         rows = tiny_cohort.rows if masks else [dataclasses.replace(row, mask="") for row in tiny_cohort.rows]
-        return judge(runtime, tiny_cohort, rows, [row.label for row in rows], runtime.readings, "zero")
+        return judge(runtime, tiny_cohort, rows, [row.label for row in rows], runtime.description.readings, "zero")
 
     return make
 
@@ -27,7 +29,10 @@ def judged(tiny_cohort, bright_runtime):
 def page_of(path, judgement, title="A run", facts=None, history=(), cases=()):
     dices = {}
     if judgement.metrics["segmentation"] is not None:
-        dices = {name: [line[f"dice_{name}"] for line in judgement.table] for name in ("zero", "multiotsu")}
+        dices = {
+            name: [judged.segmentations[name].delivered.dice for judged in judgement.slices]
+            for name in ("zero", "multiotsu")
+        }
     write_report(path, title, facts or {}, judgement.metrics, history, dices, cases)
     return path.read_text(encoding="utf-8")
 
@@ -42,6 +47,8 @@ def test_report_is_one_self_contained_page(judged, tmp_path):
     assert all(target.startswith(("#", "data:")) for target in re.findall(r'href="([^"]*)"', page))
     # Confusion matrix, reliability, curves, Dice, training.
     assert page.count("<svg") == 5 and page.count("<img") == 1
+    # A table that is wider than a phone scrolls in its own box.
+    assert page.count('<div class="scroll"><table') == page.count("<table") == 5
 
 
 def test_report_says_what_it_has_to(judged, tmp_path):
@@ -64,8 +71,7 @@ def test_report_says_what_it_has_to(judged, tmp_path):
 @pytest.mark.parametrize(("views", "value", "chosen"), [(1, 0.15, True), (8, 0.15, True), (1, 0.3, False)])
 def test_the_rule_of_best_was_chosen_on_masks_too(judged, tmp_path, views, value, chosen):
     judgement = judged()
-    found = judgement.metrics["segmentation"]["zero"]
-    found["reading"] = dataclasses.replace(BEST, views=views, value=value).to_dict()
+    judgement.metrics["segmentation"]["zero"]["reading"] = dataclasses.replace(BEST, views=views, value=value).to_dict()
     page = page_of(tmp_path / "report.html", judgement)
     assert ("chosen once, on validation masks of LGG" in page, "No mask was used to set it." in page) == (
         chosen,
@@ -90,9 +96,16 @@ def test_names_are_escaped(judged, tmp_path):
     page = page_of(tmp_path / "report.html", judgement, title=HOSTILE, facts={HOSTILE: HOSTILE}, cases=[case])
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 5
+    assert re.findall(r"<img alt=\"([^\"]*)\" src=\"data:[^\"]*\">", page) == [str(escape(HOSTILE))]
+
+
+def test_a_page_with_a_value_missing_is_not_written(tmp_path):
+    with pytest.raises(jinja2.UndefinedError, match="'facts' is undefined"):
+        write_page(tmp_path / "report.html", "run_report.html.jinja", title="A run", headline=[])
+    assert not list(tmp_path.iterdir())
 
 
 def test_readings_in_words(bright_runtime):
-    zero, otsu = (bright_runtime().readings[name].to_dict() for name in ("zero", "multiotsu"))
+    zero, otsu = (bright_runtime().description.readings[name].to_dict() for name in ("zero", "multiotsu"))
     assert describe_reading(zero) == "margin map, 1 view(s), threshold in the picture, rule zero"
     assert describe_reading(otsu).endswith("rule multiotsu, offset 0")

@@ -1,3 +1,4 @@
+import matplotlib
 import pytest
 
 from kgp.report import plots
@@ -64,3 +65,11 @@ def test_epochs_are_whole_numbers():
     row = {"loss": 1.0, "val_loss": 0.9, "val_accuracy": 0.5, "val_macro_f1": 0.4}
     drawn = plots.training_curves([row | {"epoch": number} for number in (1, 2, 3)])
     assert ">2<" in drawn and ">1.5<" not in drawn and ">1.25<" not in drawn
+
+
+def test_the_settings_of_the_caller_stay():
+    with matplotlib.rc_context({"font.size": 20}):
+        before = dict(matplotlib.rcParams)
+        larger = plots.dice_distribution({"best": [0.1, 0.9]})
+        assert dict(matplotlib.rcParams) == before
+    assert larger == plots.dice_distribution({"best": [0.1, 0.9]})

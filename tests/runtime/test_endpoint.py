@@ -43,8 +43,9 @@ def test_served_models_answer_as_the_run_does(address, model, tiny_run):
     for found, wanted in zip(served.predict(images), run.predict(images), strict=True):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, atol=1e-4)
-    found, wanted = served.evidence(images[0], 1), run.evidence(images[0], 1)
-    assert found.logit == pytest.approx(wanted.logit, abs=1e-4)
+    found, wanted = served.explain(images), run.explain(images)
+    np.testing.assert_allclose(found.contributions, wanted.contributions, atol=1e-4)
+    np.testing.assert_allclose(found.constants, wanted.constants, atol=1e-4)
 
 
 def test_segment_takes_an_address(address, tiny_cohort, tmp_path):
@@ -103,7 +104,7 @@ def test_a_slow_server_is_asked_once(monkeypatch):
 
 def test_the_token_is_sent_without_the_end_of_its_line(server, monkeypatch):
     monkeypatch.setenv("KGP_TOKEN", "secret\n")
-    assert load_runtime(f"http://127.0.0.1:{server.rest_port}/tiny").class_names == ("no_tumour", "tumour")
+    assert load_runtime(f"http://127.0.0.1:{server.rest_port}/tiny").description.class_names == ("no_tumour", "tumour")
 
 
 @pytest.mark.parametrize("place", ["grpc://127.0.0.1/tiny", "grpc://127.0.0.1:1", "http://127.0.0.1:1/a/b"])

@@ -28,12 +28,13 @@ def images(tiny_cohort):
 
 
 def test_a_run_tells_what_it_takes(runtime):
-    assert runtime.class_names == ("no_tumour", "tumour")
-    assert runtime.no_tumour_class == 0
-    assert runtime.contrasts == ("T1", "FLAIR")
-    assert runtime.size == 16
-    assert runtime.readings == {"paper": PAPER, "best": BEST}
-    assert (runtime.default_reading, runtime.masks_used) == ("best", ())
+    network = runtime.description
+    assert network.class_names == ("no_tumour", "tumour")
+    assert network.no_tumour_class == 0
+    assert network.contrasts == ("T1", "FLAIR")
+    assert network.size == 16
+    assert network.readings == {"paper": PAPER, "best": BEST}
+    assert (network.default_reading, network.masks_used) == ("best", ())
 
 
 def test_batching_changes_nothing(runtime, images):
@@ -52,14 +53,15 @@ def test_images_are_not_changed(runtime, images):
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (24, 20)])
-@pytest.mark.parametrize("class_index", [0, 1])
-def test_evidence_sums_to_the_logit(runtime, height, width, class_index):
-    image = np.random.default_rng(2).uniform(0, 200, (height, width, 2)).astype(np.float32)
-    logits, heatmaps = runtime.predict(image[None])
-    evidence = runtime.evidence(image, class_index)
-    assert heatmaps.shape == (1, height, width, 2)
-    assert abs(evidence.contributions.sum() + evidence.constant - logits[0, class_index]) < 1e-4  # float32 at 20
-    assert evidence.rows.max() < height and evidence.columns.max() < width
+def test_contributions_sum_to_the_logits(runtime, height, width):
+    images = np.random.default_rng(2).uniform(0, 200, (3, height, width, 2)).astype(np.float32)
+    logits, heatmaps = runtime.predict(images)
+    explanation = runtime.explain(images)
+    assert explanation.heatmaps.shape == explanation.contributions.shape == (3, height, width, 2)
+    np.testing.assert_array_equal(explanation.logits, logits)
+    np.testing.assert_array_equal(explanation.heatmaps, heatmaps)
+    sums = explanation.contributions.sum(axis=(1, 2)) + explanation.constants
+    np.testing.assert_allclose(sums, logits, atol=1e-4)  # float32 at 20
 
 
 def test_networks_are_built_once_for_each_size(runtime, monkeypatch):
@@ -90,7 +92,7 @@ def test_images_that_do_not_fit(runtime, images, message):
 
 def test_nan_and_channels_are_refused_for_evidence_too(runtime):
     with pytest.raises(KgpError, match="not finite"):
-        runtime.evidence(np.full((16, 16, 2), np.inf, np.float32), 1)
+        runtime.explain(np.full((1, 16, 16, 2), np.inf, np.float32))
 
 
 def test_a_size_between_steps_offers_the_next(run_copy):
@@ -107,8 +109,8 @@ def test_calibrated_readings_are_used(run_copy):
     content = {"default": "paper", "readings": readings, "masks_used": {"paper": True, "best": False}}
     write_json(run_copy / "calibration.json", content)
     runtime = load_runtime(run_copy)
-    assert runtime.readings["paper"].offset == 0.5
-    assert (runtime.default_reading, runtime.masks_used) == ("paper", ("paper",))
+    assert runtime.description.readings["paper"].offset == 0.5
+    assert (runtime.description.default_reading, runtime.description.masks_used) == ("paper", ("paper",))
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"readings": {"best": {"map": "other"}}}', '{"readings": {"a": 1}}'])

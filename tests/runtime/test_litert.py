@@ -3,11 +3,12 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kgp.runtime.litert import LiteRT
+from kgp.runtime.litert import LiteRT, LiteRTContent
 
 SCRIPT = """
 import importlib, sys
@@ -28,31 +29,17 @@ def test_litert_needs_neither_tensorflow_nor_keras(verb, litert_files, tiny_coho
     assert out.exists()
 
 
-def test_evidence_made_with_the_answer_is_the_same(litert_files):
-    path = litert_files("float32")[0]
-    plain, together = LiteRT(path), LiteRT(path, with_evidence=True)
+def test_answers_with_evidence_are_the_same(litert_files):
+    runtime = LiteRT(litert_files("float32")[0])
     images = np.random.default_rng(4).uniform(0, 255, (3, 16, 16, 2)).astype(np.float32)
-    for found, wanted in zip(together.predict(images), plain.predict(images), strict=True):
-        np.testing.assert_array_equal(found, wanted)
-    for image in (images[2], images[0], images[2]):  # the last that was answered, and others
-        found, wanted = together.evidence(image, 1), plain.evidence(image, 1)
-        np.testing.assert_array_equal(found.contributions, wanted.contributions)
-        assert found.logit == wanted.logit
+    explanation = runtime.explain(images)
+    logits, heatmaps = runtime.predict(images)
+    np.testing.assert_array_equal(explanation.logits, logits)
+    np.testing.assert_array_equal(explanation.heatmaps, heatmaps)
 
 
-def test_evidence_made_with_the_answer_costs_no_second_pass(litert_files, monkeypatch):
-    runtime = LiteRT(litert_files("float32")[0], with_evidence=True)
-    passes = []
-    for name, runner in runtime._runners.items():
-        monkeypatch.setitem(
-            runtime._runners,
-            name,
-            lambda images, name=name, runner=runner: passes.append(name) or runner(images=images),
-        )
-    image = np.random.default_rng(4).uniform(0, 255, (16, 16, 2)).astype(np.float32)
-    runtime.predict(image[None])
-    runtime.evidence(image, 0)
-    assert passes == ["explain"]
-    image[3, 4] += 100.0  # the same array, but another slice
-    runtime.evidence(image, 1)
-    assert passes == ["explain", "explain"]
+def test_the_content_of_a_file_answers_as_the_file(litert_files):
+    runtime = LiteRT(litert_files("float32")[0])
+    images = np.random.default_rng(4).uniform(0, 255, (1, 16, 16, 2)).astype(np.float32)
+    content = LiteRTContent(Path(runtime.name).read_bytes(), runtime.description)
+    np.testing.assert_array_equal(content.predict(images)[1], runtime.predict(images)[1])

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.training.checkpoint import NAME, Progress, load_checkpoint, save_checkpoint
+from kgp.training.checkpoint import NAME, TrainingState, load_checkpoint, save_checkpoint
 
 
 def compiled(units=2):
@@ -16,10 +16,10 @@ def test_everything_comes_back(tmp_path):
     data = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
     first = compiled()
     first.fit(*data, verbose=0)
-    progress = Progress(epoch=3, best=0.5, best_epoch=2, history=[{"epoch": 1, "loss": 0.25}])
-    save_checkpoint(tmp_path, first, progress)
+    state = TrainingState(epoch=3, best=0.5, best_epoch=2, history=[{"epoch": 1, "loss": 0.25}])
+    save_checkpoint(tmp_path, first, state)
     second = compiled()
-    assert load_checkpoint(tmp_path, second) == progress
+    assert load_checkpoint(tmp_path, second) == state
     for model in (first, second):
         model.fit(*data, verbose=0)
     for one, other in zip(
@@ -34,7 +34,7 @@ def test_missing_checkpoint(tmp_path):
 
 
 def test_truncated_checkpoint(tmp_path):
-    save_checkpoint(tmp_path, _built(compiled()), Progress())
+    save_checkpoint(tmp_path, _built(compiled()), TrainingState())
     content = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).write_bytes(content[: len(content) // 2])
     with pytest.raises(KgpError, match="damaged"):
@@ -42,7 +42,7 @@ def test_truncated_checkpoint(tmp_path):
 
 
 def test_checkpoint_of_another_network(tmp_path):
-    save_checkpoint(tmp_path, _built(compiled()), Progress())
+    save_checkpoint(tmp_path, _built(compiled()), TrainingState())
     with pytest.raises(KgpError, match="another network"):
         load_checkpoint(tmp_path, compiled(units=5))
 

@@ -2,15 +2,15 @@ import pytest
 
 from kgp.config import OptimiserConfig
 from kgp.errors import UsageError
-from kgp.training.cluster import worker_place
+from kgp.training.cluster import worker_and_count
 
 SEVERAL = OptimiserConfig(strategy="multiworker")
 
 
 def test_the_place_is_that_of_tf_config(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}')
-    assert worker_place(SEVERAL) == (1, 2)
-    assert worker_place(OptimiserConfig()) == (0, 1)
+    assert worker_and_count(SEVERAL) == (1, 2)
+    assert worker_and_count(OptimiserConfig()) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_the_place_is_that_of_tf_config(monkeypatch):
 def test_a_worker_without_its_place_is_told(monkeypatch, config):
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(UsageError, match="--strategy multiworker needs the variable TF_CONFIG such as"):
-        worker_place(SEVERAL)
+        worker_and_count(SEVERAL)

@@ -4,23 +4,25 @@ import csv
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kgp import train
 from kgp.config import OptimiserConfig
 from kgp.data.cohort import read_image
 from kgp.networks import build_network
+from kgp.prediction.slice import probabilities
 from kgp.run_folder import build_run_network, read_run
 from kgp.runtime import load_runtime
-from kgp.runtime.runtime import probabilities
 from kgp.training.distributed import distributed_model
+from kgp.training.job import train_from_source
 
 OPTIONS = (
     "--preset", "demo", "--width", "2", "--depth", "1", "--dropout", "0", "--epochs", "2", "--batch-size", "4",
@@ -29,9 +31,9 @@ OPTIONS = (
 TIMEOUT = 240
 
 
-def start(words, **environment):
+def start(words, program=("-m", "kgp.train"), **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "kgp.train", *map(str, words)],
+        [sys.executable, *program, *map(str, words)],
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -63,9 +65,10 @@ def free_ports(count):
 
 @pytest.fixture(scope="module")
 def single(tiny_cohort, tmp_path_factory):
-    """A run on one device."""
+    """A run on one device, trained in this process."""
     folder = tmp_path_factory.mktemp("single") / "run"
-    finished(start(["--data", tiny_cohort.folder, *OPTIONS, "--out", folder]))
+    arguments = train.build_parser().parse_args(["--data", str(tiny_cohort.folder), *OPTIONS])
+    train_from_source(train.configuration(arguments), folder, train.source_of(arguments))
     return folder
 
 
@@ -117,42 +120,38 @@ def test_sixteen_bits_scale_the_loss():
     assert 0.05 < max(moved) < 0.11
 
 
-def test_two_workers_are_one(single, tiny_cohort, tmp_path):
+_KILLED_IN_SECOND_EPOCH = """
+import os, signal, sys
+from kgp import train
+from kgp.training.callbacks import EpochEnd
+
+def on_epoch_begin(self, epoch, logs=None):
+    if epoch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+EpochEnd.on_epoch_begin = on_epoch_begin
+sys.exit(train.main(sys.argv[1:]))
+"""
+
+
+def test_two_workers_are_one_also_when_one_was_lost(single, tiny_cohort, tmp_path):
+    """The loss of a worker ends the training of the other in one sentence; resumed, both end as one device would."""
     words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run", "--strategy", "multiworker"]
     ports = free_ports(2)
-    told = [finished(worker) for worker in [start(words, **cluster(index, ports)) for index in (0, 1)]]
-    digests = [re.search(r"SHA-256 is (\w{64})", text)[1] for text in told]
+    first = start(words, **cluster(0, ports))
+    second = start(words, ["-c", _KILLED_IN_SECOND_EPOCH], **cluster(1, ports))
+    _, errors = first.communicate(timeout=TIMEOUT)
+    second.communicate(timeout=TIMEOUT)
+    assert first.returncode == 1 and second.returncode == -signal.SIGKILL
+    assert "Another worker of this training cannot be reached any more" in errors and "kgp train --resume" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "run" / "history.csv").read_text().splitlines()[-1].startswith("1,")
+    ports = free_ports(2)
+    resumed = [start(["--resume", tmp_path / "run"], **cluster(index, ports)) for index in (0, 1)]
+    digests = [re.search(r"SHA-256 is (\w{64})", finished(worker))[1] for worker in resumed]
     assert digests[0] == digests[1]
+    assert read_run(tmp_path / "run").manifest["epochs_trained"] == 2
     assert_close(single, tmp_path / "run")
-
-
-def test_a_lost_worker_ends_the_training_which_then_goes_on(single, tiny_cohort, tmp_path):
-    words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run", "--strategy", "multiworker"]
-    words[words.index("--epochs") + 1] = "200"
-    ports = free_ports(2)
-    first, second = (start(words, **cluster(index, ports)) for index in (0, 1))
-    wait_for(tmp_path / "run" / "checkpoint.npz", first)
-    second.kill()
-    _, told = first.communicate(timeout=TIMEOUT)
-    second.communicate()
-    assert first.returncode == 1
-    assert "Another worker of this training cannot be reached any more" in told and "kgp train --resume" in told
-    assert "Traceback" not in told
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
-    epoch = int((tmp_path / "run" / "history.csv").read_text().splitlines()[-1].split(",")[0])
-    config["optimiser"]["epochs"] = epoch + 1
-    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
-    ports = free_ports(2)
-    for worker in [start(["--resume", tmp_path / "run"], **cluster(index, ports)) for index in (0, 1)]:
-        finished(worker)
-    assert read_run(tmp_path / "run").manifest["epochs_trained"] == epoch + 1
-
-
-def wait_for(path, process):
-    end = time.monotonic() + TIMEOUT
-    while not path.is_file():
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.2)
 
 
 def test_a_run_trained_with_jax_is_a_run_of_tensorflow(tiny_cohort, tmp_path, jax_environment):

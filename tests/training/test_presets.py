@@ -25,6 +25,25 @@ def test_paper_protocol():
     assert dataclasses.asdict(config.augment)["rotation"] == 330.0
 
 
+@pytest.mark.parametrize(
+    ("arch", "depth", "pooling", "value"),
+    [("unet", 3, "topfraction", 0.05), ("shuffleunet", 3, "topfraction", 0.025), ("reconresnet", 2, "max", 0.0)],
+)
+def test_demo_is_best_but_for_what_its_text_says(arch, depth, pooling, value):
+    expected = load_preset("best", arch).override(
+        width=8,
+        depth=depth,
+        pooling=pooling,
+        pooling_value=value,
+        head_order="pool_then_project",
+        size=0,
+        offset=0.1,
+        learning_rate=4e-3,
+        epochs=24,
+    )
+    assert load_preset("demo", arch) == dataclasses.replace(expected, preset="demo")
+
+
 def test_unknown_preset():
     with pytest.raises(UsageError, match="--preset must be one of paper, best, demo, not 'fast'"):
         load_preset("fast", "unet")

@@ -5,13 +5,13 @@ import pytest
 
 from kgp import tune
 from kgp.errors import KgpError
-from tuning.learning_rate import read_off
+from tuning.learning_rate import suggest_rate
 
 
 def test_the_suggestion_is_a_tenth_of_the_rate_of_the_lowest_loss():
     rates = np.logspace(-6, 0, 100)
     losses = np.where(rates < 0.1, 2.0 - np.arange(100) / 100, 50.0)
-    found = read_off(rates, losses)
+    found = suggest_rate(rates, losses)
     assert found.suggestion == pytest.approx(rates[rates < 0.1][-1] / 10)
     assert found.smoothed[0] == pytest.approx(losses[0])
     assert found.smoothed[1] == pytest.approx((0.9 * 0.1 * losses[0] + 0.1 * losses[1]) / (1 - 0.9**2))
@@ -19,9 +19,9 @@ def test_the_suggestion_is_a_tenth_of_the_rate_of_the_lowest_loss():
 
 def test_a_loss_that_never_falls_is_told():
     with pytest.raises(KgpError, match="never falls"):
-        read_off(np.logspace(-6, 0, 10), np.arange(1.0, 11.0))
+        suggest_rate(np.logspace(-6, 0, 10), np.arange(1.0, 11.0))
     with pytest.raises(KgpError, match="never falls"):
-        read_off(np.zeros(0), np.zeros(0))
+        suggest_rate(np.zeros(0), np.zeros(0))
 
 
 def test_the_command_writes_table_and_drawing(tiny_cohort, tmp_path, capsys):

@@ -280,8 +280,8 @@ def _in_nucleus(
 
 
 def _segment(x: np.ndarray, y: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each point from a line segment, and the place in [0, 1] of the nearest point on it."""
+    """Distance of each point from a line segment, and the position in [0, 1] of the nearest point on it."""
     across, along = np.float32(end[0] - start[0]), np.float32(end[1] - start[1])
     x, y = x - np.float32(start[0]), y - np.float32(start[1])
-    place = np.clip((x * across + y * along) / (across**2 + along**2 + np.float32(1e-6)), 0, 1)
-    return np.hypot(x - place * across, y - place * along), place
+    along_segment = np.clip((x * across + y * along) / (across**2 + along**2 + np.float32(1e-6)), 0, 1)
+    return np.hypot(x - along_segment * across, y - along_segment * along), along_segment

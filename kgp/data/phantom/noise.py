@@ -11,9 +11,9 @@ def lattice(rng: np.random.Generator, layers: int, rows: int, columns: int) -> n
 
 def layer(values: np.ndarray, position: float) -> np.ndarray:
     """One layer [rows, columns] of a lattice at `position` in [0, 1] along its first axis."""
-    place = position * (len(values) - 1)
-    below = min(int(place), len(values) - 2)
-    share = np.float32(place - below)
+    offset = position * (len(values) - 1)
+    below = min(int(offset), len(values) - 2)
+    share = np.float32(offset - below)
     return (1 - share) * values[below] + share * values[below + 1]
 
 

@@ -91,7 +91,7 @@ def draw_tumour(rng: np.random.Generator, head: Head, slices: int, high_grade: b
 
 
 def _draw_centre(rng: np.random.Generator, head: Head, level: float) -> tuple[float, float]:
-    """A place in one hemisphere, away from midline, ventricles and surface, in the patient's frame."""
+    """A position in one hemisphere, away from midline, ventricles and surface, in the patient's frame."""
     while True:
         x, y = rng.uniform(-48.0, 48.0), rng.uniform(-60.0, 60.0)
         central = np.hypot(x / 60.0, y / 76.0) < 0.80 * brain_scale(level)
@@ -177,13 +177,13 @@ def _add_core(
     image: np.ndarray,
     section: Section,
     tumour: Tumour,
-    place: tuple[float, float, float],
+    centre_and_radius: tuple[float, float, float],
     position: float,
     texture: np.ndarray,
     lesion: np.ndarray,
 ) -> np.ndarray:
     """The enhancing ring and the necrosis in it."""
-    centre_x, centre_y, radius = place
+    centre_x, centre_y, radius = centre_and_radius
     x, y = centre_x + tumour.core_shift[0], centre_y + tumour.core_shift[1]
     reach = _reach(tumour, section, x, y, position)
     outer = max(tumour.core * radius, 8.0)

@@ -9,15 +9,15 @@ Any label of a mask is tumour, but for the resection cavity of 2024 (BraTS-GLI-.
 enhancing tumour).
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from kgp.data.sources.nifti import cut_slices, read_mask_volume
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError, UsageError
+from kgp.files import read_table
 from kgp.scans.contrast_names import contrast_of
 from kgp.scans.volume import read_volume
 
@@ -55,7 +55,7 @@ class BratsSource:
         if not self._files:
             raise KgpError(f"No data found in {self.path}: no folder holds BraTS contrasts such as NAME_flair.nii.gz.")
         table = csv_path or next((self.path / name for name in _TABLES if (self.path / name).is_file()), None)
-        self._table = _read_table(table) if table else {}
+        self._table = _read_grades(table) if table else {}
         self._graded = any(self._grade(case) for case in self._files)
 
     def cases(self) -> list[str]:
@@ -64,7 +64,7 @@ class BratsSource:
 
     def read(self, case: str) -> Iterator[SourceSlice]:
         """The slices of one case, from below upwards."""
-        problem = next((finding for finding in self._check_case(case) if finding.severity == "error"), None)
+        problem = next((fault for fault in self._check_case(case) if fault.severity == "error"), None)
         if problem:
             raise KgpError(f"case {case}: {problem.what}")
         files = self._files[case]
@@ -75,29 +75,29 @@ class BratsSource:
         mask = read_mask_volume(files["seg"], volume, no_tumour)
         yield from cut_slices(volume, mask, case=case, patient=patient, group=patient, label=label)
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Missing contrasts, masks and grades, and folders of one name."""
-        return [finding for case in self.cases() for finding in self._check_case(case)]
+        return [fault for case in self.cases() for fault in self._check_case(case)]
 
-    def _check_case(self, case: str) -> list[Finding]:
+    def _check_case(self, case: str) -> list[DataFault]:
         files = self._files[case]
-        findings = [
-            Finding("error", case, f"the contrast {contrast} is missing in {self._folder(case)}.")
+        faults = [
+            DataFault("error", case, f"the contrast {contrast} is missing in {self._folder(case)}.")
             for contrast in self.contrasts
             if contrast not in files
         ]
         if "seg" not in files:
-            findings.append(
-                Finding("error", case, f"the mask (seg) is missing in {self._folder(case)}, so no slice has a label.")
+            faults.append(
+                DataFault("error", case, f"the mask (seg) is missing in {self._folder(case)}, so no slice has a label.")
             )
         if case in self._doubled:
-            findings.append(Finding("error", case, self._doubled[case]))
+            faults.append(DataFault("error", case, self._doubled[case]))
         folder, table = self._grades(case)
         if folder and table and folder != table:
-            findings.append(Finding("error", case, f"the folder says {folder}, but the table says {table}."))
+            faults.append(DataFault("error", case, f"the folder says {folder}, but the table says {table}."))
         if self._graded and not self._grade(case):
-            findings.append(Finding("error", case, "no grade is known from the folder or the table."))
-        return findings
+            faults.append(DataFault("error", case, "no grade is known from the folder or the table."))
+        return faults
 
     def _folder(self, case: str) -> Path:
         return next(iter(self._files[case].values())).parent
@@ -140,20 +140,14 @@ def _patient(case: str) -> str:
     return visit.group(1) if visit else case
 
 
-def _read_table(path: Path) -> dict[str, dict[str, str]]:
+def _read_grades(path: Path) -> dict[str, dict[str, str]]:
     """Grade and patient by case name.
 
     Raises:
         KgpError: the table is missing or has no column for case and grade, or a case twice.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            columns, rows = reader.fieldnames or [], list(reader)
-    except FileNotFoundError:
-        raise KgpError(f"{path} is missing.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KgpError(f"{path} is not a table: {error}.") from None
+    table = read_table(path)
+    columns, rows = table.columns, table.rows
     lowered = {column.lower(): column for column in columns}
     keys = [column for column in _CASE_COLUMNS if column in columns]
     if "grade" not in lowered or not keys:

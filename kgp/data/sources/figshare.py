@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
 
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
@@ -61,7 +61,7 @@ class FigshareSource:
         except (OSError, KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise KgpError(f"{path} cannot be read as a figshare slice (MATLAB v7.3 with cjdata): {error}.") from None
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Nothing can be told without opening the files."""
         return []
 

@@ -6,15 +6,15 @@ the volume's label; where there is a mask, slices without tumour have label 0, u
 "no_tumour". Slices that are nearly empty are left out.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
+from kgp.files import read_table
 from kgp.scans.volume import Volume, axial_slices, read_volume
 
 NO_TUMOUR = (0, "no_tumour")
@@ -40,7 +40,7 @@ class NiftiSource:
 
     def __init__(self, path: Path, contrasts: tuple[str, ...] = (), csv_path: Path | None = None) -> None:
         self.table = csv_path or Path(path) / "volumes.csv"
-        self._rows, columns = _read_table(self.table)
+        self._rows, columns = _read_volumes(self.table)
         self.contrasts = contrasts or tuple(column for column in columns if column not in _KNOWN)
         zero = next((row["label_name"] for row in self._rows if int(row["label"]) == 0), "")
         self._no_tumour = (0, zero or NO_TUMOUR[1])
@@ -77,10 +77,10 @@ class NiftiSource:
             no_tumour=self._no_tumour,
         )
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Cases listed twice, and files that are missing."""
-        findings = [
-            Finding("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
+        faults = [
+            DataFault("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
             for case, count in Counter(row["case"] for row in self._rows).items()
             if count > 1
         ]
@@ -88,10 +88,10 @@ class NiftiSource:
             for column in (*self.contrasts, *_MASKS):
                 path = self.table.parent / row[column] if row.get(column) else None
                 if path is None and column not in _MASKS:
-                    findings.append(Finding("error", row["case"], f"the contrast {column} is missing."))
+                    faults.append(DataFault("error", row["case"], f"the contrast {column} is missing."))
                 elif path is not None and not path.is_file():
-                    findings.append(Finding("error", row["case"], f"{column} {path} is missing."))
-        return findings
+                    faults.append(DataFault("error", row["case"], f"{column} {path} is missing."))
+        return faults
 
 
 def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> np.ndarray:
@@ -157,18 +157,10 @@ def cut_slices(
         )
 
 
-def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            columns, rows = list(reader.fieldnames or ()), list(reader)
-    except FileNotFoundError:
-        raise KgpError(f"{path} is missing.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KgpError(f"{path} is not a table: {error}.") from None
-    missing = [column for column in _REQUIRED if column not in columns]
-    if missing:
-        raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
+def _read_volumes(path: Path) -> tuple[list[dict[str, str]], tuple[str, ...]]:
+    """Rows and columns of the table, checked."""
+    table = read_table(path, _REQUIRED)
+    rows, columns = table.rows, table.columns
     twice = [column for column, count in Counter(columns).items() if count > 1]
     if twice:
         raise KgpError(f"{path} has two columns {twice[0]!r}.")

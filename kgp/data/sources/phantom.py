@@ -7,7 +7,7 @@ import numpy as np
 from kgp.data.phantom.anatomy import FIELD_OF_VIEW, HIGHEST, LOWEST, Head, cut_head, draw_head
 from kgp.data.phantom.scanner import CONTRASTS, Scanner, acquire, acquire_mask, add_vessels, draw_scanner, tissue_image
 from kgp.data.phantom.tumour import Tumour, add_tumour, displacement, draw_tumour
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError, UsageError
 
 LABEL_NAMES = ("healthy", "low_grade", "high_grade")
@@ -84,8 +84,8 @@ class PhantomSource:
                 index=index,
             )
 
-    def check(self) -> list[Finding]:
-        """No findings: nothing lies on disk."""
+    def check(self) -> list[DataFault]:
+        """No faults: nothing lies on disk."""
         return []
 
     def _slice(

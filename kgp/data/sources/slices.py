@@ -6,7 +6,6 @@ columns are ignored. Images are PNG, TIFF or NPY, [H, W] or [H, W, C]; masks are
 empty `mask` says that there is none. Label 0 is "no tumour".
 """
 
-import csv
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.source import Finding, SourceSlice
+from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
+from kgp.files import read_table
 from kgp.scans.pictures import read_picture
 
 _REQUIRED = ("id", "image", "label", "label_name", "patient")
@@ -39,7 +39,7 @@ class SlicesSource:
         self.path = Path(path)
         self._index = self.path / "index.csv"
         self._rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-        for row in _read_table(self._index):
+        for row in _read_rows(self._index):
             self._rows[row["id"]].append(row)
         channels = self._channels()
         self.contrasts = contrasts or tuple(f"channel_{number + 1}" for number in range(channels))
@@ -63,10 +63,10 @@ class SlicesSource:
         for row in self._rows[case]:
             yield self._slice(row)
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Ids that stand several times."""
         return [
-            Finding("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
+            DataFault("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
             for identifier, rows in self._rows.items()
             if len(rows) > 1
         ]
@@ -144,22 +144,14 @@ class SlicesSource:
             ) from None
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of index.csv, each with its line; a field that is not there is empty."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
-            rows = [
-                {key: (value or "").strip() for key, value in row.items() if key} | {"line": str(reader.line_num)}
-                for row in reader
-            ]
-    except FileNotFoundError:
-        raise KgpError(f"No data found: {path} is missing.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KgpError(f"{path} is not a table: {error}.") from None
-    if missing:
-        raise KgpError(f"{path} lacks the column {missing[0]!r}; needed are {', '.join(_REQUIRED)}.")
-    if not rows:
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of index.csv, each with its line as a further column "line"; a missing cell is empty."""
+    if not path.is_file():
+        raise KgpError(f"No data found: {path} is missing.")
+    table = read_table(path, _REQUIRED)
+    if not table.rows:
         raise KgpError(f"No data found: {path} lists no slice.")
-    return rows
+    return [
+        {column: cell.strip() for column, cell in row.items()} | {"line": str(line)}
+        for row, line in zip(table.rows, table.lines, strict=True)
+    ]

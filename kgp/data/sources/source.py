@@ -31,7 +31,7 @@ class SourceSlice:
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class DataFault:
     """One thing that is wrong, or worth knowing, about a data set.
 
     Attributes:
@@ -66,5 +66,5 @@ class Source(Protocol):
             KgpError: a file of the case is missing, cut short, or does not fit the others.
         """
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[DataFault]:
         """Findings that concern the data set as a whole (duplicate ids, missing files); no pixels are read."""

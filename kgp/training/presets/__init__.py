@@ -18,4 +18,7 @@ def load_preset(name: str, arch: str) -> RunConfig:
         raise UsageError(f"--preset must be one of {', '.join(NAMES)}, not {name!r}.")
     module = importlib.import_module(f"kgp.training.presets.{name}")
     config = module.CONFIG.override(arch=arch)
-    return config.override(**{field: values[arch] for field, values in module.BY_ARCHITECTURE.items()})
+    # An architecture of a user's own has the values of GP-UNet.
+    return config.override(
+        **{field: values.get(arch, values["unet"]) for field, values in module.BY_ARCHITECTURE.items()}
+    )

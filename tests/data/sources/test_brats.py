@@ -125,7 +125,7 @@ def test_a_missing_file_concerns_its_case(tmp_path, skip, message):
     source = BratsSource(tmp_path)
     with pytest.raises(KgpError, match=f"case b: {message}"):
         list(source.read("b"))
-    assert [(finding.severity, finding.where) for finding in source.check()] == [("error", "b")]
+    assert [(fault.severity, fault.where) for fault in source.check()] == [("error", "b")]
     assert len(list(source.read("a"))) == 3
 
 
@@ -135,7 +135,7 @@ def test_a_missing_grade(tmp_path):
     source = BratsSource(tmp_path)
     with pytest.raises(KgpError, match="case b: no grade is known from the folder or the table"):
         list(source.read("b"))
-    assert [finding.what for finding in source.check()] == ["no grade is known from the folder or the table."]
+    assert [fault.what for fault in source.check()] == ["no grade is known from the folder or the table."]
 
 
 def test_a_folder_and_a_table_that_disagree(tmp_path):
@@ -207,4 +207,4 @@ def test_a_short_row_of_the_table_is_a_missing_grade(tmp_path):
     write_case(tmp_path / "a")
     write_case(tmp_path / "b")
     (tmp_path / "cases.csv").write_text("case,grade\na,HGG\nb\n")
-    assert [finding.where for finding in BratsSource(tmp_path).check()] == ["b"]
+    assert [fault.where for fault in BratsSource(tmp_path).check()] == ["b"]

@@ -121,8 +121,8 @@ def test_an_unknown_contrast(tmp_path):
 def test_findings(tmp_path):
     rows = "c,p,1,x,v/t1.nii,,\nc,p,1,x,v/t1.nii,v/none.nii,v/nomask.nii\n"
     found = NiftiSource(write_table(tmp_path, rows)).check()
-    assert {finding.severity for finding in found} == {"error"}
-    text = "\n".join(finding.what for finding in found)
+    assert {fault.severity for fault in found} == {"error"}
+    text = "\n".join(fault.what for fault in found)
     assert "case 'c' stands 2 times in volumes.csv." in text
     assert "the contrast FLAIR is missing." in text
     assert "none.nii is missing." in text and "nomask.nii is missing." in text

@@ -6,8 +6,8 @@ import pytest
 from kgp.data.sources.phantom import LABEL_NAMES, PhantomSource
 from kgp.errors import KgpError, UsageError
 from kgp.evaluation.baseline import intensity_baseline
-from kgp.evaluation.segmentation import dice
 from kgp.heatmap.head_mask import head_mask
+from kgp.heatmap.overlap import dice
 
 T1, T2, T1CE, FLAIR = range(4)
 

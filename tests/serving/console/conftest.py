@@ -12,6 +12,8 @@ def console(bright_runtime):
 
     def make(threshold=1.5, size=0):
         model = {"name": "bright", "version": "0.1.0", "sha256": "ab" * 32}
-        return LoadedConsole(bright_runtime(threshold, size), model, read_rules())
+        runtime = bright_runtime(threshold, size)
+        runtime.batch = 1  # as LiteRT's
+        return LoadedConsole(runtime, model, read_rules())
 
     return make

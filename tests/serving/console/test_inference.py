@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from kgp.prediction.stack import segment_stack
+from kgp.errors import KgpError
+from kgp.prediction.stack import predict_stack
 from kgp.report.case_files import draw_slice
-from serving.console.inference import find
+from serving.console.inference import infer
 
 SPACING = (1.5, 0.75)
 
@@ -17,27 +18,28 @@ def stack():
     return stack
 
 
-def test_the_slices_are_those_of_a_whole_stack(bright_runtime, stack):
+def test_the_slices_are_those_of_a_stack_without_evidence(bright_runtime, stack):
     runtime = bright_runtime(1.5, 16)
-    case = find(runtime, stack, SPACING, "zero").case
-    whole = segment_stack(runtime, stack, "zero", SPACING)
-    np.testing.assert_array_equal(case.masks, whole.masks)
-    np.testing.assert_array_equal(case.maps, whole.maps)
-    assert case.table == whole.table
+    reading = runtime.description.readings["zero"]
+    prediction = infer(runtime, stack, SPACING, reading).prediction
+    plain = predict_stack(runtime, stack, reading, SPACING)
+    np.testing.assert_array_equal(prediction.masks, plain.masks)
+    np.testing.assert_array_equal(prediction.maps, plain.maps)
+    assert [call.reason for call in prediction.calls] == [call.reason for call in plain.calls]
 
 
-def test_pictures_are_drawn_from_the_points_that_were_found(bright_runtime, stack, monkeypatch):
+def test_pictures_are_drawn_from_the_points_that_are_known(bright_runtime, stack, monkeypatch):
     runtime = bright_runtime(1.5, 16)
-    case = find(runtime, stack, SPACING, "zero").case
-    assert sorted(case.points) == [1, 2]
-    whole = segment_stack(runtime, stack, "zero", SPACING)
-    wanted = draw_slice(runtime, stack, whole, 2, "slice 2", SPACING)
-    monkeypatch.setattr(runtime, "evidence", None)  # is not asked for it again
-    np.testing.assert_array_equal(draw_slice(runtime, stack, case, 2, "slice 2", SPACING), wanted)
+    reading = runtime.description.readings["zero"]
+    prediction = infer(runtime, stack, SPACING, reading).prediction
+    plain = predict_stack(runtime, stack, reading, SPACING)
+    wanted = draw_slice(runtime, stack[2], plain, 2, "zero", "slice 2", SPACING)
+    monkeypatch.setattr(runtime, "explain", None)  # is not asked again
+    drawn = draw_slice(runtime, stack[2], prediction, 2, "zero", "slice 2", SPACING)
+    np.testing.assert_array_equal(drawn, wanted)
 
 
-def test_points_are_told_in_pixels_of_the_slice(bright_runtime, stack):
-    points = find(bright_runtime(1.5, 0), stack, SPACING, "zero").points
-    assert points[0] == []
-    assert [point[:2] for point in points[1]] == [(5.0, 6.0)]
-    assert [point[:2] for point in points[2]] == [(17.0, 3.0)]
+def test_a_black_study_is_refused(bright_runtime, stack):
+    runtime = bright_runtime(1.5, 16)
+    with pytest.raises(KgpError, match="every pixel is 0"):
+        infer(runtime, 0 * stack, SPACING, runtime.description.readings["zero"])

@@ -77,7 +77,7 @@ def test_mutated_files(studies, console, tmp_path, capfd, caplog):
 
 
 def read(folder, loaded):
-    return read_study([folder], loaded.runtime.contrasts, loaded.rules, loaded.reference)
+    return read_study([folder], loaded.runtime.description.contrasts, loaded.rules, loaded.reference)
 
 
 def ran(study, loaded, out):

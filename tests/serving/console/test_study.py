@@ -1,6 +1,7 @@
 """serving.console.study: a study in, its findings out, on the grid of the study."""
 
 import csv
+import dataclasses
 import logging
 import os
 import signal
@@ -16,7 +17,8 @@ import pytest
 
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
-from kgp.prediction.stack import segment_stack
+from kgp.heatmap.reading import Reading
+from kgp.prediction.stack import predict_stack
 from kgp.runtime import load_runtime
 from kgp.scans.volume import axial_slices
 from serving.console.study import load_console, run_study
@@ -27,6 +29,11 @@ RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 @pytest.fixture(params=["axial", "sagittal", "coronal", "oblique", "negated column", "negated row"])
 def orientation(request):
     return request.param
+
+
+def change_network(loaded, **changes):
+    """Gives a console's network other classes or readings."""
+    loaded.runtime.description = dataclasses.replace(loaded.runtime.description, **changes)
 
 
 def whole_indices(places, affine):
@@ -132,9 +139,7 @@ def made_rows(phantom_study):
 def test_a_tumour_without_a_mask_is_still_told_of(phantom_study, console, tmp_path, orientation):
     """Where the reading leaves no mask, the slices of the evidence points stand for the call."""
     loaded = console()
-    loaded.runtime.readings["zero"] = loaded.runtime.readings["multiotsu"].__class__(
-        map="margin", rule="fixed", value=1e6
-    )
+    change_network(loaded, readings={"zero": Reading(map="margin", rule="fixed", value=1e6)})
     summary = run_study(phantom_study(orientation).write(tmp_path / "study"), loaded, tmp_path / "out")
     assert summary["tumour_found"] and summary["slices_with_mask"] == 0
     assert "segmentation.dcm" not in summary["dicom"]
@@ -168,7 +173,7 @@ def test_a_model_without_a_class_for_no_tumour(phantom_study, console, tmp_path)
     for pixels in made.pixels.values():
         pixels[0] = 0
     loaded = console()
-    loaded.runtime.no_tumour_class, loaded.runtime.class_names = None, ("glioma", "meningioma")
+    change_network(loaded, no_tumour_class=None, class_names=("glioma", "meningioma"))
     run_study(made.write(tmp_path / "study"), loaded, tmp_path / "out")
     text = " ".join(comments(pydicom.dcmread(tmp_path / "out" / "dicom" / "report.dcm")))
     assert "of 6 slices were called a tumour" in text
@@ -232,7 +237,8 @@ def test_a_litert_file_answers_as_its_runtime_does(phantom_study, litert_files, 
 
     source = Volume(intensities.astype(np.float32), made.affine, ("T1", "FLAIR"))
     stack, spacing = axial_slices(source)
-    alone = segment_stack(load_runtime(model), stack, loaded.runtime.default_reading, spacing)
+    network = loaded.runtime.description
+    alone = predict_stack(load_runtime(model), stack, network.readings[network.default_reading], spacing)
     np.testing.assert_allclose(np.asarray(volume.dataobj), to_volume(alone.maps, source), atol=1e-5)
 
 

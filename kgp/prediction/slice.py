@@ -1,0 +1,158 @@
+"""From a runtime and raw slices to class, probabilities, map, mask and evidence: the one place where that is written."""
+
+import dataclasses
+
+import numpy as np
+
+from kgp.heatmap.evidence import Evidence, evidence_of_map
+from kgp.heatmap.reading import Reading
+from kgp.heatmap.threshold import MaskResult, cut_mask, select_map
+from kgp.heatmap.views import average_views
+from kgp.runtime.runtime import Runtime
+
+
+@dataclasses.dataclass(frozen=True)
+class SlicePrediction:
+    """What a network says of one slice, and the mask that a reading cuts from it.
+
+    Attributes:
+        image: raw intensities [H, W, C], as the network took them.
+        logits: float32 [K].
+        heatmap: raw heatmap float32 [H, W, K]; both are means over views where the reading asks for it.
+        reading: how the mask was cut.
+        no_tumour_class: index of the class that means "no tumour", or None.
+        mask: bool [H, W], as delivered: empty where "no tumour" is predicted.
+        reason: why the mask is empty (one of `kgp.heatmap.threshold.REASONS`), or None.
+        map: float32 [H, W], the reading's map for `tumour_class`.
+        contributions: what each position adds to each logit, [H, W, K], and
+        constants: what belongs to no position, [K]; None where they were not asked for. They are those of the
+            slice as it is, also where the logits are means over views.
+    """
+
+    image: np.ndarray
+    logits: np.ndarray
+    heatmap: np.ndarray
+    reading: Reading
+    no_tumour_class: int | None
+    mask: np.ndarray
+    reason: str | None
+    map: np.ndarray
+    contributions: np.ndarray | None = None
+    constants: np.ndarray | None = None
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, float64 [K]."""
+        return probabilities(self.logits)
+
+    @property
+    def predicted_class(self) -> int:
+        """Index of the predicted class."""
+        return int(self.logits.argmax())
+
+    @property
+    def tumour_class(self) -> int:
+        """The likeliest class that means a tumour, whatever class was predicted."""
+        return tumour_class(self.logits, self.no_tumour_class)
+
+    def evidence(self, class_index: int) -> Evidence:
+        """The logit of one class, split exactly into positions.
+
+        Raises:
+            ValueError: the slice was predicted without evidence.
+        """
+        if self.contributions is None or self.constants is None:
+            raise ValueError("The slice was predicted without evidence; pass with_evidence=True.")
+        return evidence_of_map(self.contributions[..., class_index], self.constants[class_index])
+
+    def tumour_mask(self) -> MaskResult:
+        """The mask of the likeliest tumour class, whatever class was predicted."""
+        return _cut(self.heatmap, self.tumour_class, self.image, self.reading, self.no_tumour_class)
+
+
+def predict_slices(
+    runtime: Runtime, images: np.ndarray, reading: Reading, *, with_evidence: bool = False
+) -> list[SlicePrediction]:
+    """Classifies slices and cuts their masks.
+
+    Args:
+        runtime: the network.
+        images: raw intensities [B, H, W, C] of a size that the runtime takes.
+        reading: how the masks are cut, and how many views are averaged.
+        with_evidence: split the logits of each slice into positions too. With one view that needs no pass of its own.
+
+    Raises:
+        KgpError: the slices do not fit the runtime, or a value is not finite.
+    """
+    explanation = runtime.explain(images) if with_evidence else None
+    if explanation is not None and reading.views == 1:
+        logits, heatmaps = explanation.logits, explanation.heatmaps
+    else:
+        logits, heatmaps = predict_views(runtime, images, reading.views)
+    no_tumour_class = runtime.description.no_tumour_class
+    predictions = [
+        read_slice(image, logits[index], heatmaps[index], reading, no_tumour_class)
+        for index, image in enumerate(images)
+    ]
+    if explanation is None:
+        return predictions
+    return [
+        dataclasses.replace(
+            prediction, contributions=explanation.contributions[index], constants=explanation.constants[index]
+        )
+        for index, prediction in enumerate(predictions)
+    ]
+
+
+def predict_views(runtime: Runtime, images: np.ndarray, views: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits [B, K] and raw heatmaps [B, H, W, K] of raw slices, as they are (1) or as means over 8 views."""
+    return average_views(runtime.predict, images) if views == 8 else runtime.predict(images)
+
+
+def read_slice(
+    image: np.ndarray,
+    logits: np.ndarray,
+    heatmap: np.ndarray,
+    reading: Reading,
+    no_tumour_class: int | None,
+) -> SlicePrediction:
+    """Cuts the mask of one slice from the network's answer.
+
+    Args:
+        image: raw intensities [H, W, C].
+        logits: [K].
+        heatmap: raw heatmap [H, W, K]; averaged over views where the reading asks for it.
+    """
+    delivered = _cut(heatmap, int(logits.argmax()), image, reading, no_tumour_class)
+    shown = select_map(heatmap, tumour_class(logits, no_tumour_class), reading, no_tumour_class)
+    return SlicePrediction(
+        image=image,
+        logits=logits,
+        heatmap=heatmap,
+        reading=reading,
+        no_tumour_class=no_tumour_class,
+        mask=delivered.mask,
+        reason=delivered.reason,
+        map=shown,
+    )
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, in 64 bits."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def tumour_class(logits: np.ndarray, no_tumour_class: int | None) -> int:
+    """The likeliest class that means a tumour, whatever class was predicted."""
+    allowed = np.array(logits, np.float64)
+    if no_tumour_class is not None:
+        allowed[no_tumour_class] = -np.inf
+    return int(allowed.argmax())
+
+
+def _cut(
+    heatmap: np.ndarray, class_index: int, image: np.ndarray, reading: Reading, no_tumour_class: int | None
+) -> MaskResult:
+    return cut_mask(heatmap, class_index, reading, image=image, no_tumour_class=no_tumour_class)

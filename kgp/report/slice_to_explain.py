@@ -1,0 +1,93 @@
+"""The slice that `kgp explain` draws: of a file, of a volume, or of the run's own data."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from kgp.data.cohort import read_cohort, read_image, read_mask
+from kgp.errors import KgpError, UsageError
+from kgp.files import read_table
+from kgp.run_folder import read_run
+from kgp.scans.case import read_case
+from kgp.scans.fit import fit_image
+from kgp.scans.pictures import ENDINGS, read_picture
+from kgp.scans.volume import axial_slices
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceToExplain:
+    """One slice at the network's size.
+
+    Attributes:
+        image: raw intensities [H, W, C].
+        truth: true mask bool [H, W], or None where unknown.
+        name: what the slice is called.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray | None
+    name: str
+
+
+def slice_of_file(
+    path: Path, contrasts: tuple[str, ...], size: int, index: int | None = None, resample_to: str | None = None
+) -> SliceToExplain:
+    """A picture, or an axial slice of a volume or a folder of contrasts, fitted to `size` pixels a side.
+
+    Args:
+        path: picture, NIfTI file, or folder with a file for each contrast.
+        contrasts: the network's contrasts, in order.
+        size: side of the network's slices in pixels.
+        index: number of the slice in the volume, from below, from 0; a picture needs none.
+        resample_to: contrast to whose grid the others are resampled, or None.
+
+    Raises:
+        KgpError: the file is missing or cannot be read.
+        UsageError: a volume has no slice of that number.
+    """
+    if not path.exists():
+        raise KgpError(f"{path} does not exist.")
+    if path.suffix.lower() in ENDINGS:
+        return SliceToExplain(fit_image(read_picture(path).astype(np.float32), size), None, path.name)
+    stack, spacing = axial_slices(read_case(contrasts, path, resample_to))
+    if index is None or not 0 <= index < len(stack):
+        raise UsageError(f"--slice must be a number from 0 to {len(stack) - 1} for {path}, not {index}.")
+    return SliceToExplain(fit_image(stack[index], size, spacing), None, f"{path.name}, slice {index}")
+
+
+def slice_of_run(folder: Path | str, identifier: str | None, reading: str) -> SliceToExplain:
+    """A slice of a run's own data.
+
+    Args:
+        folder: the run folder; anything else that a network can be read from is refused.
+        identifier: id of the slice; None takes the test slice with the median Dice of `reading`.
+        reading: name of a reading of the run.
+
+    Raises:
+        UsageError: `folder` is no run folder.
+        KgpError: the run has no data or no such slice, or has not been evaluated.
+    """
+    if isinstance(folder, str) or not (folder / "config.json").is_file():
+        raise UsageError(f"{folder} is no run folder, so it has no data of its own; name an INPUT.")
+    run = read_run(folder)
+    if not run.data:
+        raise KgpError(f"{folder} has no data of its own; name an INPUT.")
+    cohort = read_cohort(Path(run.data))
+    if identifier is None:
+        identifier = _median_slice(folder / "predictions.csv", reading)
+    row = next((row for row in cohort.rows if row.id == identifier), None)
+    if row is None:
+        raise KgpError(f"{run.data} has no slice {identifier!r}.")
+    return SliceToExplain(read_image(cohort, row), read_mask(cohort, row), identifier)
+
+
+def _median_slice(predictions: Path, reading: str) -> str:
+    """Id of the tumour slice with the median Dice in predictions.csv; the lower one of two in the middle."""
+    if not predictions.is_file():
+        raise KgpError(f"{predictions.parent} has not been evaluated; name an INPUT or a slice with --id.")
+    lines = [line for line in read_table(predictions).rows if line.get("true_pixels") not in (None, "", "0")]
+    if not lines:
+        raise KgpError(f"{predictions} has no slice with a true mask; name a slice with --id.")
+    lines.sort(key=lambda line: float(line[f"dice_{reading}"]))
+    return str(lines[(len(lines) - 1) // 2]["id"])

@@ -1,0 +1,119 @@
+"""A trained network in Python: what `kgp.load_run` and `kgp.train` give."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kgp.errors import KgpError
+from kgp.files import read_json
+from kgp.image_prediction import ImagePrediction, predict_images
+from kgp.runtime import load_runtime
+from kgp.runtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from kgp.evaluation.judge import KnownSlice
+
+
+class TrainedNetwork:
+    """A run, an export, or a served model.
+
+    Attributes:
+        runtime: the network behind it.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def __repr__(self) -> str:
+        return f"TrainedNetwork({self.name!r}, classes={self.class_names}, contrasts={self.contrasts})"
+
+    @property
+    def name(self) -> str:
+        """Where it lies."""
+        return self.runtime.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the K classes, in the order of the logits."""
+        return self.runtime.description.class_names
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """Names of the C input channels, in order."""
+        return self.runtime.description.contrasts
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the slices it was made for; other sizes are fitted."""
+        return self.runtime.description.shape
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """Names of the readings; the first argument of `predict` after the image takes one."""
+        return tuple(self.runtime.description.readings)
+
+    @property
+    def folder(self) -> Path | None:
+        """The run folder; None for an export or a served model."""
+        return self.runtime.run.folder if self.runtime.run else None
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """What metrics.json of the run says; None where it was not evaluated."""
+        path = self.folder / "metrics.json" if self.folder else None
+        return read_json(path) if path and path.is_file() else None
+
+    def predict(
+        self, image: np.ndarray, reading: str | None = None, spacing: tuple[float, float] | None = None
+    ) -> ImagePrediction | list[ImagePrediction]:
+        """Classifies an image, or each of a batch, and says where.
+
+        Args:
+            image: raw intensities [H, W, C] or [B, H, W, C], in the order of `contrasts`; any size.
+            reading: name of the reading that cuts the mask; default the run's.
+            spacing: millimetres between rows and between columns, or None for square pixels.
+
+        Returns:
+            One prediction, or a list of them for a batch.
+
+        Raises:
+            KgpError: the array is no image with these contrasts, or there is no such reading.
+        """
+        image = np.asarray(image)
+        if image.dtype.kind not in "buif":
+            raise KgpError(f"An image of numbers is expected, not an array of {image.dtype}.")
+        reading_name = reading or self.runtime.description.default_reading
+        if image.ndim == 3:
+            return predict_images(self.runtime, image[None], reading_name, spacing)[0]
+        return predict_images(self.runtime, image, reading_name, spacing)
+
+    def known_slices(self, part: str = "test") -> Iterator["KnownSlice"]:
+        """Predictions for the slices of one part of the run's own split, with their true masks, for own metrics.
+
+        Args:
+            part: "train", "validation" or "test".
+
+        Raises:
+            KgpError: this is no run, or its prepared data are gone.
+        """
+        from kgp.data.parts import part_of_run
+        from kgp.evaluation.judge import predict_known
+
+        if self.runtime.run is None:
+            raise KgpError(f"{self.name} is no run folder, so it has no {part} part.")
+        cohort, rows, _ = part_of_run(self.runtime.run, part)
+        return predict_known(self.runtime, cohort, rows, self.runtime.description.readings)
+
+
+def load_run(place: str | Path) -> TrainedNetwork:
+    """Loads a run folder, an export (SavedModel or .tflite), or a model behind an address.
+
+    Args:
+        place: see `kgp.runtime.load_runtime`.
+
+    Raises:
+        KgpError: there is no usable network.
+    """
+    return TrainedNetwork(load_runtime(place))

@@ -1,0 +1,118 @@
+"""What a training would do, without doing it: configuration, slices, parameters, and the time it would take."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kgp.architectures import architecture_title
+from kgp.config import RunConfig
+from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.parts import Part, parts_of
+from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
+from kgp.durations import hours_minutes_seconds
+from kgp.run_folder import build_network
+from kgp.training.devices import set_precision
+from kgp.training.job import source_cohort, split_of
+from kgp.training.loop import compiled_model, training_batches
+
+_WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
+_TIMED = 3
+
+
+def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
+    """Describes a training. The data are prepared into the cache as for a training; nothing else is written.
+
+    The time is measured on a few real batches, on one device whatever the strategy.
+
+    Args:
+        config: the complete configuration.
+        source: as `kgp.training.options.source_of` gives it.
+
+    Returns:
+        The configuration as JSON and, below it, lines of text.
+
+    Raises:
+        KgpError: as `kgp.training.job.train_from_source`.
+    """
+    labelled = choose_labels(source_cohort(config, source), config.data.labels)
+    parts = parts_of(labelled, split_of(config, labelled))
+    keras.utils.set_random_seed(config.optimiser.seed)
+    set_precision(config.optimiser.mixed_precision)
+    try:
+        network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
+        batch_seconds = _training_batch_seconds(network, config, labelled, parts["train"])
+        validation_seconds = _validation_seconds(network, config, labelled, parts["validation"])
+    finally:
+        set_precision(mixed=False)
+    steps, epochs = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size), config.optimiser.epochs
+    total = epochs * (steps * batch_seconds + validation_seconds)
+    return "\n".join(
+        [
+            json.dumps(config.to_dict(), indent=2),
+            "Slices (patients):",
+            *_slices_lines(labelled, parts),
+            f"Network: {architecture_title(config.network.arch)} for slices of "
+            f"{'x'.join(map(str, labelled.cohort.shape))}, {network.count_params():,} parameters.",
+            f"Estimated training time: {hours_minutes_seconds(total)} ({epochs} epochs of {steps} batches; "
+            f"{batch_seconds:.2g} s a batch and {validation_seconds:.2g} s for the validation part, measured on this "
+            "machine with a few batches on one device).",
+        ]
+    )
+
+
+def _slices_lines(labelled: LabelledCohort, parts: dict[str, Part]) -> list[str]:
+    """A line for each part with the number of slices and patients of each class."""
+    lines = []
+    for name, part in parts.items():
+        cells = []
+        for number, class_name in enumerate(labelled.class_names):
+            rows = [row for row, target in zip(part.rows, part.targets, strict=True) if target == number]
+            cells.append(f"{class_name} {len(rows)} ({len({row.group for row in rows})})")
+        lines.append(f"  {name}: {', '.join(cells)}")
+    return lines
+
+
+def _training_batch_seconds(network: keras.Model, config: RunConfig, labelled: LabelledCohort, part: Part) -> float:
+    """Seconds of one training batch: reading, augmenting, and one step of the optimiser."""
+    steps = steps_per_epoch(len(part.rows), config.optimiser.batch_size)
+    model = compiled_model(network, config, part.targets, len(labelled.class_names), steps)
+    enough = config.override(epochs=max(config.optimiser.epochs, _WARM_UP + _TIMED))
+    batches = training_batches(enough, labelled, part, list(model.output))
+    clock = _BatchClock()
+    model.fit(batches, steps_per_epoch=_WARM_UP + _TIMED, shuffle=False, verbose=0, callbacks=[clock])
+    return (clock.ends[-1] - clock.ends[_WARM_UP - 1]) / _TIMED
+
+
+class _BatchClock(keras.callbacks.Callback):
+    """Notes when each batch has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        float((logs or {})["loss"])  # waits for the device
+        self.ends.append(time.monotonic())
+
+
+def _validation_seconds(network: keras.Model, config: RunConfig, labelled: LabelledCohort, part: Part) -> float:
+    """Seconds of classifying the whole validation part, from a few batches of it."""
+    batches = evaluation_dataset(
+        labelled.cohort,
+        part.rows,
+        batch_size=config.optimiser.batch_size,
+        normalisation=config.data.normalisation,
+    ).map(lambda batch: batch["image"])
+    classifier = keras.Model(network.input, network.output["logits"])
+    timed = min(_TIMED, len(batches))
+    _seconds_of(lambda: classifier.predict(batches.take(1), verbose=0))
+    return _seconds_of(lambda: classifier.predict(batches.take(timed), verbose=0)) * len(batches) / timed
+
+
+def _seconds_of(work: Callable[[], Any]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
