@@ -156,6 +156,15 @@ def test_every_link_leads_to_a_file_and_a_heading():
     assert not offenders, "\n".join(offenders)
 
 
+def test_every_file_of_ours_that_a_sentence_names_exists():
+    offenders = []
+    for page in PAGES:
+        for path in re.findall(r"`((?:kgp|export|serving|tuning|docs|tests|benchmarks)/[\w/.-]*)`", text_of(page)):
+            if "NAME" not in path and not (ROOT / path).exists():
+                offenders.append(f"{name(page)}: {path}")
+    assert not offenders, "\n".join(offenders)
+
+
 def sentences_in_the_code() -> list[re.Pattern]:
     """A pattern for each text in the code that a user may read, with anything in the place of its values."""
     patterns = []
