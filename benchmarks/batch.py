@@ -1,11 +1,12 @@
-"""`kgp batch` over phantom studies: one and two workers, memory, and a run killed with SIGKILL and started again.
+"""`kgp batch` over phantom studies: one and two workers, memory, and a resume after SIGKILL.
 
     kgp train --arch reconresnet
     python benchmarks/batch.py runs/demo-reconresnet --studies 200
 
-Writes the studies as NIfTI (four contrasts, 10 slices of 64 x 64), segments them all with one worker, with two, and with two
-in a start that is killed after a third of them and a second start. Exits with 1 unless every study is there exactly once and
-what was done before the kill was not touched again. Linux only (it reads /proc).
+Writes the studies as NIfTI (four contrasts, 10 slices of 64 x 64), segments them all with one
+worker, with two, and with two in a start that is killed after a third of them and a second start.
+Exits with 1 unless every study is there exactly once and what was done before the kill was not
+touched again. Linux only (it reads /proc).
 """
 
 import argparse
@@ -113,23 +114,24 @@ def _count(out: Path) -> int:
     return sum(path.name[0] != "." for path in (out / "ledger").iterdir()) if (out / "ledger").is_dir() else 0
 
 
-def _workers() -> "list[Path]":
+def _workers() -> list[Path]:
     """Folders in /proc of the workers that this benchmark started."""
-    found = []
+    workers = []
     mark = f"KGP_BENCHMARK={os.getpid()}\0".encode()
     for folder in Path("/proc").iterdir():
         try:
-            ours = mark in (folder / "environ").read_bytes() if folder.name.isdecimal() else False
-            if ours and b"ray::MapWorker" in (folder / "cmdline").read_bytes():
-                found.append(folder)
+            if not folder.name.isdecimal() or mark not in (folder / "environ").read_bytes():
+                continue
+            if b"ray::MapWorker" in (folder / "cmdline").read_bytes():
+                workers.append(folder)
         except OSError:
             continue
-    return found
+    return workers
 
 
 def _wait_for_no_worker() -> None:
     """Workers of an earlier start end a little later than it does."""
-    while list(_workers()):
+    while _workers():
         time.sleep(0.1)
 
 

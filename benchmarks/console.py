@@ -1,18 +1,20 @@
-"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table; and how long `listen` takes to start.
+"""Seconds and memory of `kgp console run` by phase, for each model, as a markdown table; and how
+long `listen` takes to start.
 
     python benchmarks/exports.py RUN ... --cohort PREPARED --keep MODELS
     python benchmarks/console.py MODELS/*.tflite
 
-The study is one phantom patient with a tumour in four contrasts, written as DICOM: 155 slices of 240 x 240, 1.35 mm apart.
-Each model runs in a process of its own, from the start of Python to the last file; the phases are those of summary.json.
-The start is that of Python until the first C-ECHO is answered, with the first model. Nothing else should run meanwhile, and the
-environment should hold `kgp[console]` alone, as others take longer to import.
+The study is one phantom patient with a tumour in four contrasts, written as DICOM: 155 slices of
+240 x 240, 1.35 mm apart. Each model runs in a process of its own, from the start of Python to the
+last file; the phases are those of summary.json. The start is that of Python until the first C-ECHO
+is answered, with the first model. Nothing else should run meanwhile, and the environment should
+hold `kgp[console]` alone, as others take longer to import.
 """
 
 import argparse
-import itertools
 import json
 import os
+import runpy
 import socket
 import statistics
 import subprocess
@@ -22,15 +24,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import pynetdicom
 
 from kgp.data.sources.phantom import PhantomSource
 
 COLUMNS = ("model", "MB", "start to end, s", "read", "first slice", "all slices", "ms a slice", "write", "peak MiB")
-ROOT = "1.2.826.0.1.3680043.10.1"
-SPACING = 1.35  # between the slices, mm
+STEP = 1.35  # between the slices, mm
 STARTS = 5
+DicomStudy = runpy.run_path(str(Path(__file__).parents[1] / "tests" / "dicom_study.py"))["DicomStudy"]
 
 
 def main() -> None:
@@ -61,9 +62,8 @@ def main() -> None:
             ]
             print(f"| {' | '.join(cells)} |", flush=True)
         starts = sorted(_start(arguments.models[0], Path(folder) / f"listen{number}") for number in range(STARTS))
-        print(
-            f"\nStart of listen: {statistics.median(starts):.2f} s ({starts[0]:.2f} to {starts[-1]:.2f}, {STARTS} starts)."
-        )
+        median = statistics.median(starts)
+        print(f"\nStart of listen: {median:.2f} s ({starts[0]:.2f} to {starts[-1]:.2f}, {STARTS} starts).")
 
 
 def _run(study: Path, model: Path, out: Path) -> tuple[float, float]:
@@ -106,36 +106,10 @@ def _start(model: Path, out: Path) -> float:
 def _write_study(folder: Path, slices: int, size: int) -> None:
     """One series a contrast; every slice of the phantom's first patient."""
     source = PhantomSource(patients=1, slices=slices, size=size)
-    for index, drawn in enumerate(itertools.islice(source.read("phantom0000"), slices)):
-        for number, contrast in enumerate(source.contrasts):
-            made = _instance(drawn.image[..., number], contrast, number, index, drawn.spacing)
-            path = folder / contrast / f"{index:04d}.dcm"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.save_as(path, enforce_file_format=True)
-
-
-def _instance(
-    pixels: np.ndarray, contrast: str, number: int, index: int, spacing: tuple[float, float]
-) -> pydicom.Dataset:
-    made = pydicom.Dataset()
-    made.file_meta = pydicom.dataset.FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    made.SOPClassUID = pydicom.uid.MRImageStorage
-    made.SOPInstanceUID = f"{ROOT}.{number + 2}.{index + 1}"
-    made.StudyInstanceUID, made.FrameOfReferenceUID = f"{ROOT}.1", f"{ROOT}.9"
-    made.SeriesInstanceUID = f"{ROOT}.1.{number + 1}"
-    made.PatientID, made.PatientName, made.Modality = "PHANTOM", "Phantom", "MR"
-    made.PatientBirthDate, made.PatientSex, made.StudyDate, made.StudyTime = "", "", "", ""
-    made.SeriesDescription, made.SeriesNumber, made.InstanceNumber = contrast, number + 1, index + 1
-    made.ImageType = ["ORIGINAL", "PRIMARY", "M"]
-    made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    made.ImagePositionPatient = [-105, -105, round(SPACING * index, 2)]
-    made.PixelSpacing, made.SliceThickness = list(spacing), SPACING
-    made.Rows, made.Columns = pixels.shape
-    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
-    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 0
-    made.PixelData = np.ascontiguousarray(pixels, np.uint16).tobytes()
-    return made
+    drawn = list(source.read("phantom0000"))
+    images = np.stack([one.image for one in drawn])
+    pixels = {contrast: images[..., number] for number, contrast in enumerate(source.contrasts)}
+    DicomStudy(contrasts=source.contrasts, pixels=pixels, spacing=drawn[0].spacing, step=STEP).write(folder)
 
 
 if __name__ == "__main__":

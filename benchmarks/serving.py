@@ -1,11 +1,12 @@
-"""`kgp serve` under load: roll-overs, a client and the server killed with SIGKILL, and its memory over time.
+"""`kgp serve` under load: new versions, killed clients, a killed server, memory over time.
 
     python benchmarks/serving.py MODELS/kgp --minutes 10 --clients 4
 
-The newest version is copied to a temporary folder. Clients in processes of their own ask for all signatures in turn with
-TensorFlow Serving's own stubs; every minute a copy appears as the next version; after a third of the time a client is
-killed in the middle of its requests and another takes its place. In the end the server is killed and started again. Exits
-with 1 if a request failed. Linux only (it reads /proc).
+The newest version is copied to a temporary folder. Clients in processes of their own ask for all
+signatures in turn with TensorFlow Serving's own stubs; every minute a copy appears as the next
+version; after a third of the time a client is killed in the middle of its requests and another
+takes its place. In the end the server is killed and started again. Exits with 1 if a request
+failed. Linux only (it reads /proc).
 """
 
 import argparse
@@ -56,7 +57,7 @@ def main() -> int:
 
 
 def _load(server: subprocess.Popen[bytes], newest: Path, models: Path, seconds: float, clients: int) -> int:
-    """Lets clients ask for some seconds while versions roll over; prints what came and returns the failures."""
+    """Lets clients ask while versions roll over; prints the counts and returns the failures."""
     context = multiprocessing.get_context("spawn")
     stop, results = context.Event(), context.Queue()
     started = [context.Process(target=_client, args=(models.name, stop, results)) for _ in range(clients)]
@@ -93,7 +94,7 @@ def _load(server: subprocess.Popen[bytes], newest: Path, models: Path, seconds: 
 
 
 def _client(model: str, stop: Any, results: Any) -> None:
-    """Asks for all signatures in turn until it is told to stop; the shape comes from the model's metadata."""
+    """Asks for all signatures in turn until `stop` is set."""
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc

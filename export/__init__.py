@@ -1,1 +1,1 @@
-"""Models out and weights in: SavedModel, LiteRT, the proof that they equal their run, and published PyTorch weights."""
+"""Models out (SavedModel, LiteRT), the proof that they equal their run, and PyTorch weights in."""

@@ -14,7 +14,8 @@ def new_archive(model: keras.Model) -> keras.export.ExportArchive:
     """An archive without endpoints for a model.
 
     Raises:
-        KgpError: Keras runs on another backend than TensorFlow, which alone can trace the signatures.
+        KgpError: Keras runs on another backend than TensorFlow, which alone can trace the
+            signatures.
     """
     if keras.backend.backend() != "tensorflow":
         raise KgpError(
@@ -37,7 +38,7 @@ def write_archive(archive: keras.export.ExportArchive, folder: Path) -> None:
 
 @contextlib.contextmanager
 def written_by_tensorflow(folder: Path) -> Iterator[None]:
-    """Makes a KgpError of what TensorFlow raises when it cannot write, as it writes by itself and raises no OSError."""
+    """Turns TensorFlow's error when it cannot write, which is no OSError, into a KgpError."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from export.archive import new_archive, write_archive
+from export.comparison import BOUNDS, bound_excesses, compare, default_predictions
 from export.manifest import write_manifest
 from export.quantise import activation_ranges, layers_to_quantise, quantised
 from export.samples import run_samples
 from export.signatures import network_signatures
-from export.verify import BOUNDS, broken_bounds, compare, default_predictions, verify
+from export.verify import verify
 from kgp.errors import KgpError, UsageError
 from kgp.run_folder import Run, build_run_network
 from kgp.runtime.artifact import litert_manifest
@@ -35,9 +36,10 @@ def export_litert(
 ) -> dict[str, Any]:
     """Writes a .tflite file and its manifest, and shows that it answers as the run does.
 
-    Signatures `serving_default` and `explain` as in `export.signatures.network_signatures`, for one slice of the run's
-    size, float32 in and out in every precision; built-in operations only. In fewer bits than 32, layers that would
-    move the answers too far stay in 32 bits and are listed in the manifest.
+    Signatures `serving_default` and `explain` as in `export.signatures.network_signatures`, for one
+    slice of the run's size, float32 in and out in every precision; built-in operations only. In
+    fewer bits than 32, layers that would move the answers too far stay in 32 bits and are listed in
+    the manifest.
 
     Args:
         run_folder: a finished run.
@@ -46,12 +48,12 @@ def export_litert(
         overwrite: replace an existing file.
 
     Returns:
-        What the comparison found.
+        The comparison, see `export.verify.verify`.
 
     Raises:
         UsageError: the ending or the precision is unknown.
-        KgpError: the file exists, the run is not usable, an operation is not built in, or the file does not hold the
-            bounds; then nothing is left behind.
+        KgpError: the file exists, the run is not usable, an operation is not built in, or the file
+            does not hold the bounds; then nothing is left behind.
     """
     if path.suffix != ".tflite" or precision not in PRECISIONS:
         raise UsageError(f"A .tflite file in {', '.join(PRECISIONS)} is written, not {path.name} in {precision}.")
@@ -113,16 +115,17 @@ def converted(run: Run, network: keras.Model, description: Description) -> bytes
 
 
 def _in_fewer_bits(run: KerasRun, model: bytes, precision: str, layers: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
-    """The file in fewer bits, and for its manifest the layers that stay in 32 and the slices that this was decided on.
+    """The file in fewer bits, and its manifest's layers in 32 bits and calibration slices.
 
-    Ranges and the order in which layers go back to 32 bits come from training slices. How many do is decided on validation
-    slices too: a network is surer of what it was trained on, and there fewer bits cost it less.
+    Ranges and the order in which layers go back to 32 bits come from training slices. How many do
+    is decided on validation slices too: a network is surer of what it was trained on, and there
+    fewer bits cost it less.
     """
     samples = run_samples(run.run, "train")
     slices = [image[None] for image in samples.images]
     ranges = activation_ranges(model, layers, slices) if precision == "int8" else None
     bounds = BOUNDS["litert", precision]
-    judged = [
+    checks = [
         (part, default_predictions(run, part.images), limits)
         for part, limits in ((samples, bounds.stricter()), (run_samples(run.run, "validation"), bounds))
     ]
@@ -135,12 +138,12 @@ def _in_fewer_bits(run: KerasRun, model: bytes, precision: str, layers: Sequence
 
     def is_within_bounds(content: bytes) -> bool:
         candidate = LiteRTContent(content, run.description)
-        for part, reference, limits in judged:
+        for part, reference, limits in checks:
             comparison = compare(reference, default_predictions(candidate, part.images), part)
-            broken = broken_bounds(comparison, limits)
-            for line in broken:
-                _log.info("On %s, %s.", part.source, line)
-            if broken:
+            excesses = bound_excesses(comparison, limits)
+            for excess in excesses:
+                _log.info("On %s, %s.", part.source, excess)
+            if excesses:
                 return False
         return True
 
@@ -152,7 +155,7 @@ def _in_fewer_bits(run: KerasRun, model: bytes, precision: str, layers: Sequence
 
 
 def _needed(message: str) -> str:
-    """Operations and layers that the converter's message names; its first line where it names none."""
+    """The operations and layers in the converter's message; its first line where it names none."""
     lines = [line for line in message.splitlines() if "is neither a custom op nor a flex op" in line]
     named = []
     for line in lines:

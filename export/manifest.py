@@ -6,11 +6,10 @@ from typing import Any
 from kgp.architectures import architecture_title
 from kgp.files import read_json, sha256, write_json, write_text
 from kgp.report.headline import headline
+from kgp.research_use import NOTICE
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.artifact import FORMAT
 from kgp.runtime.description import Description
-
-USE = "Research use only; not a medical device."
 
 
 def write_manifest(
@@ -20,13 +19,13 @@ def write_manifest(
 
     Args:
         path: the manifest.
-        export: what kind of export it is, and what the comparison with the run found.
+        export: kind and precision of the export, and its comparison with the run.
         files: the files it is made of, by the name under which the manifest lists their SHA-256.
     """
     metrics = run.folder / "metrics.json"
     content = {
         "format": FORMAT,
-        "use": USE,
+        "use": NOTICE,
         "network": description.to_dict(),
         "run": {
             "name": run.folder.resolve().name,
@@ -53,13 +52,13 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
     figures = headline(read_json(metrics)).splitlines() if metrics.is_file() else ["The run was not evaluated."]
     height, width, _ = description.shape
     reading = description.readings[description.default_reading]
-    looked = ", ".join(description.masks_used) or "none"
+    set_on_masks = ", ".join(description.masks_used) or "none"
     lines = [
         f"# {architecture_title(description.arch)}: {', '.join(description.class_names)}",
         "",
         "## Intended use",
         "",
-        f"{USE} It classifies axial slices of brain MR ({', '.join(description.contrasts)}) of {height} x {width} pixels as "
+        f"{NOTICE} It classifies axial slices of brain MR ({', '.join(description.contrasts)}) of {height} x {width} pixels as "
         f"{', '.join(description.class_names)}, gives for each class the heatmap that the decision was made from, and cuts a "
         "mask from it. Raw intensities go in; normalisation is inside.",
         "",
@@ -75,7 +74,7 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
         "",
         f"Masks are cut by the reading `{description.default_reading}` ({reading.map} map, {reading.rule}, "
         f"in the {reading.region}). "
-        f"Readings that looked at masks of validation patients to be set: {looked}.",
+        f"Readings that looked at masks of validation patients to be set: {set_on_masks}.",
         "",
         "## Compared with the trained network",
         "",
@@ -93,10 +92,10 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
 
 def _main_figures(metrics: dict[str, Any]) -> dict[str, Any]:
     """The main figures of a run's metrics.json, on its test part."""
-    found = metrics["classification"]
+    classification = metrics["classification"]
     return {
         "part": metrics["facts"].get("part"),
-        **{name: found[name] for name in ("slices", "patients", "accuracy", "macro_f1", "detection_f1")},
+        **{name: classification[name] for name in ("slices", "patients", "accuracy", "macro_f1", "detection_f1")},
         "median_dice": {
             name: values["as_delivered"]["all"]["dice"] for name, values in (metrics["segmentation"] or {}).items()
         },

@@ -1,4 +1,4 @@
-"""Time and memory of one runtime in a process of its own: python -P -m export.measure PLACE prints JSON."""
+"""Time and memory of one runtime as JSON: python -P -m export.measure PATH, in its own process."""
 
 import json
 import resource
@@ -15,7 +15,7 @@ _REPEATS = 7
 
 
 def main() -> None:
-    """Predicts one slice a few times after a warm-up."""
+    """Predicts one slice several times after a warm-up, and prints median time and peak memory."""
     runtime = load_runtime(sys.argv[1])
     images = np.random.default_rng(0).uniform(0.0, 300.0, (1, *runtime.description.shape)).astype(np.float32)
     runtime.predict(images)
@@ -28,7 +28,10 @@ def main() -> None:
 
 
 def _peak_mib() -> float:
-    """Peak resident memory. getrusage counts what the parent held when it started this process, so Linux is asked first."""
+    """Peak resident memory.
+
+    Linux is asked first, as getrusage counts what the parent held when it started this process.
+    """
     status = Path("/proc/self/status")
     if status.is_file():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

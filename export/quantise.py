@@ -1,7 +1,8 @@
 """LiteRT files in fewer bits, with ai-edge-quantizer; layers that cost too much stay in 32 bits.
 
-Convolutions are what is quantised: they hold the weights and take the time. Normalisation, resampling, pooling and the head
-stay in 32 bits, so files take and give the same float32 tensors in every precision.
+Only convolutions are quantised: they hold the weights and take the time. Normalisation,
+resampling, pooling and the head stay in 32 bits, so files take and give the same float32 tensors in
+every precision.
 """
 
 import contextlib
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 
 _log = logging.getLogger(__name__)
-_PROBED = 4
+_PROBED = 4  # slices on which the cost of a layer is measured
 
 
 def activation_ranges(model: bytes, layers: Sequence[str], slices: Sequence[np.ndarray]) -> dict[str, Any]:
-    """The range of what goes into and comes out of the convolutions of the named layers, for "int8".
+    """The ranges of the inputs and outputs of the named layers' convolutions, for "int8".
 
     Args:
         model: the content of a float32 .tflite file.
@@ -26,7 +27,7 @@ def activation_ranges(model: bytes, layers: Sequence[str], slices: Sequence[np.n
         slices: raw intensities [1, H, W, C] each.
     """
     data = [{"images": image} for image in slices]
-    with _silence():
+    with _quiet():
         ranges: dict[str, Any] = _recipe(model, "int8", layers).calibrate({"serving_default": data, "explain": data})
     return ranges
 
@@ -42,12 +43,12 @@ def quantised(model: bytes, precision: str, layers: Sequence[str], ranges: dict[
     """
     if not layers:
         return model
-    with _silence():
+    with _quiet():
         return bytes(_recipe(model, precision, layers).quantize(ranges).quantized_model)
 
 
 def _recipe(model: bytes, precision: str, layers: Sequence[str]) -> Any:
-    """A quantizer that knows what is to become of each layer."""
+    """A quantizer with a rule for each named layer; all others stay in 32 bits."""
     from ai_edge_quantizer import qtyping, quantizer
 
     operation = qtyping.TFLOperationName.CONV_2D
@@ -71,23 +72,23 @@ def layers_to_quantise(
     layers: Sequence[str],
     convert: Callable[[Sequence[str]], bytes],
     predict: Callable[[bytes, int], np.ndarray],
-    good: Callable[[bytes], bool],
+    is_within_bounds: Callable[[bytes], bool],
 ) -> tuple[str, ...]:
-    """The layers that can go to fewer bits: all, or all but those that cost most.
+    """The layers that can go to fewer bits: all, or all but the costliest.
 
-    The cost of a layer is how far the heatmap moves when it alone is quantised. The costliest 1, 2, 4, ... layers are left
-    in 32 bits until the file is good.
+    The cost of a layer is how far the heatmap moves when it alone is quantised. The costliest 1, 2,
+    4, ... layers are left in 32 bits until the file is within the bounds.
 
     Args:
         layers: names of convolutional layers.
         convert: makes a file with the given layers quantised.
         predict: heatmaps of a file for the first n slices.
-        good: whether a file is good enough.
+        is_within_bounds: whether a file answers closely enough to the run.
 
     Returns:
-        The layers, in order; none where only a file without any is good.
+        The layers, in order; none where no choice of them is within the bounds.
     """
-    if good(convert(layers)):
+    if is_within_bounds(convert(layers)):
         return tuple(layers)
     _log.info("Quantising all %d convolutions moves the answers too far; measuring each.", len(layers))
     reference = predict(convert(()), _PROBED)
@@ -95,24 +96,24 @@ def layers_to_quantise(
     for layer in layers:
         costs[layer] = float(np.abs(predict(convert((layer,)), _PROBED) - reference).mean())
     order = sorted(layers, key=lambda layer: costs[layer])
-    left = 1
-    while left < len(layers):
-        kept = set(order[:-left])
-        _log.info("Leaving %s in 32 bits.", ", ".join(reversed(order[-left:])))
-        chosen = tuple(layer for layer in layers if layer in kept)
-        if good(convert(chosen)):
+    count = 1
+    while count < len(layers):
+        costliest = order[-count:]
+        _log.info("Leaving %s in 32 bits.", ", ".join(reversed(costliest)))
+        chosen = tuple(layer for layer in layers if layer not in costliest)
+        if is_within_bounds(convert(chosen)):
             return chosen
-        left *= 2
+        count *= 2
     return ()
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps the quantizer's progress bars and notes off the screen."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+def _quiet() -> Iterator[None]:
+    """Hides the quantizer's progress bars and messages."""
+    with open(os.devnull, "w", encoding="utf-8") as null:
         logging.disable(logging.WARNING)
         try:
-            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            with contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
                 yield
         finally:
             logging.disable(logging.NOTSET)

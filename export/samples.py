@@ -1,4 +1,4 @@
-"""Slices by which an export is compared with its run, and by which 8-bit ranges are found."""
+"""Slices for comparing an export with its run, and for the ranges of 8-bit values."""
 
 import dataclasses
 import logging
@@ -36,7 +36,7 @@ class Samples:
 
 
 def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
-    """Slices of one part of a run's own data, as many of each class; of the phantom where the data are not here."""
+    """Slices of one part of a run's data, equally many a class; of the phantom without data."""
     try:
         cohort, rows, targets = part_of_run(run, part)
         if not rows:
@@ -48,7 +48,7 @@ def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
     for target in sorted(set(targets)):
         of_class = [index for index, other in enumerate(targets) if other == target]
         wanted = min(len(of_class), max(1, count // len(set(targets))))
-        picked += [of_class[place] for place in np.linspace(0, len(of_class) - 1, wanted).round().astype(int)]
+        picked += [of_class[i] for i in np.linspace(0, len(of_class) - 1, wanted).round().astype(int)]
     return Samples(
         f"the {part} part of {Path(run.data).name}",
         np.stack([read_image(cohort, rows[index]) for index in picked]).astype(np.float32),
@@ -58,10 +58,10 @@ def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
 
 
 def _phantom_samples(run: Run, count: int) -> Samples:
-    """Phantom slices of the run's size; a contrast that the phantom lacks is stood in for by its first one."""
+    """Phantom slices of the run's size; its first contrast stands for those that it lacks."""
     height, width, _ = run.shape
     source = PhantomSource(patients=8, slices=6, size=max(64, height, width))
     drawn = [piece for case in source.cases() for piece in source.read(case)][:count]
-    places = [source.contrasts.index(name) if name in source.contrasts else 0 for name in run.contrasts]
-    images = [cv2.resize(piece.image.astype(np.float32), (width, height))[..., places] for piece in drawn]
+    channels = [source.contrasts.index(name) if name in source.contrasts else 0 for name in run.contrasts]
+    images = [cv2.resize(piece.image.astype(np.float32), (width, height))[..., channels] for piece in drawn]
     return Samples("the phantom", np.stack(images), [None] * len(drawn), None)

@@ -12,10 +12,11 @@ from typing import Any
 import tensorflow as tf
 
 from export.archive import new_archive, write_archive, written_by_tensorflow
+from export.comparison import comparison_lines
 from export.manifest import write_manifest, write_model_card
 from export.samples import run_samples
 from export.signatures import HEATMAP_TYPES, describe_signature, network_signatures
-from export.verify import comparison_lines, verify
+from export.verify import verify
 from export.warmup import BATCH_SIZES, write_warmup
 from kgp.errors import UsageError
 from kgp.run_folder import build_run_network
@@ -29,8 +30,9 @@ _log = logging.getLogger(__name__)
 def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32") -> tuple[Path, dict[str, Any]]:
     """Writes the next version of a SavedModel, and shows that it answers as the run does.
 
-    Signatures: those of `export.signatures.network_signatures` (the batch is free, height and width are the run's) and
-    `describe`. The version appears at once and complete, after it was compared with the run within `export.verify.BOUNDS`.
+    Signatures: those of `export.signatures.network_signatures` (the batch is free, height and width
+    are the run's) and `describe`. The version appears at once and complete, after it was compared
+    with the run within `export.verify.BOUNDS`.
 
     Args:
         run_folder: a finished run.
@@ -38,11 +40,12 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         heatmap: type of the heatmap in the answers, "float32" or "float16".
 
     Returns:
-        The version folder, and what the comparison found.
+        The version folder, and the comparison (see `export.verify.verify`).
 
     Raises:
         UsageError: `models` is not a folder of versions, or the type is unknown.
-        KgpError: the run is not usable, or the export does not hold the bounds; then nothing is left behind.
+        KgpError: the run is not usable, or the export does not hold the bounds; then nothing is
+            left behind.
     """
     if heatmap not in HEATMAP_TYPES:
         raise UsageError(f"The heatmap is sent as {' or '.join(HEATMAP_TYPES)}, not {heatmap!r}.")
@@ -79,20 +82,20 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
 
 @contextlib.contextmanager
 def _scratch(models: Path) -> Iterator[Path]:
-    """A hidden folder in `models`; where `models` was made for it and nothing came of it, both go."""
-    made = not models.exists()
+    """A hidden folder in `models`, removed at the end; so is `models` if it is new and empty."""
+    is_new = not models.exists()
     models.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=models, prefix=".export.") as name:
             yield Path(name)
     finally:
-        if made:
-            with contextlib.suppress(OSError):  # there is a version in it
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds a version
                 models.rmdir()
 
 
 def publish(folder: Path, models: Path) -> Path:
-    """Renames a finished folder to the next version, and to the one after where another export was faster."""
+    """Renames a finished folder to the next free version; another export may take one meanwhile."""
     while True:
         taken = [int(path.name) for path in models.iterdir() if path.name.isdecimal()]
         version = models / str(max(taken, default=0) + 1)

@@ -1,4 +1,4 @@
-"""The functions behind the signatures of an exported network: from raw intensities to named outputs."""
+"""The signatures of an exported network: functions from raw intensities to named outputs."""
 
 import json
 from collections.abc import Callable
@@ -19,22 +19,23 @@ HEATMAP_TYPES = ("float32", "float16")
 def network_signatures(
     run: Run, model: keras.Model, description: Description, heatmap: str = "float32"
 ) -> dict[str, Signature]:
-    """The signatures that take `images`, raw intensities float32 [B, H, W, C]. Where these are not finite, neither
-    are the answers, and the mask is empty.
+    """The signatures that take `images`, raw intensities float32 [B, H, W, C].
 
         serving_default  logits [B, K], probabilities [B, K], heatmap [B, H, W, K]
         classify         logits, probabilities
-        segment          logits, probabilities, mask uint8 [B, H, W] by the run's default reading, clean-up included
-        explain          logits, probabilities, heatmap, contributions [B, H, W, K] and constant [B, K], which add up to the
-                         logits, and points [B, K, 12, 3]: row, column and contribution of the strongest positions
+        segment          logits, probabilities, mask uint8 [B, H, W] by the run's default reading
+        explain          logits, probabilities, heatmap, contributions [B, H, W, K] and constant
+                         [B, K], which add up to the logits, and points [B, K, 12, 3]: row, column
+                         and contribution of the strongest positions
 
-    All are float32 but the mask and, where asked for, the heatmap.
+    All are float32 but the mask and, where asked for, the heatmap. Where the images are not finite,
+    neither are the answers, and the mask is empty.
 
     Args:
         run: the run, for its head.
         model: its network.
-        description: what it is.
-        heatmap: type of the heatmap that is sent, one of HEATMAP_TYPES.
+        description: what the network is.
+        heatmap: type of the heatmap in the answers, one of HEATMAP_TYPES.
     """
     reading = description.readings[description.default_reading]
     head = run.config.network
@@ -66,7 +67,7 @@ def network_signatures(
     def explain(images: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = explained(normalised(images), training=False)
         kernel, bias = explained.get_layer("head").weights
-        found, constant = contributions(
+        maps, constant = contributions(
             outputs["features"],
             tf.reshape(kernel, [-1, len(description.class_names)]),
             bias,
@@ -77,18 +78,19 @@ def network_signatures(
         return {
             **classified(outputs["logits"]),
             "heatmap": tf.cast(outputs["heatmap"], heatmap),
-            "contributions": found,
+            "contributions": maps,
             "constant": constant,
-            "points": top_points(found),
+            "points": top_points(maps),
         }
 
     return {"serving_default": serving_default, "classify": classify, "segment": segment, "explain": explain}
 
 
 def describe_signature(description: Description) -> Signature:
-    """The signature `describe`: for each number in `request`, int32 [B], the description as JSON, string [B].
+    """The signature `describe`: from `request`, int32 [B], to `description`, JSON, string [B].
 
-    One for each, because servers that batch requests want a first dimension everywhere.
+    The description is repeated for each number in `request`, because servers that batch requests
+    need the first dimension everywhere.
     """
     text = json.dumps(description.to_dict(), default=list)
 
@@ -106,8 +108,8 @@ def _average_views(predict: Callable, images: tf.Tensor) -> tuple[tf.Tensor, tf.
         for mirrored in (False, True):
             view = tf.image.rot90(images, turn)
             view = tf.reverse(view, [2]) if mirrored else view
-            answer, seen = predict(view)
-            seen = tf.reverse(seen, [2]) if mirrored else seen
-            logits.append(answer)
-            heatmaps.append(tf.image.rot90(seen, -turn % 4))
+            view_logits, heatmap = predict(view)
+            heatmap = tf.reverse(heatmap, [2]) if mirrored else heatmap
+            logits.append(view_logits)
+            heatmaps.append(tf.image.rot90(heatmap, -turn % 4))
     return tf.add_n(logits) / len(logits), tf.add_n(heatmaps) / len(heatmaps)

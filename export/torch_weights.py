@@ -1,8 +1,9 @@
 """Weights of the paper's published PyTorch networks in ours.
 
-Reads the layouts in which they are published (a dict with "state_dict" and keys that begin with "net.", a Lightning
-checkpoint, a plain state dict, safetensors), finds width, depth, channels and classes from the shapes, and assigns every
-weight by name. Keys that begin with "loss", and counters, carry no weight of the network and are skipped.
+Reads the layouts in which they are published (a dict with "state_dict" and keys that begin with
+"net.", a Lightning checkpoint, a plain state dict, safetensors), finds width, depth, channels and
+classes from the shapes, and assigns every weight by name. Keys that begin with "loss", and
+counters, carry no weight of the network and are skipped.
 """
 
 import logging
@@ -29,10 +30,12 @@ Plan = Callable[[int], Iterable[tuple[str, str, str]]]
 def read_torch_weights(path: Path) -> State:
     """The arrays of a weight file by name, without the prefix "net.".
 
-    safetensors files need no torch; the others are read by torch with `weights_only=True`, so nothing in them is run.
+    safetensors files need no torch; the others are read by torch with `weights_only=True`, so
+    nothing in them is run.
 
     Raises:
-        KgpError: the file is missing, damaged or of another kind, or a package to read it is not installed.
+        KgpError: the file is missing, damaged or of another kind, or a package to read it is not
+            installed.
     """
     path = Path(path)
     if not path.is_file():
@@ -103,7 +106,7 @@ def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
 
 
 def _report_dead_blocks(state: State, depth: int) -> None:
-    """Tells of residual blocks that never learned; the public training script built the network with dropout 1.0."""
+    """Warns of residual blocks that never learned: the public training has dropout 1.0."""
     dead = [
         number
         for number in range(depth)
@@ -121,13 +124,13 @@ def _report_dead_blocks(state: State, depth: int) -> None:
 def _unet(depth: int) -> Iterable[tuple[str, str, str]]:
     """(our layer, kind of conversion, their key) for each layer with weights."""
     for level in range(depth):
-        for number, place in ((1, 0), (2, 2)):
-            yield f"enc{level + 1}_conv{number}", "convolution", f"down_path.{level}.block.{place}"
+        for number, index in ((1, 0), (2, 2)):
+            yield f"enc{level + 1}_conv{number}", "convolution", f"down_path.{level}.block.{index}"
     for step in range(depth - 1):
         level = depth - 1 - step
         yield f"dec{level}_up", "convolution", f"up_path.{step}.up"
-        for number, place in ((1, 0), (2, 2)):
-            yield f"dec{level}_conv{number}", "convolution", f"up_path.{step}.conv_block.block.{place}"
+        for number, index in ((1, 0), (2, 2)):
+            yield f"dec{level}_conv{number}", "convolution", f"up_path.{step}.conv_block.block.{index}"
     yield "head", "convolution", "last"
 
 

@@ -13,14 +13,15 @@ _INTENSITY = 100.0
 
 
 def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> None:
-    """Writes assets.extra/tf_serving_warmup_requests with a request for every signature and allowed batch size.
+    """Writes a request for every signature and batch size to where TensorFlow Serving looks.
 
-    The values are constant, which protobuf keeps as one number whatever the shape; no patient's slice is in the file.
+    The values are constant, which protobuf keeps as one number whatever the shape; no patient's
+    slice is in the file.
 
     Args:
         folder: the version folder.
         shape: (H, W, C) of a slice.
-        model_name: the name under which the server will know the model.
+        model_name: name of the model at the server.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
@@ -43,7 +44,7 @@ def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> 
 
 
 def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """The requests that a version folder brings: signature and named inputs; none where it brings none."""
+    """The warm-up requests of a version folder, if there are any: signature and named inputs."""
     from tensorflow_serving.apis import prediction_log_pb2
 
     if not (folder / _FILE).is_file():

@@ -1,8 +1,9 @@
-"""kgp batch: segment every study of an archive, on several workers, and go on where an earlier start ended.
+"""kgp batch: segment every study of an archive on several workers; a second start resumes.
 
-ARCHIVE is a folder with a folder for each study, at any depth; a study is what `kgp segment` takes as one case. DIR gets
-studies/STUDY/ with what `kgp segment` writes, studies.csv with a line for each, and failed.csv with the reasons where there is
-no result. The same command does what is missing; studies that are done are not touched again.
+ARCHIVE is a folder with a folder for each study, at any depth; a study is what `kgp segment` takes
+as one case. DIR gets studies/STUDY/ with what `kgp segment` writes, studies.csv with a line for
+each, and failed.csv with the reasons where there is no result. The same command, started again,
+does the studies that are missing and leaves the others untouched.
 """
 
 import argparse
@@ -16,7 +17,6 @@ _log = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp batch",
         usage="kgp batch --input ARCHIVE --model MODEL --out DIR [option ...]",
@@ -48,8 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Runs the command; 1 when a study failed."""
-    # Resolved, as the name of a single study is the archive's own, which ".." would lead out of the results.
+    """Segments the archive; returns 1 if a study failed, else 0."""
+    # Resolved: a lone study has the archive's name, and ".." would lead out of the results.
     archive, out, model = arguments.input.resolve(), arguments.out.absolute(), arguments.model
     if arguments.workers < 1:
         raise UsageError(f"--workers must be at least 1, not {arguments.workers}.")
@@ -60,8 +60,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from serving.archive_batch.batch import run_batch
     from serving.archive_batch.worker import BatchJob
 
-    place = str(model.absolute()) if isinstance(model, Path) else model
-    outcome = run_batch(BatchJob(archive, place, out, arguments.workers, arguments.address))
+    model_address = str(model.absolute()) if isinstance(model, Path) else model
+    outcome = run_batch(BatchJob(archive, model_address, out, arguments.workers, arguments.address))
     for study, reason in sorted(outcome.failed.items()):
         _log.error("Failed: %s: %s", study, reason)
     print(f"{outcome.done} studies done, {len(outcome.failed)} failed; {arguments.out / 'studies.csv'}")

@@ -27,7 +27,8 @@ def run(
     execute: Callable[..., int | None],
     argv: list[str] | None = None,
 ) -> int:
-    """Parses `argv`, calls `execute(arguments)` and turns user errors into one sentence and an exit status.
+    """Parses `argv`, calls `execute(arguments)` and turns user errors into one sentence and an exit
+    status.
 
     Args:
         name: the verb, for messages.
@@ -76,9 +77,11 @@ def network_place(text: str) -> Path | str:
 
 
 def _forget_working_directory() -> None:
-    """Drops the working directory from the import path, so that a user's folder called export is not imported.
+    """Drops the working directory from the import path, so that a user's folder called export is
+    not imported.
 
-    `python -m` puts it there. It stays where it is the source tree that kgp itself was imported from.
+    `python -m` puts it there. It stays where it is the source tree that kgp itself was imported
+    from.
     """
     home = Path(__file__).resolve().parent.parent
     sys.path[:] = [

@@ -61,7 +61,7 @@ class NetworkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """Random changes of training slices; probabilities in [0, 1], ranges symmetric about no change."""
+    """Random changes of training slices: probabilities in [0, 1], ranges symmetric about none."""
 
     rotation: float = option(0.0, "largest rotation in degrees", low=0.0, high=360.0)
     flip_horizontal: float = option(0.0, "probability of a left-right flip", low=0.0, high=1.0)
@@ -206,7 +206,8 @@ def read_config_file(path: Path) -> RunConfig:
     """The configuration in a file such as the config.json of a run.
 
     Raises:
-        KgpError: the file is missing, is not JSON, or is not a configuration that this version knows.
+        KgpError: the file is missing, is not JSON, or is not a configuration that this version
+            knows.
     """
     try:
         return RunConfig.from_dict(read_json(path))

@@ -1,9 +1,10 @@
 """kgp console: DICOM in, findings out, with a LiteRT model and without TensorFlow.
 
-`kgp console run` reads one study and writes masks and heatmap as NIfTI, pictures, summary.json, and in the folder dicom a
-segmentation, a parametric map, a report and captures for viewers.
-`kgp console listen` takes studies from the network and does the same with each; it goes on after a crash, and ends with SIGTERM
-or Ctrl-C.
+`kgp console run` reads one study and writes masks and heatmap as NIfTI, pictures, summary.json, and
+in the folder dicom a segmentation, a parametric map, a report and captures for viewers.
+
+`kgp console listen` receives studies from the network and does the same with each; it continues
+after a crash, and ends with SIGTERM or Ctrl-C.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from kgp.errors import UsageError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with its sub-commands."""
     parser = argparse.ArgumentParser(
         prog="kgp console", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -78,7 +78,7 @@ def _add_listen(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    """What every sub-command needs to work on a study."""
+    """Adds the options of both sub-commands: the model, and how its findings are written."""
     parser.add_argument(
         "--model", type=Path, required=True, metavar="FILE", help="model that kgp export wrote, .tflite"
     )
@@ -111,30 +111,30 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.series,
         load_console(arguments.model, arguments.rules),
         arguments.out,
-        **_of_dicom(arguments),
-        progress=_show if sys.stderr.isatty() else None,
+        **_dicom_options(arguments),
+        progress=_show_progress if sys.stderr.isatty() else None,
     )
     print(f"{case_words(summary)} -> {arguments.out}")
 
 
 def _listen(arguments: argparse.Namespace) -> None:
-    """Runs kgp console listen until SIGTERM or Ctrl-C."""
+    """Listens until SIGTERM or Ctrl-C."""
     if not 0 <= arguments.port < 1 << 16:
-        raise UsageError(f"--port takes 0 to 65535; {arguments.port} came.")
+        raise UsageError(f"--port takes 0 to 65535, not {arguments.port}.")
     if not arguments.quiet >= 0 or arguments.object_mb < 1:
         raise UsageError("--quiet must be 0 or more, and --object-mb 1 or more.")
     from serving.console.study import load_console, run_study
     from serving.listen.log_privacy import keep_values_out_of_logs
     from serving.listen.receiver import ReceiverOptions
     from serving.listen.sender import check_aet, parse_destination
-    from serving.listen.service import ConsoleService, ServiceOptions, run_until_told_to_stop
+    from serving.listen.service import ListenService, ServiceOptions, run_until_signalled
 
     receiver = ReceiverOptions(
         aet=check_aet(arguments.aet, "--aet"),
         host=arguments.host,
         port=arguments.port,
         allow=tuple(check_aet(title, "--allow") for title in arguments.allow),
-        most_bytes=arguments.object_mb * 10**6,
+        max_bytes=arguments.object_mb * 10**6,
     )
     options = ServiceOptions(
         quiet_seconds=arguments.quiet,
@@ -145,13 +145,13 @@ def _listen(arguments: argparse.Namespace) -> None:
     console = load_console(arguments.model, arguments.rules)
 
     def process(study: Path, result: Path) -> None:
-        run_study(study, console, result, **_of_dicom(arguments))
+        run_study(study, console, result, **_dicom_options(arguments))
 
-    run_until_told_to_stop(ConsoleService(arguments.out, process, receiver, options))
+    run_until_signalled(ListenService(arguments.out, process, receiver, options))
 
 
-def _of_dicom(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of run_study that say how DICOM objects are written."""
+def _dicom_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of run_study that say how DICOM objects are written."""
     return {
         "fractional": arguments.fractional,
         "empty_segmentation": arguments.empty_segmentation,
@@ -159,8 +159,8 @@ def _of_dicom(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _show(done: int, count: int) -> None:
-    """One line on a terminal that counts slices."""
+def _show_progress(done: int, count: int) -> None:
+    """Counts slices in one line of a terminal."""
     print(f"\rslice {done} of {count}", end="\n" if done == count else "", file=sys.stderr, flush=True)
 
 

@@ -1,9 +1,11 @@
 """kgp data-service: read and augment training slices for trainings elsewhere, with tf.data service.
 
-The first host runs the dispatcher and a worker; other hosts add workers with --dispatcher. Trainings name the dispatcher:
-kgp train --data-service HOST:PORT. All hosts must see the prepared slices under the same path.
+The first host runs the dispatcher and a worker; other hosts add workers with --dispatcher.
+Trainings name the dispatcher: kgp train --data-service HOST:PORT. All hosts must see the prepared
+slices under the same path.
 
-TensorFlow offers no way to listen on one interface alone and asks for no password: keep the ports behind a firewall.
+TensorFlow offers no way to listen on one interface alone and asks for no password: keep the ports
+behind a firewall.
 """
 
 import argparse

@@ -4,7 +4,8 @@
 class KgpError(ValueError):
     """Something about a file, a data set or a run that the user has to know. Exit status 1.
 
-    The message is one sentence that names the file or argument, what was expected and what was given.
+    The message is one sentence that names the file or argument, what was expected and what was
+    given.
     """
 
     exit_status = 1

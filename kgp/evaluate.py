@@ -1,4 +1,6 @@
-"""kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never saw."""
+"""kgp evaluate: judge a run on a part of its own data, or a run or an export on a data set it never
+saw.
+"""
 
 import argparse
 from pathlib import Path
@@ -67,8 +69,9 @@ def execute(arguments: argparse.Namespace) -> None:
     from kgp.data.parts import part_of_run
     from kgp.evaluation.other_data import persons_of_training, read_other_data
     from kgp.files import atomic_folder
+    from kgp.report.facts import export_facts, part_facts, run_facts
     from kgp.report.headline import headline
-    from kgp.report.run_report import export_facts, part_facts, report_on, run_facts
+    from kgp.report.run_report import report_on
     from kgp.runtime import load_runtime
 
     if arguments.data is None:
@@ -118,7 +121,7 @@ def execute(arguments: argparse.Namespace) -> None:
             f"{architecture_title(runtime.description.arch)} on {name}",
             facts,
             channels=channels,
-            reading=arguments.reading or "",
+            reading_name=arguments.reading or "",
         )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")

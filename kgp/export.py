@@ -1,12 +1,14 @@
-"""kgp export: a run as a SavedModel for TensorFlow Serving or as a LiteRT file, compared with the run before it appears.
+"""kgp export: a run as a SavedModel for TensorFlow Serving, or as a LiteRT file.
 
-A SavedModel goes into the next numbered folder below --out, which a model server may be watching. A LiteRT file takes one slice
-at a time and has its manifest beside it. Both take raw intensities. With --verify nothing is written: an export made earlier
-is compared with the run again.
+An export is compared with its run before it appears. A SavedModel goes into the next numbered
+folder below --out, which a model server may be watching. A LiteRT file takes one slice at a time
+and has its manifest beside it. Both take raw intensities. With --verify nothing is written: an
+export made earlier is compared with the run again.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from kgp.command import run
 from kgp.errors import UsageError
@@ -17,7 +19,6 @@ HEATMAPS = ("float32", "float16")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp export",
         usage="kgp export RUN --format FORMAT --out PLACE [option ...]\n       kgp export RUN --verify EXPORT",
@@ -47,29 +48,37 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command."""
+    """Writes an export, or verifies one, and prints the comparison with the run."""
     _check(arguments)
-    from export.verify import comparison_lines, verify
+    from export.comparison import comparison_lines
 
-    if arguments.verify:
-        from export.samples import run_samples
-        from kgp.runtime import load_runtime
-        from kgp.runtime.keras_run import KerasRun
+    path, comparison = _verified(arguments) if arguments.verify else _exported(arguments)
+    print(f"{path} answers as {arguments.run} does:")
+    print("\n".join(f"  {line}" for line in comparison_lines(comparison)))
 
-        reference = KerasRun(arguments.run)
-        place = arguments.verify
-        found = verify(reference, load_runtime(place), run_samples(reference.run, "validation"))
-    elif arguments.format == "savedmodel":
+
+def _verified(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """An export made earlier, and its comparison with the run."""
+    from export.samples import run_samples
+    from export.verify import verify
+    from kgp.runtime import load_runtime
+    from kgp.runtime.keras_run import KerasRun
+
+    reference = KerasRun(arguments.run)
+    samples = run_samples(reference.run, "validation")
+    return arguments.verify, verify(reference, load_runtime(arguments.verify), samples)
+
+
+def _exported(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """A new export, and its comparison with the run."""
+    if arguments.format == "savedmodel":
         from export.savedmodel import export_savedmodel
 
-        place, found = export_savedmodel(arguments.run, arguments.out, heatmap=arguments.precision)
-    else:
-        from export.litert import export_litert
+        return export_savedmodel(arguments.run, arguments.out, heatmap=arguments.precision)
+    from export.litert import export_litert
 
-        place = arguments.out
-        found = export_litert(arguments.run, place, precision=arguments.precision, overwrite=arguments.overwrite)
-    print(f"{place} answers as {arguments.run} does:")
-    print("\n".join(f"  {line}" for line in comparison_lines(found)))
+    path = arguments.out
+    return path, export_litert(arguments.run, path, precision=arguments.precision, overwrite=arguments.overwrite)
 
 
 def _check(arguments: argparse.Namespace) -> None:

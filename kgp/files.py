@@ -21,7 +21,8 @@ from kgp.errors import KgpError
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary sibling of the file `path` and renames it to `path` when the block ends well.
+    """Yields a temporary sibling of the file `path` and renames it to `path` when the block ends
+    well.
 
     The sibling's name ends as `path` does, so that writers that look at the ending are content.
     When the block raises, the sibling is removed and an earlier file at `path` stays as it was.
@@ -46,7 +47,8 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         overwrite: replace an existing folder; without it an existing one is refused.
 
     Raises:
-        KgpError: `path` exists, or appeared meanwhile, and `overwrite` is false; or it is no folder.
+        KgpError: `path` exists, or appeared meanwhile, and `overwrite` is false; or it is no
+            folder.
     """
     path = Path(path)
     if path.exists() and not overwrite:
@@ -72,7 +74,9 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
 
 
 def _sibling(path: Path) -> Path:
-    """A name that nobody uses beside `path`. What is made there has the rights that the user's umask gives."""
+    """A name that nobody uses beside `path`. What is made there has the rights that the user's
+    umask gives.
+    """
     return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
 
 
@@ -165,7 +169,9 @@ def read_json(path: Path) -> Any:
 
 
 def printable(text: str) -> str:
-    """A text without what no file or screen can hold: the bytes of a file name in an unknown encoding."""
+    """A text without what no file or screen can hold: the bytes of a file name in an unknown
+    encoding.
+    """
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,6 @@
-"""kgp import-weights: the paper's published PyTorch weights as a run folder that evaluates and segments like a trained one."""
+"""kgp import-weights: the paper's published PyTorch weights as a run folder that evaluates and
+segments like a trained one.
+"""
 
 import argparse
 from pathlib import Path

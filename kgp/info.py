@@ -1,4 +1,6 @@
-"""kgp info: what this installation offers, or what a run is. No weights are loaded and TensorFlow is not imported."""
+"""kgp info: what this installation offers, or what a run is. No weights are loaded and TensorFlow
+is not imported.
+"""
 
 import argparse
 import dataclasses

@@ -1,7 +1,7 @@
 """kgp prepare: check a data set, and make it ready for training.
 
-Training prepares its data by itself; this command does it beforehand, shows what is wrong with the data, or what
-augmentation makes of them.
+Training prepares its data by itself; this command does it beforehand, shows what is wrong with the
+data, or what augmentation makes of them.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Does what the options ask for; 1 where the check found an error or a case had to be left out."""
+    """Checks, prepares, draws; 1 where the check found an error or a case was left out."""
     if arguments.phantom and arguments.data:
         raise UsageError(f"--phantom goes without DATA, but {arguments.data} is given.")
     if not (arguments.out or arguments.check or arguments.preview):

@@ -1,4 +1,4 @@
-"""The run folder: everything a trained network needs to be used again, and nothing that has to be trusted.
+"""The run folder: all that a trained network needs to be used again, and nothing to be trusted.
 
     config.json        the complete configuration; the network is rebuilt from it and from code
     split.csv          which slice is in which part
@@ -80,10 +80,11 @@ def write_run(
     data: str = "",
     extra: dict[str, Any] | None = None,
 ) -> Run:
-    """Writes configuration, weights and manifest into `folder`, each file atomically and the manifest last.
+    """Writes configuration, weights and manifest into `folder`, each atomically, the manifest last.
 
     Args:
-        folder: the run folder; made when missing. Other files in it are kept and listed in the manifest.
+        folder: the run folder; made when missing. Other files in it are kept and listed in the
+            manifest.
         model: the functional network whose weights are saved.
         extra: further entries of the manifest (epochs done, where weights were imported from).
 
@@ -126,7 +127,8 @@ def read_run(folder: Path) -> Run:
     """Reads a finished run and checks configuration and weights against the manifest's SHA-256.
 
     Raises:
-        KgpError: the folder is missing, not a run, not finished, or a file was changed or cut short.
+        KgpError: the folder is missing, not a run, not finished, or a file was changed or cut
+            short.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -189,7 +191,7 @@ def build_network(config: RunConfig, shape: tuple[int, int, int], classes: int) 
 
 
 def build_run_network(run: Run, height: int | None = None, width: int | None = None) -> "keras.Model":
-    """The trained network of a run for slices of `height` x `width` (default: those it was trained on).
+    """The trained network of a run for slices of `height` x `width`; default those of the training.
 
     Raises:
         KgpError: the network cannot take that size, or the weights do not fit the configuration.

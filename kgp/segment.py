@@ -1,8 +1,9 @@
-"""kgp segment: class, heatmap and mask of every slice of a volume, a DICOM series or a folder of pictures.
+"""kgp segment: class, heatmap and mask of every slice of volumes, DICOM series or pictures.
 
-INPUT is a NIfTI file (runs of one contrast), a folder with one NIfTI file for each contrast, a folder of PNG, TIFF or NPY
-slices or one such file, a folder with one DICOM series (runs of one contrast; read only), or a folder of such folders.
-The heatmap is the reading's map for the likeliest class that means a tumour, also where "no tumour" was called.
+INPUT is a NIfTI file (runs of one contrast), a folder with one NIfTI file for each contrast, a
+folder of PNG, TIFF or NPY slices or one such file, a folder with one DICOM series (runs of one
+contrast; read only), or a folder of such folders. The heatmap is the reading's map for the
+likeliest class that means a tumour, also where "no tumour" was called.
 """
 
 import argparse
@@ -21,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp segment",
         usage="kgp segment RUN INPUT --out DIR [option ...]",
@@ -52,37 +52,37 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Runs the command; 1 when a case of several failed."""
+    """Segments each case of the input; returns 1 where one of several failed."""
     from kgp.runtime import load_runtime
     from kgp.scans.case import holds_cases
 
     if not arguments.input.exists():
         raise KgpError(f"{arguments.input} does not exist.")
     runtime = load_runtime(arguments.run)
-    reading = arguments.reading or runtime.description.default_reading
-    if reading not in runtime.description.readings:
-        raise UsageError(f"--reading must be one of {', '.join(runtime.description.readings)}, not {reading!r}.")
+    reading_name = arguments.reading or runtime.description.default_reading
+    if reading_name not in runtime.description.readings:
+        raise UsageError(f"--reading must be one of {', '.join(runtime.description.readings)}, not {reading_name!r}.")
     if arguments.views:
         runtime.description = runtime.description.with_views(arguments.views)
     files = _named_files(runtime, arguments.contrasts)
     if not holds_cases(arguments.input):
-        _segment(runtime, arguments.input, arguments.out, reading, files, arguments)
+        _segment(runtime, arguments.input, arguments.out, reading_name, files, arguments)
         return 0
-    failed = []
+    failures = []
     for folder in sorted(path for path in arguments.input.iterdir() if path.is_dir() and path.name[0] != "."):
         try:
-            _segment(runtime, folder, arguments.out / folder.name, reading, files, arguments)
+            _segment(runtime, folder, arguments.out / folder.name, reading_name, files, arguments)
         except (KgpError, OSError) as error:
-            failed.append(f"{folder.name}: {error}")
-    for line in failed:
-        _log.error("Failed: %s", line)
-    return int(bool(failed))
+            failures.append(f"{folder.name}: {error}")
+    for failure in failures:
+        _log.error("Failed: %s", failure)
+    return 1 if failures else 0
 
 
 def _segment(
-    runtime: "Runtime", case: Path, out: Path, reading: str, files: dict[str, str], arguments: argparse.Namespace
+    runtime: "Runtime", case: Path, out: Path, reading_name: str, files: dict[str, str], arguments: argparse.Namespace
 ) -> None:
-    """Segments one case, writes its folder and says what was found."""
+    """Segments one case, writes its folder and prints the findings."""
     from kgp.report.case_files import case_words
     from kgp.report.case_folder import check_pictures, write_case_folder
 
@@ -90,7 +90,7 @@ def _segment(
         runtime,
         case,
         out,
-        reading,
+        reading_name,
         files=files,
         resample_to=arguments.resample_to,
         overwrite=arguments.overwrite,
@@ -100,14 +100,14 @@ def _segment(
 
 
 def _named_files(runtime: "Runtime", words: Sequence[str]) -> dict[str, str]:
-    """File of each contrast as --contrasts names them; empty where it does not."""
-    named = dict(word.partition("=")[::2] for word in words)
-    if named and (set(named) != set(runtime.description.contrasts) or not all(named.values())):
+    """The file of each contrast from --contrasts; empty without it."""
+    file_of = dict(word.partition("=")[::2] for word in words)
+    if file_of and (set(file_of) != set(runtime.description.contrasts) or not all(file_of.values())):
         raise UsageError(
             f"--contrasts must name a file for each of {', '.join(runtime.description.contrasts)} as CONTRAST=FILE, "
             f"not {' '.join(words)}."
         )
-    return named
+    return file_of
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,7 +1,8 @@
-"""kgp serve: answer predictions of exported networks over TensorFlow Serving's gRPC and REST protocols.
+"""kgp serve: serve exported networks over TensorFlow Serving's gRPC and REST protocols.
 
-MODELS is a folder that `kgp export --format savedmodel` writes versions into; its name is the model's name. The newest version
-is served, and a newer one takes over without a gap once it went through its warm-up.
+MODELS is a folder that `kgp export --format savedmodel` writes versions into; its name is the
+model's name. The newest version is served, and a newer one takes over without a gap once it went
+through its warm-up.
 """
 
 import argparse
@@ -12,12 +13,11 @@ from pathlib import Path
 from kgp.command import run
 from kgp.errors import UsageError
 
-_MOST_MB = 2147
+_MAX_MB = 2147
 _LAST_PORT = 65535
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
     parser = argparse.ArgumentParser(
         prog="kgp serve",
         usage="kgp serve MODELS [MODELS ...] [option ...]",
@@ -53,9 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Runs the command until SIGTERM or Ctrl-C."""
-    folders = _folders(arguments.models)
-    token = _token(arguments.token_file)
+    """Serves until SIGTERM or Ctrl-C."""
+    folders = _folders_by_name(arguments.models)
+    token = _read_token(arguments.token_file)
     if (arguments.certificate is None) != (arguments.key is None):
         raise UsageError("--certificate and --key go together.")
     _check_numbers(arguments)
@@ -86,20 +86,20 @@ def execute(arguments: argparse.Namespace) -> None:
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
-    """Refuses numbers that make no sense.
+    """Checks the numbers among the options.
 
     Raises:
-        UsageError: there is one.
+        UsageError: one is out of its range.
     """
     if not 0 < arguments.poll_seconds < math.inf or arguments.waiting < 1 or arguments.message_mb < 1:
         raise UsageError("--poll-seconds, --waiting and --message-mb must be above 0.")
-    if arguments.message_mb > _MOST_MB:
-        raise UsageError(f"--message-mb must be at most {_MOST_MB}, which gRPC can count, not {arguments.message_mb}.")
+    if arguments.message_mb > _MAX_MB:
+        raise UsageError(f"--message-mb must be at most {_MAX_MB}, which gRPC can count, not {arguments.message_mb}.")
     if not 0 <= arguments.grpc_port <= _LAST_PORT or not -1 <= arguments.rest_port <= _LAST_PORT:
         raise UsageError(f"A port is a number from 0 to {_LAST_PORT}, and -1 stands for no REST.")
 
 
-def _folders(paths: list[Path]) -> dict[str, Path]:
+def _folders_by_name(paths: list[Path]) -> dict[str, Path]:
     """The folders by the names of their models.
 
     Raises:
@@ -120,7 +120,12 @@ def _folders(paths: list[Path]) -> dict[str, Path]:
     return folders
 
 
-def _token(path: Path | None) -> str:
+def _read_token(path: Path | None) -> str:
+    """The token in a file, or "" without a file.
+
+    Raises:
+        UsageError: the file is empty, or the token cannot stand in a header.
+    """
     if path is None:
         return ""
     token = path.read_text(encoding="utf-8").strip()

@@ -13,7 +13,7 @@ from kgp.runtime import load_runtime
 from kgp.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
-    from kgp.evaluation.judge import KnownSlice
+    from kgp.evaluation.known_slices import KnownSlice
 
 
 class TrainedNetwork:
@@ -99,7 +99,7 @@ class TrainedNetwork:
             KgpError: this is no run, or its prepared data are gone.
         """
         from kgp.data.parts import part_of_run
-        from kgp.evaluation.judge import predict_known
+        from kgp.evaluation.known_slices import predict_known
 
         if self.runtime.run is None:
             raise KgpError(f"{self.name} is no run folder, so it has no {part} part.")

@@ -1,8 +1,9 @@
 """kgp tune: search dropout, learning rate and other training options with KerasTuner.
 
-Each trial is an ordinary run folder, trained in a process of its own; the test part is not looked at. The same command goes
-on with a search that was killed. `--best SEARCH --out RUN` makes the best trial a run of its own and judges it;
-`--find-lr` tries learning rates in one short training and draws the loss over them.
+Each trial is an ordinary run folder, trained in a process of its own; the test part is not looked
+at. The same command goes on with a search that was killed. `--best SEARCH --out RUN` makes the best
+trial a run of its own and judges it; `--find-lr` tries learning rates in one short training and
+draws the loss over them.
 """
 
 import argparse

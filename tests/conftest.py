@@ -2,9 +2,10 @@
 
 import csv
 import dataclasses
-import functools
 import json
 import os
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,17 +120,25 @@ def jax_environment():
 
 @pytest.fixture(scope="session")
 def measured_once():
-    """Time and memory of a place are measured once, in a process of its own as ever, however often it is compared."""
+    """Time and memory of a run, a SavedModel and a LiteRT file are measured once each, in a process of their own."""
     from export import verify
 
+    measure, measured = verify._measure, {}
+
+    def measure_kind_once(path):
+        kind = (os.path.splitext(path)[1], os.path.isfile(os.path.join(path, "saved_model.pb")))
+        if kind not in measured:
+            measured[kind] = measure(path)
+        return measured[kind]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "_measure", functools.cache(verify._measure))
+        patch.setattr(verify, "_measure", measure_kind_once)
         yield
 
 
 @pytest.fixture(scope="session")
 def saved_model(tiny_run, tmp_path_factory, measured_once):
-    """(version folder, what the comparison found) of the tiny run as a SavedModel."""
+    """(version folder, comparison) of the tiny run as a SavedModel."""
     from export.savedmodel import export_savedmodel
 
     return export_savedmodel(tiny_run, tmp_path_factory.mktemp("models") / "tiny")
@@ -137,16 +146,24 @@ def saved_model(tiny_run, tmp_path_factory, measured_once):
 
 @pytest.fixture(scope="session")
 def litert_files(tiny_run, tmp_path_factory, measured_once):
-    """Makes the tiny run a .tflite file in a precision, once each: (file, what the comparison found)."""
-    from export.litert import export_litert
+    """Makes the tiny run a .tflite file in a precision, once each: (file, comparison). It is converted once."""
+    from export import litert
 
     folder = tmp_path_factory.mktemp("litert")
     made = {}
+    convert, contents = litert.converted, []
+
+    def converted_once(*arguments):
+        if not contents:
+            contents.append(convert(*arguments))
+        return contents[0]
 
     def make(precision):
         if precision not in made:
             path = folder / f"{precision}.tflite"
-            made[precision] = path, export_litert(tiny_run, path, precision=precision)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(litert, "converted", converted_once)
+                made[precision] = path, litert.export_litert(tiny_run, path, precision=precision)
         return made[precision]
 
     return make
@@ -201,172 +218,20 @@ def bright_runtime():
     return BrightRuntime
 
 
-STUDY_SHAPE = (6, 20, 14)  # slices, rows, columns
-STUDY_SPACING = (1.5, 0.75)  # between rows, between columns
-STUDY_STEP = 3.25
-STUDY_ORIGIN = np.array([-40.5, -33.25, 21.0])
-_TURN = np.radians(20.0)
-STUDY_ORIENTATIONS = {
-    "axial": (1, 0, 0, 0, 1, 0),
-    "sagittal": (0, 1, 0, 0, 0, -1),
-    "coronal": (1, 0, 0, 0, 0, -1),
-    "oblique": (np.cos(_TURN), np.sin(_TURN), 0, -0.9 * np.sin(_TURN), 0.9 * np.cos(_TURN), -np.sqrt(1 - 0.81)),
-    "negated column": (-1, 0, 0, 0, 1, 0),
-    "negated row": (1, 0, 0, 0, -1, 0),
-}
-_DESCRIBED = {"T1": "t1 tra", "T2": "t2_tse_tra", "T1ce": "t1_tra_ce", "FLAIR": "t2 flair tra"}
-
-
-class DicomStudy:
-    """A phantom study without any symmetry: noise, and in FLAIR a bright lesion in slices 2 to 4.
-
-    Args:
-        orientation: a name in STUDY_ORIENTATIONS.
-        contrasts: names of the series.
-        seed: of the noise and of the UIDs.
-    """
-
-    def __init__(self, orientation="axial", contrasts=("T1", "FLAIR"), seed=0):
-        self.cosines = np.array(STUDY_ORIENTATIONS[orientation], float)
-        self.contrasts = contrasts
-        rng = np.random.default_rng(seed)
-        self.root = f"1.2.840.99.{seed + 1}"
-        self.pixels = {name: rng.integers(40, 120, STUDY_SHAPE).astype(np.uint16) for name in contrasts}
-        self.lesion = np.zeros(STUDY_SHAPE, bool)
-        self.lesion[2, 3:9, 2:5] = True
-        self.lesion[3, 3:12, 2:4] = True
-        self.lesion[3, 11, 4:8] = True
-        self.lesion[4, 5, 3] = True
-        if "FLAIR" in contrasts:
-            self.pixels["FLAIR"][self.lesion] += 150
-
-    @property
-    def affine(self):
-        """[4, 4] from (column, row, slice) to right-anterior-superior millimetres."""
-        across, down = self.cosines.reshape(2, 3)
-        affine = np.eye(4)
-        affine[:3, 0], affine[:3, 1] = across * STUDY_SPACING[1], down * STUDY_SPACING[0]
-        affine[:3, 2], affine[:3, 3] = STUDY_STEP * np.cross(across, down), STUDY_ORIGIN
-        return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-
-    def slice(self, contrast, index, **changes):
-        """One slice as a data set; a change to None removes an attribute."""
-        import pydicom
-
-        number = 3 + self.contrasts.index(contrast)
-        normal = np.cross(*self.cosines.reshape(2, 3))
-        values = self._common(contrast, number) | {
-            "SOPClassUID": pydicom.uid.MRImageStorage,
-            "SOPInstanceUID": f"{self.root}.{number}.{index + 1}",
-            "InstanceNumber": STUDY_SHAPE[0] - index,  # the other way round than the slices lie
-            "ImageOrientationPatient": _decimals(self.cosines),
-            "ImagePositionPatient": _decimals(STUDY_ORIGIN + index * STUDY_STEP * normal),
-            "PixelSpacing": _decimals(STUDY_SPACING),
-            "SliceThickness": "3",
-            "EchoTime": "90",
-            "RepetitionTime": "9000",
-            "RescaleSlope": "1",
-            "RescaleIntercept": "0",
-            "PixelData": self.pixels[contrast][index].tobytes(),
-        }
-        return _dataset(values | changes)
-
-    def enhanced(self, contrast, **changes):
-        """A series as one enhanced object, whose frames lie in no order."""
-        import pydicom
-
-        number = 3 + self.contrasts.index(contrast)
-        normal = np.cross(*self.cosines.reshape(2, 3))
-        order = np.random.default_rng(3).permutation(STUDY_SHAPE[0])
-        frames = []
-        for index in order:
-            position = _decimals(STUDY_ORIGIN + index * STUDY_STEP * normal)
-            frames.append(_item(PlanePositionSequence=[_item(ImagePositionPatient=position)]))
-        shared = _item(
-            PlaneOrientationSequence=[_item(ImageOrientationPatient=_decimals(self.cosines))],
-            PixelMeasuresSequence=[_item(PixelSpacing=_decimals(STUDY_SPACING), SliceThickness="3")],
-            PixelValueTransformationSequence=[_item(RescaleSlope="2", RescaleIntercept="-5", RescaleType="US")],
-        )
-        values = self._common(contrast, number) | {
-            "SOPClassUID": pydicom.uid.EnhancedMRImageStorage,
-            "SOPInstanceUID": f"{self.root}.{number}.1",
-            "NumberOfFrames": len(order),
-            "SharedFunctionalGroupsSequence": [shared],
-            "PerFrameFunctionalGroupsSequence": frames,
-            "PixelData": self.pixels[contrast][order].tobytes(),
-        }
-        return _dataset(values | changes)
-
-    def write(self, folder, enhanced=False, changes=None):
-        """Writes a folder for each series, files named against their order; `changes` by (contrast, slice)."""
-        for contrast in self.contrasts:
-            (folder / contrast).mkdir(parents=True, exist_ok=True)
-            if enhanced:
-                _save(self.enhanced(contrast), folder / contrast / "IM0")
-                continue
-            for index in range(STUDY_SHAPE[0]):
-                made = self.slice(contrast, index, **(changes or {}).get((contrast, index), {}))
-                _save(made, folder / contrast / f"IM{9 - index}")
-        return folder
-
-    def _common(self, contrast, number):
-        return {
-            "StudyInstanceUID": f"{self.root}.1",
-            "SeriesInstanceUID": f"{self.root}.1.{number}",
-            "FrameOfReferenceUID": f"{self.root}.2",
-            "PatientID": "PHANTOM-7",
-            "PatientName": "Secret^Phantom",
-            "PatientBirthDate": "19700102",
-            "PatientSex": "F",
-            "StudyDate": "20240105",
-            "StudyTime": "101112",
-            "Modality": "MR",
-            "ImageType": ["ORIGINAL", "PRIMARY", "M"],
-            "SeriesNumber": number,
-            "SeriesDescription": _DESCRIBED[contrast],
-            "Rows": STUDY_SHAPE[1],
-            "Columns": STUDY_SHAPE[2],
-            "SamplesPerPixel": 1,
-            "PhotometricInterpretation": "MONOCHROME2",
-            "BitsAllocated": 16,
-            "BitsStored": 12,
-            "HighBit": 11,
-            "PixelRepresentation": 0,
-        }
-
-
-def _decimals(values):
-    """Numbers as a scanner writes them: at most 16 characters."""
-    from pydicom.valuerep import format_number_as_ds
-
-    return [format_number_as_ds(float(value)) for value in values]
-
-
-def _item(**values):
-    import pydicom
-
-    made = pydicom.Dataset()
-    for name, value in values.items():
-        setattr(made, name, value)
-    return made
-
-
-def _dataset(values):
-    import pydicom
-
-    made = _item(**{name: value for name, value in values.items() if value is not None})
-    made.file_meta = pydicom.dataset.FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.get("SOPClassUID", pydicom.uid.MRImageStorage)
-    made.file_meta.MediaStorageSOPInstanceUID = made.get("SOPInstanceUID", "1.2.3")
-    return made
-
-
-def _save(dataset, path):
-    dataset.save_as(path, enforce_file_format=True)
+@pytest.fixture(scope="session")
+def dicom_builders():
+    """What tests/dicom_study.py holds, by name."""
+    pytest.importorskip("pydicom")
+    return runpy.run_path(str(Path(__file__).with_name("dicom_study.py")))
 
 
 @pytest.fixture(scope="session")
-def phantom_study():
+def phantom_study(dicom_builders):
     """Makes a `DicomStudy`."""
-    return DicomStudy
+    return dicom_builders["DicomStudy"]
+
+
+@pytest.fixture(params=["axial", "sagittal", "coronal", "oblique", "negated column", "negated row"])
+def orientation(request):
+    """Each orientation of a `DicomStudy`, for tests of geometry."""
+    return request.param

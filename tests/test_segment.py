@@ -3,17 +3,15 @@ import csv
 import cv2
 import nibabel
 import numpy as np
-import pydicom
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from kgp import segment
 from kgp.files import read_json
 from kgp.runtime import load_runtime
 
 SHAPE = (14, 18, 5)
-# Voxel axes run to the patient's back, left and up, at 1.5 x 1 x 4 mm, and the origin is nowhere special.
+# Voxel axes run to the patient's back, left and up, at 1.5 x 1 x 4 mm, and the origin is nowhere
+# special.
 AFFINE = np.array([[0.0, -1.0, 0.0, 31.0], [-1.5, 0.0, 0.0, 12.0], [0.0, 0.0, 4.0, -7.0], [0.0, 0.0, 0.0, 1.0]])
 
 
@@ -52,7 +50,8 @@ def test_a_volume_comes_back_on_its_own_grid(tmp_path, capsys):
         assert image.shape == SHAPE
     expected = np.zeros(SHAPE, np.uint8)
     expected[3:8, 9:15, 1:3] = 1
-    # Rows of 1.5 mm are resampled to those of the fitted square and back, which moves the rim by half a pixel.
+    # Rows of 1.5 mm are resampled to those of the fitted square and back, which moves the rim by
+    # half a pixel.
     disagree = np.asarray(mask.dataobj) != expected
     assert disagree.sum() <= 2 * 2 * (5 + 6) and not disagree[..., [0, 3, 4]].any()
     assert not np.asarray(heatmap.dataobj)[..., 4].any()
@@ -118,8 +117,8 @@ def test_one_picture(tmp_path):
 def test_a_bad_picture_does_not_stop_the_others(tiny_run, tmp_path, capsys):
     folder = tmp_path / "slices"
     folder.mkdir()
-    good = np.random.default_rng(0).uniform(0, 99, (16, 16, 2)).astype(np.float32)
-    np.save(folder / "a.npy", good)
+    readable = np.random.default_rng(0).uniform(0, 99, (16, 16, 2)).astype(np.float32)
+    np.save(folder / "a.npy", readable)
     np.save(folder / "b.npy", np.full((16, 16, 2), np.nan, np.float32))
     np.save(folder / "c.npy", np.ones((16, 16, 3), np.float32))
     (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
@@ -218,41 +217,18 @@ def test_a_single_file_for_two_contrasts(tmp_path, capsys):
     assert "is one file, but the contrasts T1, FLAIR are needed" in capsys.readouterr().err
 
 
-def write_dicom(folder, slices=4):
-    """An axial series of 16x20 pixels, 2 x 1 mm, 5 mm apart, named against its order; a block in the slice at z = 10."""
-    folder.mkdir()
-    series, study = generate_uid(), generate_uid()
-    for index in range(slices):
-        meta = FileMetaDataset()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        meta.MediaStorageSOPClassUID = CTImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid()
-        dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
-        dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series, study
-        pixels = np.full((16, 20), 90, np.uint16)
-        if index == 2:
-            pixels[3:9, 12:17] = 240
-        dataset.Rows, dataset.Columns = pixels.shape
-        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
-        dataset.PixelSpacing, dataset.SliceThickness = [2.0, 1.0], 5.0
-        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        dataset.ImagePositionPatient = [-10.0, -16.0, 5.0 * index]
-        dataset.PixelData = pixels.tobytes()
-        pydicom.dcmwrite(folder / f"IM{9 - index}", dataset, enforce_file_format=True)
-    return folder
-
-
-def test_a_dicom_series(tmp_path, bright_runtime, monkeypatch):
+def test_a_dicom_series(phantom_study, tmp_path, bright_runtime, monkeypatch):
     monkeypatch.setattr("kgp.runtime.load_runtime", lambda _: bright_runtime(size=32, contrasts=("FLAIR",)))
-    series = write_dicom(tmp_path / "series")
+    pixels = np.full((4, 16, 20), 90, np.uint16)
+    pixels[2, 3:9, 12:17] = 240
+    study = phantom_study(contrasts=("FLAIR",), pixels={"FLAIR": pixels}, spacing=(2.0, 1.0), step=5.0)
+    series = study.write(tmp_path / "study") / "FLAIR"
     assert segment.main(["run", str(series), "--out", str(tmp_path / "out")]) == 0
     mask = nibabel.load(tmp_path / "out" / "mask.nii.gz")
     found = np.argwhere(np.asarray(mask.dataobj))
     middle = nibabel.affines.apply_affine(mask.affine, (found.min(axis=0) + found.max(axis=0)) / 2)
-    # DICOM says left, back, up: x = -10 + 14, y = -16 + 2 * 5.5, z = 10; NIfTI turns the first two round.
-    np.testing.assert_allclose(middle, [-4.0, 5.0, 10.0], atol=1.0)
+    # DICOM says left, back, up: x = -40.5 + 14, y = -33.25 + 2 * 5.5, z = 21 + 10; NIfTI turns the first two round.
+    np.testing.assert_allclose(middle, [26.5, 22.25, 31.0], atol=1.0)
     assert read_json(tmp_path / "out" / "summary.json")["slices_by_class"]["tumour"] == 1
 
 

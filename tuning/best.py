@@ -11,7 +11,8 @@ from tuning.search import SEARCH, best_trial, trial_rows
 
 
 def take_best(search: Path, out: Path) -> tuple[str, dict[str, Any]]:
-    """Copies the run of the best trial to `out`, calibrates its readings and judges it on the test part.
+    """Copies the run of the best trial to `out`, calibrates its readings and judges it on the test
+    part.
 
     Returns:
         The trial's name, such as "03", and the content of the run's metrics.json.

@@ -13,7 +13,8 @@ from tuning.space import Space, configured, declare
 class RunHyperModel(keras_tuner.HyperModel):
     """Networks of a base configuration with some of its values searched.
 
-    `build` is what KerasTuner asks for; the trainings themselves run `config_of` in processes of their own (`tuning.trial`).
+    `build` is what KerasTuner asks for; the trainings themselves run `config_of` in processes of
+    their own (`tuning.trial`).
 
     Args:
         base: the configuration whose other values stay.

@@ -1,4 +1,6 @@
-"""Learning-rate range test (Smith, arXiv 1506.01186): one short training whose rate grows from step to step."""
+"""Learning-rate range test (Smith, arXiv 1506.01186): one short training whose rate grows from step
+to step.
+"""
 
 import dataclasses
 import math
@@ -19,7 +21,7 @@ from kgp.report.plots import drawing_style, svg
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.job import source_cohort, split_of
-from kgp.training.loop import compiled_model, training_batches
+from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _LOW, _HIGH = 1e-6, 1.0
 _STEPS = 100
@@ -64,7 +66,8 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
     set_precision(config.optimiser.mixed_precision)
     try:
         network = build_network(config, cohort.shape, len(labelled.class_names))
-        model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps)
+        weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
+        model = compiled_model(network, config, weights, steps)
         model.optimizer.learning_rate = _GrowingRate()
         recorder = _LossRecorder()
         batches = training_batches(config, labelled, parts["train"], list(model.output))
@@ -76,7 +79,8 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
 
 
 def suggest_rate(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
-    """Smooths the losses and takes a tenth of the rate at their lowest point, where the training is about to break.
+    """Smooths the losses and takes a tenth of the rate at their lowest point, where the training is
+    about to break.
 
     Raises:
         KgpError: they never fall, or there is none as the first was not a number.

@@ -1,4 +1,6 @@
-"""KerasTuner's search methods, made safe against being killed, with the base configuration as their first trial."""
+"""KerasTuner's search methods, made safe against being killed, with the base configuration as their
+first trial.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,10 @@ class _RestartableOracle(keras_tuner.Oracle):
         write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
 
     def reload(self) -> None:
-        """Reads oracle.json and the trials; one that was begun and not ended is run again, from its checkpoint."""
+        """Reads oracle.json and the trials.
+
+        One that was begun and not ended is run again, from its checkpoint.
+        """
         super().reload()
         waiting = set(self._retry_queue)
         self._retry_queue += sorted(

@@ -11,8 +11,9 @@ from keras_tuner.engine.trial import TrialStatus
 from scipy import stats
 
 from kgp.architectures import architecture_title
-from kgp.files import read_json
-from kgp.report.html import number, write_page
+from kgp.files import read_json, read_table
+from kgp.report.html import write_page
+from kgp.report.numbers import number
 from tuning import plots
 from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.search import SEARCH, Search, TrialRow, best_trial, trial_rows

@@ -1,4 +1,6 @@
-"""A search: KerasTuner proposes values, each trial trains in its own process, and a killed search goes on where it was."""
+"""A search: KerasTuner proposes values, each trial trains in its own process, and a killed search
+goes on where it was.
+"""
 
 import contextlib
 import dataclasses
@@ -39,7 +41,8 @@ class Search:
 
     Attributes:
         folder: where trials and results go.
-        config: the configuration whose other values stay; its epochs are the most that a trial trains.
+        config: the configuration whose other values stay; its epochs are the most that a trial
+            trains.
         source: as `kgp.training.options.source_of` gives it.
         space: the parameters searched.
         method: one of `tuning.choices.METHODS`.
@@ -56,7 +59,10 @@ class Search:
     trials: int
 
     def identity(self, data: str) -> dict[str, Any]:
-        """What must be equal for a search to go on, or for a worker to take part; plain JSON values."""
+        """What must be equal for a search to go on, or for a worker to take part.
+
+        They are plain JSON values.
+        """
         space = {
             name: {
                 "kind": type(kind).__name__,
@@ -125,7 +131,10 @@ class _Tuner(BaseTuner):
         return {self._search.objective: result[self._search.objective]}
 
     def _try_run_and_update_trial(self, *arguments: Any, **more: Any) -> None:
-        """Keeps KerasTuner from printing a traceback for a trial that failed; its message is in the trial's file."""
+        """Keeps KerasTuner from printing a traceback for a trial that failed.
+
+        Its message is in the trial's file.
+        """
         with contextlib.redirect_stderr(io.StringIO()):
             super()._try_run_and_update_trial(*arguments, **more)
 
@@ -145,17 +154,22 @@ class _Tuner(BaseTuner):
             wait_for_chief()
 
     def save(self) -> None:
-        """Writes the oracle's state, and a file of its own whose presence makes KerasTuner take the search up again."""
+        """Writes the oracle's state, and a file of its own whose presence makes KerasTuner take the
+        search up again.
+        """
         if not self._is_worker():
             self.oracle.save()
         write_json(Path(self._get_tuner_fname()), self.get_state())
 
 
 def run_search(search: Search) -> None:
-    """Runs the trials that are missing; also what the chief and the workers of a distributed search do.
+    """Runs the trials that are missing.
+
+    The chief and the workers of a distributed search call it too.
 
     Raises:
-        UsageError: the folder holds another search, or the objective needs masks and there are none.
+        UsageError: the folder holds another search, or the objective needs masks and there are
+            none.
         KgpError: three trials in a row failed, the data cannot be used, or the chief is gone.
     """
     leave_gpus_alone()
@@ -181,7 +195,9 @@ def run_search(search: Search) -> None:
 
 
 def _check_objective(search: Search, labelled: LabelledCohort) -> None:
-    """Refuses data that cannot be split, or whose validation part cannot give the objective, before anything is trained."""
+    """Refuses data that cannot be split, or whose validation part cannot give the objective, before
+    anything is trained.
+    """
     part = set(split_of(search.config, labelled).parts["validation"])
     rows = zip(labelled.rows, labelled.targets, strict=True)
     if search.objective == WITH_MASKS and not any(

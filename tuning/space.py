@@ -1,4 +1,5 @@
-"""What can be searched: for each parameter the values tried, and how they change the training configuration.
+"""What can be searched: for each parameter the values tried, and how they change the training
+configuration.
 
 A range or a list of values here is a default; `--search NAME=VALUES` narrows or widens it.
 """
@@ -52,7 +53,8 @@ Space = Mapping[str, Range | Choice]
 
 
 def chosen_space(words: Sequence[str]) -> dict[str, Range | Choice]:
-    """The parameters to search, from words such as `dropout`, `learning_rate=1e-4:1e-3` or `pooling=max,lse`.
+    """The parameters to search, from words such as `dropout`, `learning_rate=1e-4:1e-3` or
+    `pooling=max,lse`.
 
     Raises:
         UsageError: a parameter is unknown, or its values cannot be read.
@@ -73,7 +75,10 @@ def chosen_space(words: Sequence[str]) -> dict[str, Range | Choice]:
 
 
 def declare(space: Space, base: RunConfig, hyperparameters: "keras_tuner.HyperParameters") -> dict[str, Any]:
-    """Registers the parameters with KerasTuner and returns their values; the defaults are those of `base`."""
+    """Registers the parameters with KerasTuner and returns their values.
+
+    The defaults are those of `base`.
+    """
     values = {}
     for name, kind in space.items():
         if name not in _ONLY_WITH:

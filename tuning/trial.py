@@ -1,9 +1,10 @@
-"""One trial: a training in a process of its own, so that memory is given back and a crash ends nothing else.
+"""One trial: a training in a process of its own, so that memory is given back and a crash ends
+nothing else.
 
     python -P -m tuning.trial FOLDER
 
-reads FOLDER/job.json, trains into FOLDER/run (an ordinary run folder; a killed training goes on from its checkpoint) and writes
-FOLDER/result.json. The test part of the data is not looked at.
+reads FOLDER/job.json, trains into FOLDER/run (an ordinary run folder; a killed training goes on
+from its checkpoint) and writes FOLDER/result.json. The test part of the data is not looked at.
 """
 
 import json
@@ -30,7 +31,8 @@ def run_trial(folder: Path, config: RunConfig, source: dict[str, Any], objective
     """Trains in a new process and waits for it.
 
     Args:
-        folder: the trial's folder; a result that lies there for the same configuration is taken as it is.
+        folder: the trial's folder; a result that lies there for the same configuration is taken as
+            it is.
         config: the configuration.
         source: as `kgp.training.options.source_of` gives it.
         objective: one of `tuning.choices.OBJECTIVES`.
@@ -56,7 +58,8 @@ def _wait_for_process(folder: Path, resume: bool) -> None:
     # -P: a folder called tuning in the working directory is not ours.
     command = [sys.executable, "-P", "-m", "tuning.trial", str(folder), *(["--resume"] if resume else [])]
     with open(folder / _LOG, "ab") as log:
-        # The pipe is never written to; when it closes, the process ends, as nobody waits for it any more.
+        # The pipe is never written to; when it closes, the process ends, as nobody waits for it any
+        # more.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
             status = process.wait()
@@ -105,7 +108,9 @@ def _kept_figures(run: Path) -> dict[str, float]:
 
 
 def _validation_dice(run: Path) -> float:
-    """Median Dice over the tumour slices of the validation part, as delivered by the run's default reading."""
+    """Median Dice over the tumour slices of the validation part, as delivered by the run's default
+    reading.
+    """
     from kgp.data.parts import part_of_run
     from kgp.evaluation.judge import judge
     from kgp.run_folder import read_run

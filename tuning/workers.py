@@ -1,4 +1,6 @@
-"""A search shared by several processes on this host: KerasTuner's chief, who proposes, and its workers, who train."""
+"""A search shared by several processes on this host: KerasTuner's chief, who proposes, and its
+workers, who train.
+"""
 
 import logging
 import os
@@ -61,9 +63,11 @@ def wait_for_chief() -> None:
 
 
 def run_workers(words: list[str], workers: int) -> None:
-    """Runs the search that the words of `kgp tune` describe with a chief and workers on the loopback interface.
+    """Runs the search that the words of `kgp tune` describe with a chief and workers on the
+    loopback interface.
 
-    A worker that dies is started again and goes on with the trial it had. Each has its share of the cores.
+    A worker that dies is started again and goes on with the trial it had. Each has its share of the
+    cores.
 
     Raises:
         KgpError: the chief or a worker ends with an error, or a worker dies again and again.

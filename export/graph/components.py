@@ -1,7 +1,8 @@
 """Connected components of a batch of masks in a TensorFlow graph, and what follows from them.
 
-Every pixel points at a pixel of its component and hooks itself to the highest pixel that its neighbours point at;
-pointers are halved in each round, so a few rounds join a component of any shape (Zhang, Azad and Hu, "FastSV", 2020).
+Every pixel points at a pixel of its component and hooks itself to the highest pixel that its
+neighbours point at; pointers are halved in each round, so a few rounds join a component of any
+shape (Zhang, Azad and Hu, "FastSV", 2020).
 """
 
 import tensorflow as tf
@@ -15,8 +16,9 @@ def label_components(mask: tf.Tensor, diagonal: bool) -> tf.Tensor:
         diagonal: whether pixels that touch at a corner are joined.
 
     Returns:
-        int32 [B, H, W]: the same number, unique in the batch, for all pixels of a component, whether of the mask or
-        not; pixels outside the mask are components of their own. Numbers are below B * (H + 2) * (W + 2).
+        int32 [B, H, W]: the same number, unique in the batch, for all pixels of a component,
+        whether of the mask or not; pixels outside the mask are components of their own. Numbers are
+        below B * (H + 2) * (W + 2).
     """
     height, width = mask.shape[1:]
     padded = tf.pad(mask, [[0, 0], [1, 1], [1, 1]])  # so that neighbours by number are neighbours in the picture
@@ -51,13 +53,13 @@ def touching(mask: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
 
 
 def component_sizes(mask: tf.Tensor, diagonal: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """For each pixel of a mask the number of its component and how many pixels that has, int32 [B, H, W]; 0 outside."""
+    """Number and size of each pixel's component, both int32 [B, H, W]; size 0 outside the mask."""
     labels = label_components(mask, diagonal)
     return labels, _share(labels, tf.cast(mask, tf.int32), tf.math.unsorted_segment_sum)
 
 
 def largest_component(mask: tf.Tensor, diagonal: bool) -> tf.Tensor:
-    """The largest component of each mask, the one that begins first where several are largest; bool [B, H, W]."""
+    """The largest component of each mask, of several as large the first one; bool [B, H, W]."""
     labels, sizes = component_sizes(mask, diagonal)
     flat_labels, flat_sizes = _flat(labels), _flat(sizes)
     first = tf.argmax(flat_sizes, axis=1, output_type=tf.int32)
@@ -66,7 +68,7 @@ def largest_component(mask: tf.Tensor, diagonal: bool) -> tf.Tensor:
 
 
 def fill_holes(mask: tf.Tensor) -> tf.Tensor:
-    """The masks without holes: what cannot be reached from the picture's border over edges belongs to the mask."""
+    """The masks without holes: pixels that no free path over edges joins to the border."""
     free = tf.pad(~mask, [[0, 0], [1, 1], [1, 1]], constant_values=True)
     labels = label_components(free, diagonal=False)
     reached = free & (labels == labels[:, :1, :1])

@@ -24,7 +24,7 @@ def head_mask(images: tf.Tensor) -> tf.Tensor:
     tissue = tf.reshape(contrasts - low > threshold, [-1, channels, height, width])
     sides = [tissue[:, :, 0], tissue[:, :, -1], tissue[:, :, :, 0], tissue[:, :, :, -1]]
     border = tf.reduce_mean(tf.cast(tf.concat(sides, axis=-1), tf.float32), axis=-1)
-    telling = tf.reduce_any(tissue & (border <= MOST_OF_BORDER)[:, :, None, None], axis=1)
-    any_telling = tf.reduce_any(telling, axis=[1, 2], keepdims=True)
-    joined = tf.where(any_telling, telling, tf.reduce_any(tissue, axis=1))
+    usable = tf.reduce_any(tissue & (border <= MOST_OF_BORDER)[:, :, None, None], axis=1)
+    any_usable = tf.reduce_any(usable, axis=[1, 2], keepdims=True)
+    joined = tf.where(any_usable, usable, tf.reduce_any(tissue, axis=1))
     return fill_holes(largest_component(joined, diagonal=False))

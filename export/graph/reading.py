@@ -1,4 +1,4 @@
-"""A reading (`kgp.heatmap.reading`) as a TensorFlow graph: from raw heatmaps to masks, clean-up included."""
+"""A reading (`kgp.heatmap.reading`) as a TensorFlow graph, from raw heatmaps to masks."""
 
 import tensorflow as tf
 from skimage import morphology
@@ -12,7 +12,7 @@ from kgp.heatmap.reading import Cleanup, Reading
 def cut_masks(
     heatmaps: tf.Tensor, logits: tf.Tensor, images: tf.Tensor, reading: Reading, no_tumour_class: int | None
 ) -> tf.Tensor:
-    """The masks of the predicted classes; see `kgp.heatmap.threshold.cut_mask`, which this equals to rounding.
+    """The masks of the predicted classes; equal to `kgp.heatmap.threshold.cut_mask` up to rounding.
 
     Args:
         heatmaps: float32 [B, H, W, K], averaged over views where the reading asks for it.
@@ -26,7 +26,7 @@ def cut_masks(
     """
     predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
     maps = select_maps(heatmaps, predicted, reading, no_tumour_class)
-    # A map with NaN or infinity becomes constant: it gets no mask, and the others in its batch theirs.
+    # A map with NaN or infinity becomes constant: it alone of its batch gets no mask.
     maps = tf.where(tf.reduce_all(tf.math.is_finite(maps), axis=[1, 2], keepdims=True), maps, 0.0)
     region = head_mask(images) if reading.region == "head" else tf.ones_like(maps, tf.bool)
     threshold, usable = _threshold(maps, region, reading)
@@ -41,7 +41,7 @@ def cut_masks(
 
 
 def select_maps(heatmaps: tf.Tensor, predicted: tf.Tensor, reading: Reading, no_tumour_class: int | None) -> tf.Tensor:
-    """The map of each slice that the reading cuts, float32 [B, H, W]; see `kgp.heatmap.threshold.select_map`."""
+    """The map of each slice that is cut, [B, H, W]; see `kgp.heatmap.threshold.select_map`."""
     classes = heatmaps.shape[-1]
     chosen = tf.one_hot(predicted, classes, dtype=heatmaps.dtype)[:, None, None]
     maps = tf.reduce_sum(heatmaps * chosen, axis=-1)

@@ -1,8 +1,9 @@
 """Random changes of training slices, in the graph.
 
-Every change is two pieces: `draw_...` takes parameters from an explicit stateless seed, and `apply_...` applies given
-parameters and is deterministic. All geometry goes into one warp, so that a slice is interpolated once. Images are
-normalised intensities, float32 [H, W, C]; x counts columns to the right, y counts rows downwards.
+Every change is two pieces: `draw_...` takes parameters from an explicit stateless seed, and
+`apply_...` applies given parameters and is deterministic. All geometry goes into one warp, so that
+a slice is interpolated once. Images are normalised intensities, float32 [H, W, C]; x counts columns
+to the right, y counts rows downwards.
 """
 
 import math
@@ -34,7 +35,7 @@ def augment_slice(image: tf.Tensor, config: AugmentConfig, seed: tf.Tensor) -> t
 def augment_pair(
     image: tf.Tensor, mask: tf.Tensor | None, config: AugmentConfig, seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """As `augment_slice`, with a mask [H, W] (any type) that follows the geometry; None stays None."""
+    """As `augment_slice`, with a mask [H, W] of any type, or None, that follows the geometry."""
     image, seed = tf.convert_to_tensor(image, tf.float32), tf.cast(seed, tf.int64)
     if _moves(config):
         height, width = image.shape[:2]
@@ -84,7 +85,9 @@ def affine_matrix(
 
 
 def draw_elastic(strength: float, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
-    """A smooth displacement field [H, W, 2] in pixels (x, y), of at most `strength` times the larger side."""
+    """A smooth displacement field [H, W, 2] in pixels (x, y), of at most `strength` times the
+    larger side.
+    """
     return _smooth_field(
         _uniform((_ELASTIC_CELLS + 3, _ELASTIC_CELLS + 3, 2), strength * max(height, width), seed), height, width
     )
@@ -93,7 +96,8 @@ def draw_elastic(strength: float, height: int, width: int, seed: tf.Tensor) -> t
 def apply_geometry(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor | None = None) -> tf.Tensor:
     """Warps an image with linear interpolation; what comes from outside the picture is background.
 
-    Background is the lowest of each contrast's four corners: air, also where normalised tissue lies below air.
+    Background is the lowest of each contrast's four corners: air, also where normalised tissue lies
+    below air.
 
     Args:
         image: [H, W, C].
@@ -107,7 +111,9 @@ def apply_geometry(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor | None 
 
 
 def apply_geometry_to_mask(mask: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor | None = None) -> tf.Tensor:
-    """As `apply_geometry` for a mask [H, W] of any type: nearest neighbour, and 0 outside the picture."""
+    """As `apply_geometry` for a mask [H, W] of any type: nearest neighbour, and 0 outside the
+    picture.
+    """
     moved = _warp(tf.cast(mask, tf.float32)[..., None], matrix, field, "NEAREST")
     return tf.cast(moved[..., 0], mask.dtype)
 
@@ -118,7 +124,7 @@ def draw_gain(strength: float, shape: tf.TensorShape, seed: tf.Tensor) -> tf.Ten
 
 
 def apply_gain(image: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
-    """Multiplies each contrast, air included: after "head_zscore" air moves from -3 to -3 * gain."""
+    """Multiplies each contrast; after "head_zscore" air too moves, from -3 to -3 * gain."""
     return image * gain
 
 
@@ -128,12 +134,16 @@ def draw_offset(strength: float, shape: tf.TensorShape, seed: tf.Tensor) -> tf.T
 
 
 def apply_offset(image: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-    """Adds to each contrast so many standard deviations of it (over the whole picture, air included)."""
+    """Adds to each contrast so many standard deviations of it (over the whole picture, air
+    included).
+    """
     return image + offset * tf.math.reduce_std(image, axis=(0, 1))
 
 
 def apply_gamma(image: tf.Tensor, log_gamma: tf.Tensor) -> tf.Tensor:
-    """Raises each contrast, mapped to 0..1 between its extremes, to the power exp(log_gamma); log_gamma is [C]."""
+    """Raises each contrast, mapped to 0..1 between its extremes, to the power exp(log_gamma);
+    log_gamma is [C].
+    """
     low, high = tf.reduce_min(image, axis=(0, 1)), tf.reduce_max(image, axis=(0, 1))
     span = tf.where(high > low, high - low, 1.0)
     return tf.pow((image - low) / span, tf.exp(log_gamma)) * span + low
@@ -161,7 +171,8 @@ def apply_blur(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def draw_noise(strength: float, shape: tf.TensorShape, seed: tf.Tensor) -> tf.Tensor:
     """Normal noise [H, W, C] of a level drawn from 0 .. strength."""
     level = tf.random.stateless_uniform((), seed, maxval=strength)
-    # The next stream of the same slice is free; folding a folded seed would give the stream of another slice.
+    # The next stream of the same slice is free; folding a folded seed would give the stream of
+    # another slice.
     return level * tf.random.stateless_normal(shape, seed + tf.constant([0, 1], seed.dtype))
 
 
@@ -182,13 +193,16 @@ def apply_bias_field(image: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
 
 
 def draw_ghosting(strength: float, shape: tf.TensorShape, seed: tf.Tensor) -> tf.Tensor:
-    """Share of the signal in ghosts (0 .. strength), number of ghosts (2 .. 4), and axis of phase encoding (0 or 1)."""
+    """Share of the signal in ghosts (0 .. strength), number of ghosts (2 .. 4), and axis of phase
+    encoding (0 or 1).
+    """
     share, count, axis = tf.unstack(tf.random.stateless_uniform((3,), seed))
     return tf.stack([share * strength, tf.floor(2.0 + 3.0 * count), tf.floor(2.0 * axis)])
 
 
 def apply_ghosting(image: tf.Tensor, ghosts: tf.Tensor) -> tf.Tensor:
-    """Moves a share of the signal to copies that stand 1/count of the picture to either side, and wrap around.
+    """Moves a share of the signal to copies that stand 1/count of the picture to either side, and
+    wrap around.
 
     Args:
         image: [H, W, C]; what lies above each contrast's minimum is signal.
@@ -202,8 +216,8 @@ def apply_ghosting(image: tf.Tensor, ghosts: tf.Tensor) -> tf.Tensor:
     return (1.0 - ghosts[0]) * signal + ghosts[0] * copies + low
 
 
-# In the order in which a scanner would cause them; the names are the options of AugmentConfig. Noise, which takes two
-# streams, is the last.
+# In the order in which a scanner would cause them; the names are the options of AugmentConfig.
+# Noise, which takes two streams, is the last.
 _INTENSITY = (
     ("bias_field", draw_bias_field, apply_bias_field),
     ("ghosting", draw_ghosting, apply_ghosting),
@@ -241,7 +255,8 @@ def _sample(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor, interpolation
     rows, columns = np.meshgrid(np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32), indexing="ij")
     x = matrix[0, 0] * columns + matrix[0, 1] * rows + matrix[0, 2] + field[..., 0]
     y = matrix[1, 0] * columns + matrix[1, 1] * rows + matrix[1, 2] + field[..., 1]
-    # A frame of one zero, so that all that lies outside, and half of what lies on the edge, comes from the frame.
+    # A frame of one zero, so that all that lies outside, and half of what lies on the edge, comes
+    # from the frame.
     framed = tf.reshape(tf.pad(image, [(1, 1), (1, 1), (0, 0)]), (-1, channels))
     x, y = tf.clip_by_value(x + 1.0, 0.0, width + 1.0), tf.clip_by_value(y + 1.0, 0.0, height + 1.0)
 
@@ -258,7 +273,10 @@ def _sample(image: tf.Tensor, matrix: tf.Tensor, field: tf.Tensor, interpolation
 
 
 def _smooth_field(knots: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """The uniform cubic B-spline of knots [n, n, k] as a field [H, W, k]; it never leaves the range of the knots."""
+    """The uniform cubic B-spline of knots [n, n, k] as a field [H, W, k].
+
+    It never leaves the range of the knots.
+    """
     field = tf.tensordot(_spline_basis(height, knots.shape[0] - 3), knots, 1)  # [H, n, k]
     return tf.einsum("wj,hjk->hwk", _spline_basis(width, knots.shape[1] - 3), field)
 
@@ -275,7 +293,10 @@ def _spline_basis(length: int, cells: int) -> np.ndarray:
 
 
 def _fold(seed: tf.Tensor, number: int) -> tf.Tensor:
-    """A seed of its own for each number below `_STREAMS`; cheaper in the graph than a hash, and as distinct if done once."""
+    """A seed of its own for each number below `_STREAMS`.
+
+    This is cheaper in the graph than a hash, and as distinct if done once.
+    """
     return seed * tf.constant([1, _STREAMS], seed.dtype) + tf.constant([0, number], seed.dtype)
 
 

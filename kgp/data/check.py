@@ -11,16 +11,19 @@ from kgp.files import printable
 from kgp.scans.fit import LONGEST_PIXEL
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
-# Each value of a field (second) must go with one value of another field (third); the first is the name in faults.
+# Each value of a field (second) must go with one value of another field (third); the first is the
+# name in faults.
 _ONE_VALUE = (("label", "label", "label_name"), ("label name", "label_name", "label"), ("patient", "patient", "group"))
 _SPACING_SPREAD = 1.1  # ratio of the largest to the smallest pixel spacing that is reported
 
 
 def check(source: Source) -> list[DataFault]:
-    """Everything that is wrong with a data set, or worth knowing; every pixel is read, case by case.
+    """Everything that is wrong with a data set, or worth knowing.
 
-    Errors are what `kgp.data.prepare.prepare` refuses or leaves out, labels that training would refuse, and what would leak
-    from one patient to another; the rest are warnings.
+    Every pixel is read, case by case.
+
+    Errors are what `kgp.data.prepare.prepare` refuses or leaves out, labels that training would
+    refuse, and what would leak from one patient to another; the rest are warnings.
     """
     survey = _Survey(source)
     for case in source.cases():
@@ -64,7 +67,9 @@ def slice_faults(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[DataFau
 
 
 def is_blank(image: np.ndarray) -> bool:
-    """Whether every contrast of a slice [H, W, C] is of one value all over: a black slice, or padding."""
+    """Whether every contrast of a slice [H, W, C] is of one value all over: a black slice, or
+    padding.
+    """
     return bool((image == image[:1, :1]).all())
 
 

@@ -34,15 +34,16 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
 
     Args:
         cohort: the prepared data.
-        labels: NAME=LABEL[,LABEL], with labels by number or name and * for all that are not named; labels not named
-            are left out. Empty: every label of the data is a class, but for those of fewer than three patients, which
-            cannot stand in training, validation and test.
+        labels: NAME=LABEL[,LABEL], with labels by number or name and * for all that are not named;
+            labels not named are left out. Empty: every label of the data is a class, but for those
+            of fewer than three patients, which cannot stand in training, validation and test.
         split: whether the slices are to be split; without it no number of patients is asked for.
 
     Raises:
         UsageError: the option is malformed, names an unknown label or one label twice.
-        KgpError: fewer than two classes are left to train on, or none to judge; there are fewer than three patients in
-            all or in a class named; or names and numbers of labels do not go one to one.
+        KgpError: fewer than two classes are left to train on, or none to judge; there are fewer
+            than three patients in all or in a class named; or names and numbers of labels do not go
+            one to one.
     """
     names = _label_names(cohort)
     persons = len({row.group for row in cohort.rows})

@@ -1,4 +1,6 @@
-"""Intensity normalisation of slices, in keras.ops: the same in tf.data, in an exported graph, and on any backend."""
+"""Intensity normalisation of slices, in keras.ops: the same in tf.data, in an exported graph, and
+on any backend.
+"""
 
 from typing import Any
 
@@ -20,13 +22,14 @@ def scale_intensities(images, method: str, ops: Any = keras.ops):
         "channel_maximum": each contrast divided by its own maximum.
         "zscore": each contrast with mean 0 and standard deviation 1 over the picture.
         "percentile": each contrast mapped from its 1st..99th percentile to 0..1 and clipped.
-        "head_zscore": each contrast less its 5th percentile; what then lies above 3 % of the maximum and above 15 % of
-            the 99th percentile is head and gets mean 0 and standard deviation 1, clipped to -4..5; the rest becomes -3.
+        "head_zscore": each contrast less its 5th percentile; what then lies above 3 % of the
+            maximum and above 15 % of the 99th percentile is head and gets mean 0 and standard
+            deviation 1, clipped to -4..5; the rest becomes -3.
         "none": unchanged.
 
-    Percentiles interpolate linearly, as NumPy's do. A contrast without any difference between pixels becomes 0 by
-    "zscore" and "percentile", and -3 by "head_zscore"; one without a positive value becomes 0 by the maxima. NaN in the
-    input is not looked for.
+    Percentiles interpolate linearly, as NumPy's do. A contrast without any difference between
+    pixels becomes 0 by "zscore" and "percentile", and -3 by "head_zscore"; one without a positive
+    value becomes 0 by the maxima. NaN in the input is not looked for.
 
     Args:
         images: [..., H, W, C] with H, W and C known; any unit.
@@ -61,7 +64,8 @@ def scale_intensities(images, method: str, ops: Any = keras.ops):
 
 
 def _zscore(contrasts, ops):
-    # Less the minimum first, so that a constant contrast is exactly 0 and large offsets cost no precision.
+    # Less the minimum first, so that a constant contrast is exactly 0 and large offsets cost no
+    # precision.
     above = contrasts - ops.min(contrasts, axis=-1, keepdims=True)
     centred = above - ops.mean(above, axis=-1, keepdims=True)
     return _divide(centred, ops.sqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True)), ops)
@@ -95,7 +99,9 @@ def percentiles(contrasts, low: float, high: float, ops: Any = keras.ops) -> tup
 
 
 def contrasts_first(images, ops: Any = keras.ops):
-    """[..., H, W, C] as [..., C, H * W], in which statistics of a contrast take a third of the time."""
+    """[..., H, W, C] as [..., C, H * W], in which statistics of a contrast take a third of the
+    time.
+    """
     *leading, height, width, channels = _shape(images)
     return ops.moveaxis(ops.reshape(images, (*leading, height * width, channels)), -1, -2)
 

@@ -1,4 +1,6 @@
-"""The slices of one part of a split, with their class indices: of a split at hand, or of a finished run."""
+"""The slices of one part of a split, with their class indices: of a split at hand, or of a finished
+run.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -54,7 +56,10 @@ def part_of_run(run: Run, part: str) -> tuple[Cohort, tuple[SliceRow, ...], tupl
 
 
 def _part(labelled: LabelledCohort, ids: Sequence[str]) -> Part:
-    """The slices with these ids, in their order; a KeyError names the first id that the cohort does not have."""
+    """The slices with these ids, in their order.
+
+    A KeyError names the first id that the cohort does not have.
+    """
     position = {row.id: index for index, row in enumerate(labelled.rows)}
     chosen = [position[identifier] for identifier in ids]
     return Part(tuple(labelled.rows[index] for index in chosen), tuple(labelled.targets[index] for index in chosen))

@@ -1,7 +1,8 @@
 """The tf.data pipeline: order, read, normalise, augment, batch, prefetch.
 
-Nothing but paths and class indices is held in memory. The order of an epoch and every random change are functions of
-(seed, epoch, slice) alone, so they depend neither on parallelism nor on where a training was resumed.
+Nothing but paths and class indices is held in memory. The order of an epoch and every random change
+are functions of (seed, epoch, slice) alone, so they depend neither on parallelism nor on where a
+training was resumed.
 """
 
 import dataclasses
@@ -19,7 +20,8 @@ from kgp.data.normalise import scale_intensities
 from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
 
-# No control flow here depends on a tensor, so nothing needs AutoGraph, whose reading of the source takes seconds.
+# No control flow here depends on a tensor, so nothing needs AutoGraph, whose reading of the source
+# takes seconds.
 _as_written = tf.autograph.experimental.do_not_convert
 _EPOCHS_APART = 1_000_003  # random streams of two seeds do not meet within this many epochs
 
@@ -76,10 +78,11 @@ def training_dataset(
     share: BatchShare = WHOLE_BATCH,
     service: str = "",
 ) -> tf.data.Dataset:
-    """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order of all slices.
+    """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order
+    of all slices.
 
-    Where the batch size does not divide the number of slices, each epoch leaves out the last few of its order. Where
-    there are fewer slices than a batch takes, a batch holds all of them.
+    Where the batch size does not divide the number of slices, each epoch leaves out the last few of
+    its order. Where there are fewer slices than a batch takes, a batch holds all of them.
 
     Args:
         cohort: the prepared slices.
@@ -89,17 +92,21 @@ def training_dataset(
         normalisation: see `kgp.data.normalise.scale_intensities`.
         augment: random changes.
         seed: of order and augmentation.
-        first_epoch, epochs: a resumed training starts at a later epoch and gets what it would have got.
+        first_epoch, epochs: a resumed training starts at a later epoch and gets what it would have
+            got.
         parallel_calls: slices read at the same time; changes nothing in the result.
         share: the part of each batch that this process reads, and the pieces in which it comes.
-        service: address of a tf.data service that reads and augments instead of this process; its hosts must see the
-            cohort under the same path. Several workers of a service may deliver batches in another order.
+        service: address of a tf.data service that reads and augments instead of this process; its
+            hosts must see the cohort under the same path. Several workers of a service may deliver
+            batches in another order.
 
     Returns:
-        Dataset of (images float32 [B, H, W, C], one-hot labels float32 [B, K]), `steps_per_epoch` batches an epoch.
+        Dataset of (images float32 [B, H, W, C], one-hot labels float32 [B, K]), `steps_per_epoch`
+        batches an epoch.
 
     Raises:
-        KgpError: there is no slice, a slice's file is missing or of a wrong length, or the service cannot be reached.
+        KgpError: there is no slice, a slice's file is missing or of a wrong length, or the service
+            cannot be reached.
         UsageError: a batch cannot be shared out evenly.
     """
     check_files(cohort, rows)
@@ -136,7 +143,8 @@ def training_dataset(
 def evaluation_dataset(
     cohort: Cohort, rows: Sequence[SliceRow], *, batch_size: int, normalisation: str | None = None
 ) -> tf.data.Dataset:
-    """The slices in order, none left out, in batches of {"image": float32 [B, H, W, C], "index": int64 [B]}.
+    """The slices in order, none left out, in batches of {"image": float32 [B, H, W, C], "index":
+    int64 [B]}.
 
     Args:
         cohort: the prepared slices.
@@ -166,13 +174,17 @@ def slice_seed(seed: int, epoch: int | tf.Tensor, index: int | tf.Tensor) -> tf.
 
 
 def read_slice(path: tf.Tensor, cohort: Cohort) -> tf.Tensor:
-    """One .npy slice of the cohort as float32 [H, W, C], read in the graph; in C order, as prepared slices are."""
+    """One .npy slice of the cohort as float32 [H, W, C], read in the graph.
+
+    The file holds its pixels in C order, as prepared slices do.
+    """
     pixels = tf.strings.substr(tf.io.read_file(path), _header_length(cohort), -1)
     return tf.cast(tf.reshape(tf.io.decode_raw(pixels, cohort.dtype), cohort.shape), tf.float32)
 
 
 def check_files(cohort: Cohort, rows: Sequence[SliceRow]) -> None:
-    """Refuses slices whose files are missing or not of the length that the cohort's shape and type give.
+    """Refuses slices whose files are missing or not of the length that the cohort's shape and type
+    give.
 
     Only lengths are looked up, no file is opened, so that a large cohort is checked at once.
 
@@ -196,7 +208,10 @@ def check_files(cohort: Cohort, rows: Sequence[SliceRow]) -> None:
 
 
 def _header_length(cohort: Cohort) -> int:
-    """Bytes before the pixels in a .npy file; the same for all slices, as they share shape and type."""
+    """Bytes before the pixels in a .npy file.
+
+    All slices of a cohort have the same, as they share shape and type.
+    """
     header = io.BytesIO()
     description = np.lib.format.dtype_to_descr(np.dtype(cohort.dtype))
     np.lib.format.write_array_header_1_0(header, {"descr": description, "fortran_order": False, "shape": cohort.shape})

@@ -1,4 +1,4 @@
-"""From a source to a prepared cohort on disk, case by case, so that memory is bounded by one case."""
+"""From a source to a prepared cohort on disk; no more than one case is held in memory."""
 
 import dataclasses
 import hashlib
@@ -29,13 +29,14 @@ _LONGEST_NAME = 100  # characters of a slice's file name
 def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = False) -> Cohort:
     """Writes the slices of a source as a prepared cohort (see `kgp.data.cohort`), atomically.
 
-    A case that cannot be read is left out, and so is a black slice; both are logged at the end and kept by name in
-    cohort.json ("unreadable": sentences, "black": slice ids).
+    A case that cannot be read is left out, and so is a black slice; both are logged at the end and
+    kept by name in cohort.json ("unreadable": sentences, "black": slice ids).
 
     Args:
         source: the reader.
         folder: where the cohort is to stand.
-        size: side in pixels to which slices are padded and resized; 0 keeps them, and all must then be of one size.
+        size: side in pixels to which slices are padded and resized; 0 keeps them, and all must then
+            be of one size.
         overwrite: replace an existing folder.
 
     Raises:
@@ -71,16 +72,19 @@ def cached_cohort(
     kind: str | None = None,
     csv: Path | None = None,
 ) -> Cohort:
-    """The prepared cohort of a data set: `data` itself where it is one, else prepared once into a folder under `cache`.
+    """The prepared cohort of a data set: `data` itself where it is one, else prepared once into a
+    folder under `cache`.
 
     Args:
         data: a data set or a prepared folder; None is the phantom.
         size: as for `prepare`; for a prepared folder its own size, or 0.
-        cache: folder of prepared folders; the name of each holds a digest of all that its content depends on.
+        cache: folder of prepared folders; the name of each holds a digest of all that its content
+            depends on.
         contrasts, kind, csv: as for `kgp.data.sources.open_source`.
 
     Raises:
-        KgpError: the data cannot be read, or are prepared at another size or with other contrasts than asked for.
+        KgpError: the data cannot be read, or are prepared at another size or with other contrasts
+            than asked for.
     """
     if data is not None and (data / "cohort.json").is_file():
         cohort = _prepared_earlier(data)
@@ -237,7 +241,10 @@ class _Writer:
             self._shape = None
 
     def _unify_types(self) -> np.dtype:
-        """The one type that holds all slices exactly, else float32; slices of another type are written again."""
+        """The one type that holds all slices exactly, else float32.
+
+        Slices of another type are written again.
+        """
         dtype = np.result_type(*set(self._types.values()))
         if str(dtype) not in _EXACT_TYPES:
             dtype = np.dtype(np.float32)
@@ -258,7 +265,9 @@ def _prepared_earlier(folder: Path) -> Cohort:
 
 
 def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None) -> str:
-    """Short digest of what prepared slices depend on: version, files with sizes and dates, contrasts, size."""
+    """Short digest of what prepared slices depend on: version, files with sizes and dates,
+    contrasts, size.
+    """
     digest = hashlib.sha256(repr((kgp.__version__, source.name, source.contrasts, size)).encode())
     if data is None:
         digest.update(repr(sorted(vars(source).items())).encode())
@@ -271,7 +280,9 @@ def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None)
 
 
 def _own_files(data: Path) -> list[Path]:
-    """All files of a data set, sorted, but for hidden ones and for what kgp itself left there: prepared slices, runs."""
+    """All files of a data set, sorted, but for hidden ones and for what kgp itself left there:
+    prepared slices, runs.
+    """
     files = sorted(path for path in data.rglob("*") if path.is_file())
     made = {path.parent for path in files if path.name in _FILES_OF_KGP} - {data}
     return [

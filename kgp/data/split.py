@@ -51,7 +51,8 @@ class Split:
 def split_cohort(
     labelled: LabelledCohort, *, by: str = "patient", folds: int = 0, fold: int = 0, seed: int = 0
 ) -> Split:
-    """Splits 60/20/20, or into k folds of which `fold` is the test part and the next one the validation part.
+    """Splits 60/20/20, or into k folds of which `fold` is the test part and the next one the
+    validation part.
 
     Patients are stratified by the set of classes that their slices have.
 
@@ -86,7 +87,10 @@ def split_cohort(
 
 
 def _assign(units: dict[str, set[int]], folds: int, fold: int, seed: int) -> dict[str, str]:
-    """The part of each unit; without folds the units are dealt to fifths, three of which are the training part."""
+    """The part of each unit.
+
+    Without folds the units are dealt to fifths, three of which are the training part.
+    """
     number_of = _deal(units, folds or round(1 / _FRACTION), seed)
     if not folds:
         number_of = {unit: min(number, 2) for unit, number in number_of.items()}
@@ -96,7 +100,10 @@ def _assign(units: dict[str, set[int]], folds: int, fold: int, seed: int) -> dic
 
 
 def _deal(units: dict[str, set[int]], folds: int, seed: int) -> dict[str, int]:
-    """Deals the shuffled units of each stratum to the folds in turn; the deal goes on from stratum to stratum."""
+    """Deals the shuffled units of each stratum to the folds in turn.
+
+    The deal goes on from stratum to stratum.
+    """
     strata: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for unit in sorted(units):
         strata[tuple(sorted(units[unit]))].append(unit)
@@ -109,7 +116,9 @@ def _deal(units: dict[str, set[int]], folds: int, seed: int) -> dict[str, int]:
 
 
 def _even_out(number_of: dict[str, int], units: dict[str, set[int]], folds: int) -> None:
-    """Moves units, in place, so that rare classes stand in every fold, where another fold can spare a unit."""
+    """Moves units, in place, so that rare classes stand in every fold, where another fold can spare
+    a unit.
+    """
     classes = sorted(set().union(*units.values()))
     counts = Counter((number, target) for unit, number in number_of.items() for target in units[unit])
     for number, target in itertools.product(range(folds), classes):

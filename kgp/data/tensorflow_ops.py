@@ -1,4 +1,6 @@
-"""The functions of keras.ops that normalising takes, of TensorFlow: tf.data is TensorFlow whatever Keras runs on."""
+"""The functions of keras.ops that normalising takes, of TensorFlow: tf.data is TensorFlow whatever
+Keras runs on.
+"""
 
 import tensorflow as tf
 

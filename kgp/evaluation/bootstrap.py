@@ -1,4 +1,4 @@
-"""Bootstrap over patients: slices of one patient are not independent, so whole patients are drawn."""
+"""Bootstrap over patients: a patient's slices depend on each other, so patients are drawn."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,8 @@ def patient_bootstrap(
 ) -> tuple[float | None, float | None, float | None]:
     """The median over slices with its percentile interval from a cluster bootstrap over patients.
 
-    Each resample draws as many patients as there are, with replacement, and takes all slices of each draw.
+    Each resample draws as many patients as there are, with replacement, and takes all slices of
+    each draw.
 
     Args:
         values: one finite number a slice [N].
@@ -25,8 +26,8 @@ def patient_bootstrap(
         level: the interval's level.
 
     Returns:
-        Median, low and high. All None without values; low and high None with a single patient, where nothing is known
-        about how patients differ.
+        Median, low and high. All None without values; low and high None with a single patient,
+        where nothing is known about how patients differ.
 
     Raises:
         ValueError: values and groups differ in length.
@@ -49,20 +50,20 @@ def patient_bootstrap(
 
 
 def _median_of_repeated(ascending: np.ndarray, times: np.ndarray) -> float:
-    """The median of ascending values [N] of which each stands there so many times [N]."""
-    upto = np.cumsum(times)
-    middle = np.searchsorted(upto, ((upto[-1] - 1) // 2, upto[-1] // 2), side="right")
+    """The median of ascending values [N], each of which counts so many times [N]."""
+    cumulative = np.cumsum(times)
+    middle = np.searchsorted(cumulative, ((cumulative[-1] - 1) // 2, cumulative[-1] // 2), side="right")
     return ascending[middle].sum() / 2.0
 
 
 def draw_counts(patients: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each patient is drawn in each resample, int [resamples, patients]; rows sum to `patients`."""
+    """How often each resample draws each patient, int [resamples, patients]."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(patients, np.full(patients, 1.0 / patients), size=resamples)
 
 
 def interval(results: np.ndarray, level: float) -> tuple[float | None, float | None]:
-    """The central percentile interval of resampled results [R], leaving out NaN; None where all are."""
+    """The central percentile interval of results [R] without NaN; None where all are NaN."""
     results = results[~np.isnan(results)]
     if results.size == 0:
         return None, None

@@ -1,4 +1,4 @@
-"""How well slices are classified: scores, curves, calibration, each from targets and probabilities."""
+"""How well slices are classified: scores, curves and calibration of targets and probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from sklearn import metrics
 from kgp.evaluation.bootstrap import draw_counts, interval
 
 _CURVE_POINTS = 200
-_HEADLINES = ("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1")
+_SCORES_WITH_INTERVAL = ("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1")
 
 
 def classification_metrics(
@@ -25,19 +25,25 @@ def classification_metrics(
     """Scores of a classifier; the predicted class is the most probable one (the first of equals).
 
     * accuracy: share of slices whose predicted class is the true one.
-    * tumour_only_accuracy: the same over the slices whose true class is not "no tumour"; a tumour slice predicted as
-      "no tumour" counts as wrong. Equal to accuracy where no class means "no tumour".
-    * detection, detection_f1: any tumour class against "no tumour": precision, recall, F1 with tumour as the positive
-      class, and the areas under both curves for the score 1 - P(no tumour). None where no class means "no tumour".
-    * classes: precision, recall and F1 one against the rest, support, area under the ROC curve and average precision.
-      A class that is never predicted has precision 0; all are None for a class without samples.
+    * tumour_only_accuracy: the same over the slices whose true class is not "no tumour"; a tumour
+      slice predicted as "no tumour" counts as wrong. Equal to accuracy where no class means "no
+      tumour".
+    * detection, detection_f1: any tumour class against "no tumour": precision, recall, F1 with
+      tumour as the positive class, and the areas under both curves for the score 1 - P(no tumour).
+      None where no class means "no tumour".
+    * classes: precision, recall and F1 one against the rest, support, area under the ROC curve and
+      average precision. A class that is never predicted has precision 0; all are None for a class
+      without samples.
     * macro_precision, macro_recall, macro_f1: means over the classes that have samples.
     * expected_calibration_error: over 15 bins of equal width of the highest probability.
-    * reliability: for each of those bins that is not empty: mean confidence, share of right answers, slices.
-    * brier: mean over slices of the squared distance between probabilities and the one-hot target, in [0, 2].
+    * reliability: for each of those bins that is not empty: mean confidence, share of right
+      answers, slices.
+    * brier: mean over slices of the squared distance between probabilities and the one-hot target,
+      in [0, 2].
     * confusion_matrix: rows true, columns predicted, in the order of `class_names`.
-    * intervals: [low, high] at 95 % for accuracy, tumour_only_accuracy, macro_f1 and detection_f1 by bootstrap over
-      patients; None without `groups`, with a single patient, or where the value is None.
+    * intervals: [low, high] at 95 % for accuracy, tumour_only_accuracy, macro_f1 and detection_f1
+      by bootstrap over patients; None without `groups`, with a single patient, or where the value
+      is None.
 
     Args:
         targets: true class indices, int [N].
@@ -62,7 +68,7 @@ def classification_metrics(
     confusion = np.zeros((classes, classes), int)
     np.add.at(confusion, (targets, predicted), 1)
     bins = _reliability(targets, predicted, probabilities)
-    values = {name: _plain(score) for name, score in _scores(confusion[None], no_tumour_class).items()}
+    values = {name: _number_or_none(score) for name, score in _scores(confusion[None], no_tumour_class).items()}
     return {
         "slices": len(targets),
         "patients": None if groups is None else len(set(groups)),
@@ -73,7 +79,9 @@ def classification_metrics(
             for index, name in enumerate(class_names)
         },
         "confusion_matrix": confusion.tolist(),
-        "expected_calibration_error": sum(one["slices"] * abs(one["accuracy"] - one["confidence"]) for one in bins)
+        "expected_calibration_error": sum(
+            entry["slices"] * abs(entry["accuracy"] - entry["confidence"]) for entry in bins
+        )
         / len(targets),
         "reliability": bins,
         "brier": float(((probabilities - np.eye(classes)[targets]) ** 2).sum(axis=1).mean()),
@@ -85,21 +93,21 @@ def classification_metrics(
 def _scores(confusions: np.ndarray, no_tumour_class: int | None) -> dict[str, np.ndarray]:
     """The headline scores of R confusion matrices [R, K, K], each [R]; NaN where undefined."""
     hits = np.diagonal(confusions, axis1=1, axis2=2)
-    support, chosen = confusions.sum(axis=2), confusions.sum(axis=1)
+    support, called = confusions.sum(axis=2), confusions.sum(axis=1)
     present = support > 0
-    f1 = 2.0 * hits / np.maximum(support + chosen, 1)
+    f1 = 2.0 * hits / np.maximum(support + called, 1)
     tumour = np.arange(confusions.shape[1]) != (-1 if no_tumour_class is None else no_tumour_class)
     scores = {
         "accuracy": _ratio(hits.sum(axis=1), support.sum(axis=1)),
         "tumour_only_accuracy": _ratio(hits[:, tumour].sum(axis=1), support[:, tumour].sum(axis=1)),
         "macro_f1": _ratio((f1 * present).sum(axis=1), present.sum(axis=1)),
-        "macro_precision": _ratio((hits / np.maximum(chosen, 1) * present).sum(axis=1), present.sum(axis=1)),
+        "macro_precision": _ratio((hits / np.maximum(called, 1) * present).sum(axis=1), present.sum(axis=1)),
         "macro_recall": _ratio((hits / np.maximum(support, 1)).sum(axis=1), present.sum(axis=1)),
         "detection_f1": np.full(len(confusions), np.nan),
     }
     if no_tumour_class is not None:
-        found = confusions[:, tumour][:, :, tumour].sum(axis=(1, 2))
-        scores["detection_f1"] = _ratio(2 * found, support[:, tumour].sum(axis=1) + chosen[:, tumour].sum(axis=1))
+        detected = confusions[:, tumour][:, :, tumour].sum(axis=(1, 2))
+        scores["detection_f1"] = _ratio(2 * detected, support[:, tumour].sum(axis=1) + called[:, tumour].sum(axis=1))
     return scores
 
 
@@ -112,7 +120,7 @@ def _intervals(
     resamples: int,
     seed: int,
 ) -> dict[str, list[float] | None]:
-    intervals: dict[str, list[float] | None] = dict.fromkeys(_HEADLINES)
+    intervals: dict[str, list[float] | None] = dict.fromkeys(_SCORES_WITH_INTERVAL)
     if groups is None or len(set(groups)) < 2:
         return intervals
     names, patient = np.unique(np.asarray(groups), return_inverse=True)
@@ -120,7 +128,7 @@ def _intervals(
     np.add.at(confusions, (patient, targets, predicted), 1)
     draws = draw_counts(len(names), resamples, seed)
     scores = _scores(np.tensordot(draws, confusions, axes=1), no_tumour_class)
-    for name in _HEADLINES:
+    for name in _SCORES_WITH_INTERVAL:
         low, high = interval(scores[name], 0.95)
         if low is not None and high is not None:
             intervals[name] = [low, high]
@@ -136,35 +144,38 @@ def _detection(
     return {**_class_scores(positive, predicted != no_tumour_class, score), "curves": _curves(positive, score)}
 
 
-def _class_scores(true: np.ndarray, chosen: np.ndarray, score: np.ndarray) -> dict[str, Any]:
+def _class_scores(true: np.ndarray, called: np.ndarray, score: np.ndarray) -> dict[str, Any]:
     """Scores of one class against the rest, from bool [N], bool [N] and its probability [N]."""
     support = int(true.sum())
     if support == 0:
         return {"support": 0, "precision": None, "recall": None, "f1": None, "roc_auc": None, "average_precision": None}
-    hits = int((true & chosen).sum())
+    hits = int((true & called).sum())
     return {
         "support": support,
-        "precision": hits / max(int(chosen.sum()), 1),
+        "precision": hits / max(int(called.sum()), 1),
         "recall": hits / support,
-        "f1": 2.0 * hits / (support + int(chosen.sum())),
+        "f1": 2.0 * hits / (support + int(called.sum())),
         "roc_auc": None if true.all() else float(metrics.roc_auc_score(true, score)),
         "average_precision": float(metrics.average_precision_score(true, score)),
     }
 
 
 def _curves(true: np.ndarray, score: np.ndarray) -> dict[str, Any]:
-    """ROC and precision-recall curve of one class, each at most 200 points; None where undefined."""
+    """ROC and precision-recall curve of one class, of at most 200 points; None where undefined."""
     curves: dict[str, Any] = {"roc": None, "precision_recall": None}
     if true.any():
         precision, recall, _ = metrics.precision_recall_curve(true, score)
-        curves["precision_recall"] = {"recall": _thin(recall), "precision": _thin(precision)}
+        curves["precision_recall"] = {"recall": _thinned(recall), "precision": _thinned(precision)}
         if not true.all():
             false_positive, true_positive, _ = metrics.roc_curve(true, score)
-            curves["roc"] = {"false_positive_rate": _thin(false_positive), "true_positive_rate": _thin(true_positive)}
+            curves["roc"] = {
+                "false_positive_rate": _thinned(false_positive),
+                "true_positive_rate": _thinned(true_positive),
+            }
     return curves
 
 
-def _thin(values: np.ndarray) -> list[float]:
+def _thinned(values: np.ndarray) -> list[float]:
     kept = np.unique(np.linspace(0, len(values) - 1, min(len(values), _CURVE_POINTS)).round().astype(int))
     return [round(float(value), 6) for value in values[kept]]
 
@@ -178,11 +189,11 @@ def _reliability(
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     return [
         {
-            "confidence": float(confidence[index == one].mean()),
-            "accuracy": float(right[index == one].mean()),
-            "slices": int((index == one).sum()),
+            "confidence": float(confidence[index == number].mean()),
+            "accuracy": float(right[index == number].mean()),
+            "slices": int((index == number).sum()),
         }
-        for one in np.unique(index)
+        for number in np.unique(index)
     ]
 
 
@@ -190,7 +201,7 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
 
-def _plain(score: np.ndarray) -> float | None:
+def _number_or_none(score: np.ndarray) -> float | None:
     return None if np.isnan(score[0]) else float(score[0])
 
 

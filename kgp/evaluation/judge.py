@@ -1,41 +1,20 @@
-"""Judging a runtime on slices whose truth is known: streamed, one batch of pixels in memory at a time."""
+"""How well a runtime classifies and segments slices whose truth is known."""
 
 import dataclasses
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
-from kgp.evaluation.baseline import intensity_baseline
-from kgp.evaluation.bootstrap import patient_bootstrap
+from kgp.data.cohort import Cohort, SliceRow
+from kgp.evaluation.baseline import BaselineScore
 from kgp.evaluation.classification import classification_metrics
+from kgp.evaluation.known_slices import predict_known
 from kgp.evaluation.segmentation import SegmentationRecord, compare, pixel_average_precision, segmentation_metrics
 from kgp.heatmap.calibrate import OffsetSearch
-from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import Reading
-from kgp.prediction.slice import SlicePrediction, predict_views, read_slice
+from kgp.prediction.slice import SlicePrediction
 from kgp.runtime.runtime import Runtime
-
-_log = logging.getLogger(__name__)
-_BATCH = 16
-_BASELINE_CONTRAST = "FLAIR"
-
-
-@dataclasses.dataclass(frozen=True)
-class KnownSlice:
-    """A slice whose truth is known, and what a runtime says of it.
-
-    Attributes:
-        row: the slice.
-        truth: true mask bool [H, W], or None.
-        predictions: by name of the reading.
-    """
-
-    row: SliceRow
-    truth: np.ndarray | None
-    predictions: dict[str, SlicePrediction]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +25,8 @@ class JudgedSlice:
         row: the slice.
         target: index of its true class.
         probabilities: float64 [K], by the default reading's number of views.
-        segmentations: how the mask of each reading agrees with the true one; empty where there is no true mask.
+        segmentations: how the mask of each reading agrees with the true one; empty where there is
+            no true mask.
     """
 
     row: SliceRow
@@ -58,6 +38,11 @@ class JudgedSlice:
     def predicted_class(self) -> int:
         """Index of the predicted class."""
         return int(self.probabilities.argmax())
+
+    @property
+    def has_tumour(self) -> bool:
+        """Whether the slice has a true mask that is not empty."""
+        return any(record.true_pixels for record in self.segmentations.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,36 +56,6 @@ class Judgement:
 
     metrics: dict[str, Any]
     slices: list[JudgedSlice]
-
-
-def predict_known(
-    runtime: Runtime,
-    cohort: Cohort,
-    rows: Sequence[SliceRow],
-    readings: Mapping[str, Reading],
-    channels: Sequence[int] | None = None,
-) -> Iterator[KnownSlice]:
-    """Predicts slices in order, batch by batch.
-
-    Args:
-        readings: by name; a number of views that several ask for is averaged once.
-        channels: which channel of the cohort is each of the runtime's contrasts; default all in order.
-    """
-    channels = list(range(cohort.shape[2]) if channels is None else channels)
-    no_tumour_class = runtime.description.no_tumour_class
-    views = sorted({reading.views for reading in readings.values()})
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        images = np.stack([read_image(cohort, row)[..., channels] for row in batch])
-        answers = {number: predict_views(runtime, images, number) for number in views}
-        for index, row in enumerate(batch):
-            predictions = {}
-            for name, reading in readings.items():
-                logits, heatmaps = answers[reading.views]
-                predictions[name] = read_slice(images[index], logits[index], heatmaps[index], reading, no_tumour_class)
-            yield KnownSlice(row, read_mask(cohort, row), predictions)
-        if start % (10 * _BATCH) == 0 and len(rows) > 10 * _BATCH:
-            _log.info("judged %d of %d slices", start + len(batch), len(rows))
 
 
 def judge(
@@ -123,16 +78,16 @@ def judge(
     network = runtime.description
     # Distances are in one unit: in millimetres where that is possible for all slices.
     spaced = all(row.spacing_row and row.spacing_column for row in rows)
-    measured = {name: _ReadingJudge(reading, network.no_tumour_class, spaced) for name, reading in readings.items()}
-    baseline = _Baseline(network.contrasts)
+    scores = {name: _ReadingScore(reading, network.no_tumour_class, spaced) for name, reading in readings.items()}
+    baseline = BaselineScore(network.contrasts)
     slices = []
     for known, target in zip(predict_known(runtime, cohort, rows, readings, channels), targets, strict=True):
         segmentations = {}
         if known.truth is not None:
             class_name = network.class_names[target]
-            for name, judged in measured.items():
-                segmentations[name] = judged.add(known.row, known.predictions[name], known.truth, class_name)
-            baseline.add(known.row, known.predictions[default_reading].image, known.truth)
+            for name, score in scores.items():
+                segmentations[name] = score.add(known.row, known.predictions[name], known.truth, class_name)
+            baseline.add(known.predictions[default_reading].image, known.truth, known.row.group)
         probabilities = known.predictions[default_reading].probabilities
         slices.append(JudgedSlice(known.row, target, probabilities, segmentations))
     metrics: dict[str, Any] = {
@@ -150,21 +105,21 @@ def judge(
         "default_reading": default_reading,
         "segmentation": None,
     }
-    if any(judged.records for judged in measured.values()):
+    if any(score.records for score in scores.values()):
         metrics["segmentation"] = {
             name: {
-                **judged.summary(),
-                "reading": judged.reading.to_dict(),
+                **score.summary(),
+                "reading": score.reading.to_dict(),
                 "masks_used": name in network.masks_used,
             }
-            for name, judged in measured.items()
+            for name, score in scores.items()
         }
         metrics["intensity_baseline"] = baseline.summary()
     return Judgement(metrics, slices)
 
 
 def prediction_rows(slices: Sequence[JudgedSlice], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of predictions.csv: true and predicted class, probabilities, and the Dice of each reading."""
+    """The rows of predictions.csv: classes, probabilities, and the Dice of each reading."""
     rows = []
     for judged in slices:
         row: dict[str, Any] = {
@@ -185,8 +140,12 @@ def prediction_rows(slices: Sequence[JudgedSlice], class_names: Sequence[str]) -
     return rows
 
 
-class _ReadingJudge:
-    """Collects what one reading achieves; distances are in millimetres where all slices are `spaced`, else in pixels."""
+class _ReadingScore:
+    """What one reading achieves, collected slice by slice.
+
+    Args:
+        spaced: whether all slices have a spacing: distances in millimetres, else in pixels.
+    """
 
     def __init__(self, reading: Reading, no_tumour_class: int | None, spaced: bool) -> None:
         self.reading = reading
@@ -196,7 +155,7 @@ class _ReadingJudge:
         self.oracle = OffsetSearch(reading, no_tumour_class) if reading.rule in ("multiotsu", "otsu") else None
 
     def add(self, row: SliceRow, prediction: SlicePrediction, truth: np.ndarray, class_name: str) -> SegmentationRecord:
-        """Judges one slice with a mask.
+        """Compares the mask of one slice with the true one.
 
         Args:
             truth: true mask bool [H, W].
@@ -235,29 +194,3 @@ class _ReadingJudge:
                 "note": "chosen on these very masks; an upper bound, not a result",
             }
         return segmentation_metrics(self.records, distance_unit="mm" if self.spaced else "pixels", oracle=oracle)
-
-
-class _Baseline:
-    """Dice of what is bright in FLAIR, for comparison."""
-
-    def __init__(self, contrasts: Sequence[str]) -> None:
-        self.channel = contrasts.index(_BASELINE_CONTRAST) if _BASELINE_CONTRAST in contrasts else None
-        self.values: list[float] = []
-        self.patients: list[str] = []
-
-    def add(self, row: SliceRow, image: np.ndarray, truth: np.ndarray) -> None:
-        """Takes one slice with a mask into account: raw intensities [H, W, C] and true mask bool [H, W]."""
-        if self.channel is not None and truth.any():
-            self.values.append(dice(intensity_baseline(image, self.channel), truth))
-            self.patients.append(row.group)
-
-    def summary(self) -> dict[str, Any] | None:
-        if not self.values:
-            return None
-        median, low, high = patient_bootstrap(self.values, self.patients)
-        return {
-            "what": f"Otsu on {_BASELINE_CONTRAST} inside the head, with clean-up",
-            "median_dice": median,
-            "low": low,
-            "high": high,
-        }

@@ -53,14 +53,16 @@ def read_other_data(
         class_names: the network's classes, in the order of the logits.
         contrasts: the network's contrasts, in order.
         size: side of the network's slices in pixels; a prepared folder keeps its own size.
-        labels: as --labels; without them the choice of the training where it names labels, else equal names.
+        labels: as --labels; without them the choice of the training where it names labels, else
+            equal names.
         trained_labels: how the training chose its classes.
         channel_names: names of the channels, in order, where the data do not say.
         channel_map: CONTRAST=NAME for each contrast whose channel has another name.
         cache, kind, csv: see `kgp.data.prepare.cached_cohort`.
 
     Raises:
-        KgpError: the data cannot be read, no label is a class of the network, or a contrast has no channel.
+        KgpError: the data cannot be read, no label is a class of the network, or a contrast has no
+            channel.
         UsageError: --labels or --map names something unknown.
     """
     prepared = (data / "cohort.json").is_file()
@@ -73,7 +75,9 @@ def read_other_data(
 
 
 def persons_of_training(run: Run, rows: Sequence[SliceRow]) -> dict[str, str]:
-    """What a report says of persons of a run's training part among other slices, with a warning where there are any."""
+    """What a report says of persons of a run's training part among other slices, with a warning
+    where there are any.
+    """
     if not (run.folder / "split.csv").is_file():
         return {}
     split = read_split(run.folder / "split.csv")
@@ -109,7 +113,9 @@ def _labelled(
 
 
 def _labels_elsewhere(trained_labels: tuple[str, ...], cohort: Cohort) -> tuple[str, ...]:
-    """The training's choice of labels for other data; empty where it goes by numbers, which mean something else there.
+    """The training's choice of labels for other data.
+
+    It is empty where the training went by numbers, which mean something else there.
 
     Only 0 means the same everywhere, "no tumour". Labels that the other data lack are left out.
     """

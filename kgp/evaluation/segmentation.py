@@ -1,4 +1,4 @@
-"""How well masks agree with true masks, per slice and summed up with patient-bootstrap intervals."""
+"""How well masks agree with true masks: slice by slice, and medians with their intervals."""
 
 import dataclasses
 from collections import Counter
@@ -57,8 +57,9 @@ class SegmentationRecord:
 def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None) -> float | None:
     """95 % Hausdorff distance between the outlines of two bool masks [H, W].
 
-    The larger of the two directed 95th percentiles of the distance from each outline pixel of one mask to the nearest
-    outline pixel of the other. Outline pixels belong to the mask and touch, over an edge, a pixel that does not.
+    The larger of the two directed 95th percentiles of the distance from each outline pixel of one
+    mask to the nearest outline pixel of the other. Outline pixels belong to the mask and touch,
+    over an edge, a pixel that does not.
 
     Args:
         spacing: millimetres between rows and between columns; None for distances in pixels.
@@ -76,7 +77,7 @@ def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | Non
 
 
 def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | None:
-    """Average precision of the pixels of a map [H, W] against a bool mask [H, W]: how well it ranks, at no threshold.
+    """Average precision of a map [H, W] for a bool mask [H, W]; it needs no threshold.
 
     Returns:
         In [0, 1]; None where no pixel is true.
@@ -108,28 +109,29 @@ def segmentation_metrics(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Sums up agreement over slices.
+    """Medians and means of the agreement over slices.
 
-    Medians, with 95 % intervals by bootstrap over patients, and means are taken over tumour slices: those whose true
-    mask is not empty. An empty mask on a tumour slice counts with Dice and IoU 0; its HD95 is undefined, left out and
-    counted. Slices without a true tumour enter only the counts of empty masks.
+    Medians, with 95 % intervals by bootstrap over patients, and means are taken over tumour slices:
+    those whose true mask is not empty. An empty mask on a tumour slice counts with Dice and IoU 0;
+    its HD95 is undefined, left out and counted. Slices without a true tumour enter only the counts
+    of empty masks.
 
     Args:
         records: one a slice that has a true mask, which may be empty.
         distance_unit: "mm" or "pixels", what the HD95 values are in.
-        oracle: what the best offset chosen on these very masks would give; passed on as "oracle_offset", apart from
-            all other figures, as it is no honest result.
+        oracle: what the best offset chosen on these very masks would give; passed on as
+            "oracle_offset", apart from all other figures, as it is no honest result.
         resamples: number of bootstrap resamples.
         seed: seed of the bootstrap.
 
     Returns:
-        A dict of plain JSON values:
-        as_delivered (empty where "no tumour" was predicted) and any_prediction (the likeliest tumour class's mask,
-        whatever was predicted), each with "all" and "classes" (by true class); average_precision; empty (counts);
-        oracle_offset. Values that cannot be computed are None.
+        A dict of plain JSON values: as_delivered (empty where "no tumour" was predicted) and
+        any_prediction (the likeliest tumour class's mask, whatever was predicted), each with "all"
+        and "classes" (by true class); average_precision; empty (counts); oracle_offset. Values that
+        cannot be computed are None.
     """
     tumour = [record for record in records if record.true_pixels > 0]
-    free = [record for record in records if record.true_pixels == 0]
+    tumour_free = [record for record in records if record.true_pixels == 0]
     names = sorted({record.class_name for record in tumour})
     result: dict[str, Any] = {
         "slices": len(records),
@@ -141,17 +143,19 @@ def segmentation_metrics(
         by_class = {name: [record for record in tumour if record.class_name == name] for name in names}
         result[key] = {
             "all": _summary(tumour, field, resamples, seed),
-            "classes": {name: _summary(chosen, field, resamples, seed) for name, chosen in by_class.items()},
+            "classes": {name: _summary(of_class, field, resamples, seed) for name, of_class in by_class.items()},
         }
     ranked = [record for record in tumour if record.average_precision is not None]
-    result["average_precision"] = _middle([record.average_precision for record in ranked], ranked, resamples, seed)
+    result["average_precision"] = _median_and_mean(
+        [record.average_precision for record in ranked], ranked, resamples, seed
+    )
     result["empty"] = {
         "tumour_slices_without_mask": sum(record.delivered.pixels == 0 for record in tumour),
         "reasons_on_tumour_slices": dict(
             Counter(record.delivered.reason or "unknown" for record in tumour if record.delivered.pixels == 0)
         ),
-        "tumour_free_slices": len(free),
-        "tumour_free_slices_with_mask": sum(record.delivered.pixels > 0 for record in free),
+        "tumour_free_slices": len(tumour_free),
+        "tumour_free_slices_with_mask": sum(record.delivered.pixels > 0 for record in tumour_free),
     }
     result["oracle_offset"] = oracle
     return result
@@ -159,22 +163,24 @@ def segmentation_metrics(
 
 def _summary(records: list[SegmentationRecord], field: str, resamples: int, seed: int) -> dict[str, Any]:
     overlaps = [getattr(record, field) for record in records]
-    near = [
+    with_distance = [
         (overlap.hd95, record) for overlap, record in zip(overlaps, records, strict=True) if overlap.hd95 is not None
     ]
     return {
         "slices": len(records),
         "patients": len({record.patient for record in records}),
-        "dice": _middle([overlap.dice for overlap in overlaps], records, resamples, seed),
-        "iou": _middle([overlap.iou for overlap in overlaps], records, resamples, seed),
+        "dice": _median_and_mean([overlap.dice for overlap in overlaps], records, resamples, seed),
+        "iou": _median_and_mean([overlap.iou for overlap in overlaps], records, resamples, seed),
         "hd95": {
-            **_middle([value for value, _ in near], [record for _, record in near], resamples, seed),
-            "undefined": len(records) - len(near),
+            **_median_and_mean(
+                [value for value, _ in with_distance], [record for _, record in with_distance], resamples, seed
+            ),
+            "undefined": len(records) - len(with_distance),
         },
     }
 
 
-def _middle(values: list[Any], records: list[SegmentationRecord], resamples: int, seed: int) -> dict[str, Any]:
+def _median_and_mean(values: list[Any], records: list[SegmentationRecord], resamples: int, seed: int) -> dict[str, Any]:
     """Median with interval, and mean, of one value a record."""
     patients = [record.patient for record in records]
     median, low, high = patient_bootstrap(values, patients, resamples=resamples, seed=seed)

@@ -10,18 +10,20 @@ from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import BEST, PAPER, Reading
 from kgp.heatmap.threshold import finish_cut, prepare_cut
 
-# The scale of a raw heatmap differs from network to network, so the candidates span three orders of magnitude.
+# The scale of a raw heatmap differs from network to network, so the candidates span three orders of
+# magnitude.
 _STEPS = np.geomspace(0.02, 20.0, 25)
 OFFSETS = tuple(float(value) for value in np.concatenate([-_STEPS[::-1], [0.0], _STEPS]))
 
 
 class OffsetSearch:
-    """Collects the Dice coefficient of every candidate offset, slice by slice, so that no heatmap has to be kept.
+    """The Dice coefficient of every candidate offset, collected slice by slice; no heatmap is kept.
 
-    Slices without a mask, with an empty one, or predicted as "no tumour" say nothing about the offset and are skipped.
+    Slices without a mask, with an empty one, or predicted as "no tumour" say nothing about the
+    offset and are skipped.
 
     Args:
-        reading: the reading whose offset is looked for; its own offset is ignored.
+        reading: the reading whose offset is searched; its own offset is ignored.
         no_tumour_class: index of the class that means "no tumour", or None.
         candidates: offsets in heatmap units.
 
@@ -66,25 +68,26 @@ class OffsetSearch:
         return len(self._dice)
 
     def best(self) -> tuple[float, float | None]:
-        """The offset with the highest median Dice, and that Dice; 0 and None where no case had a usable mask."""
+        """The offset of the highest median Dice, and that Dice; 0 and None without a mask."""
         if not self._dice:
             return 0.0, None
         medians = np.median(np.stack(self._dice), axis=0)
-        best = int(np.argmax(medians))
-        return self.candidates[best], float(medians[best])
+        index = int(np.argmax(medians))
+        return self.candidates[index], float(medians[index])
 
 
 def calibration(search: OffsetSearch) -> dict[str, Any]:
-    """The content of a run's `calibration.json`: the named readings, and which of them looked at masks.
+    """The content of a run's `calibration.json`: the named readings and which of them used masks.
 
-    "paper" has the offset that gives the highest median Dice; "best", the default one, is the same for every run.
+    "paper" has the offset that gives the highest median Dice; "best", the default one, is the same
+    for every run.
 
     Args:
         search: for the offset of the reading `PAPER`, over slices of validation patients.
 
     Returns:
-        A dict of plain JSON values with the keys default, readings, masks_used, and patients and slices: how many
-        gave a usable mask.
+        A dict of plain JSON values with the keys default, readings, masks_used, and patients and
+        slices: how many gave a usable mask.
     """
     paper = dataclasses.replace(PAPER, offset=search.best()[0])
     return {

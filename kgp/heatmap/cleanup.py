@@ -1,4 +1,4 @@
-"""What is done to a mask after the cut: opening, small components, holes."""
+"""Clean-up of a mask after the cut: opening, small components, holes."""
 
 import cv2
 import numpy as np
@@ -9,12 +9,12 @@ from kgp.heatmap.reading import Cleanup
 def apply_cleanup(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
     """The mask after `cleanup`, whose steps run in the order of its fields.
 
-    Components are joined over edges and corners. The picture's border counts as mask in the opening, so that it
-    does not eat away what touches the border.
+    Components are joined over edges and corners. The picture's border counts as mask in the
+    opening, so that it does not eat away what touches the border.
 
     Args:
         mask: bool [H, W]; left unchanged.
-        cleanup: what is to be done.
+        cleanup: the steps and their sizes.
 
     Returns:
         bool [H, W].
@@ -41,6 +41,7 @@ def _keep_components(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
     largest = sizes.max()
     kept = (sizes >= cleanup.minimum_pixels) & (sizes >= cleanup.minimum_share * largest) & (sizes > 0)
     if cleanup.largest_only:
-        # Of several as large the one that begins first; OpenCV's numbers come block by block and do not tell.
+        # Of several as large the one that begins first; OpenCV's numbers come block by block and do
+        # not tell.
         kept &= np.arange(len(sizes)) == labels.flat[np.argmax(sizes[labels])]
     return kept[labels]

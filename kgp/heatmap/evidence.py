@@ -1,21 +1,22 @@
 """Evidence: the logit of a class split exactly into contributions of single positions.
 
-Let F be the pooled feature map [N positions, F channels], w the weights and b the bias of the class, h = F w + b the
-heatmap. Each pooling of a column v of N values is written as shares p (non-negative, summing to 1) and a rest that
-belongs to no position:
+Let F be the pooled feature map [N positions, F channels], w the weights and b the bias of the
+class, h = F w + b the heatmap. Each pooling of a column v of N values is written as shares p
+(non-negative, summing to 1) and a rest that belongs to no position:
 
     pooled(v) = sum_i p_i v_i + rest
 
-    max           p is 1 at the (first) largest value                         rest 0
-    average       p = 1 / N                                                   rest 0
-    topfraction   p = 1 / n at the n = max(1, round(q N)) largest values      rest 0
-    lse           p = softmax(r v)                                            rest (entropy(p) - log N) / r
+    max           p is 1 at the (first) largest value                      rest 0
+    average       p = 1 / N                                                rest 0
+    topfraction   p = 1 / n at the n = max(1, round(q N)) largest values   rest 0
+    lse           p = softmax(r v)                             rest (entropy(p) - log N) / r
 
-as log-sum-exp, (1 / r) log mean exp(r v), is not linear in v; its rest is never positive, and 0 for a flat map.
+as log-sum-exp, (1 / r) log mean exp(r v), is not linear in v; its rest is never positive, and 0 for
+a flat map.
 
-`pool_then_project` pools every feature channel by itself, so position i contributes sum_k w_k p_ik F_ik and the
-constant is b + sum_k w_k rest_k. `project_then_pool` pools the heatmap, so position i contributes p_i (F_i w) and the
-constant is b + rest.
+`pool_then_project` pools every feature channel by itself, so position i contributes sum_k w_k p_ik
+F_ik and the constant is b + sum_k w_k rest_k. `project_then_pool` pools the heatmap, so position i
+contributes p_i (F_i w) and the constant is b + rest.
 """
 
 import dataclasses
@@ -77,7 +78,8 @@ def contributions(
         pooling_value: r of lse, q of topfraction; 0 for the defaults 4 and 0.02.
 
     Returns:
-        What each position adds to each logit, float64 [H, W, K], and what belongs to no position, float64 [K].
+        What each position adds to each logit, float64 [H, W, K], and what belongs to no position,
+        float64 [K].
 
     Raises:
         ValueError: shapes do not fit, a value is not finite, or an argument is unknown.
@@ -116,7 +118,7 @@ def evidence_of_map(contributions: np.ndarray, constant: float) -> Evidence:
 
 
 def _shares(columns: np.ndarray, pooling: str, value: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shares [N, F] and rest [F] of the pooling of each column of [N, F], as the head of this file says."""
+    """Shares [N, F] and rest [F] of the pooling of each column; see the top of this file."""
     count, channels = columns.shape
     rest = np.zeros(channels)
     if pooling == "average":

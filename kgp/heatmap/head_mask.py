@@ -9,12 +9,14 @@ from kgp.heatmap.head_rule import HIGH_PERCENTILE, LOW_PERCENTILE, MOST_OF_BORDE
 def head_mask(image: np.ndarray) -> np.ndarray:
     """The head in one slice of raw intensities, in arbitrary units for each contrast.
 
-    In each contrast the 5th percentile is subtracted, and what lies above 3 % of the maximum and above 15 % of
-    the 99th percentile counts as tissue. The tissue of all contrasts is joined, the largest component kept and
-    its holes filled. A union serves best because contrasts of one slice may be cut off obliquely, each elsewhere.
+    In each contrast the 5th percentile is subtracted, and what lies above 3 % of the maximum and
+    above 15 % of the 99th percentile counts as tissue. The tissue of all contrasts is joined, the
+    largest component kept and its holes filled. A union serves best because contrasts of one slice
+    may be cut off obliquely, each elsewhere.
 
     Args:
-        image: raw intensities [H, W, C] of any numeric type. Values that are not finite count as air.
+        image: raw intensities [H, W, C] of any numeric type. Values that are not finite count as
+            air.
 
     Returns:
         bool [H, W]; all False for a slice without any contrast between pixels.
@@ -26,10 +28,11 @@ def head_mask(image: np.ndarray) -> np.ndarray:
         raise ValueError(f"An image of shape [H, W, C] is expected, not {image.shape}.")
     tissue = np.stack([_tissue(image[..., channel]) for channel in range(image.shape[-1])], axis=-1)
     border = np.concatenate([tissue[0], tissue[-1], tissue[:, 0], tissue[:, -1]]).mean(axis=0)
-    # Where most of the picture's border looks like tissue, air is brighter than the darkest tissue (a contrast
-    # stored with an offset): such a contrast says nothing about the head as long as another one does.
-    telling = tissue[..., border <= MOST_OF_BORDER]
-    joined = np.asarray(telling.any(axis=-1))
+    # Where most of the picture's border looks like tissue, air is brighter than the darkest tissue
+    # (a contrast stored with an offset): such a contrast says nothing about the head as long as
+    # another one does.
+    usable = tissue[..., border <= MOST_OF_BORDER]
+    joined = np.asarray(usable.any(axis=-1))
     if not joined.any():
         joined = np.asarray(tissue.any(axis=-1))
     from scipy import ndimage  # here, as it would slow the start of a console

@@ -26,7 +26,8 @@ class Cleanup:
         opening: radius in pixels of a disc for a morphological opening; 0 for none.
         minimum_pixels: components smaller than this are dropped.
         minimum_share: components smaller than this share of the largest one are dropped, in [0, 1].
-        largest_only: keep the largest component only; of several as large, the one that begins first.
+        largest_only: keep the largest component only; of several as large, the one that begins
+            first.
         fill_holes: fill holes in what is left.
     """
 
@@ -44,12 +45,15 @@ class Reading:
     Attributes:
         map: "class" (the channel of the predicted class) or "margin" (that channel minus the
             "no tumour" channel, or minus the highest other class where no class means "no tumour").
-        views: how many views of the picture are averaged, 1 or 8 (the turns by 90 degrees and their mirror images).
-        region: the threshold is found, and the mask lies, in the whole "picture" or in the "head" only.
+        views: how many views of the picture are averaged, 1 or 8 (the turns by 90 degrees and their
+            mirror images).
+        region: the threshold is found, and the mask lies, in the whole "picture" or in the "head"
+            only.
         rule: one of RULES.
         offset: subtracted from the threshold of `multiotsu` and `otsu`, in units of the heatmap.
-        value: threshold for "fixed" (heatmap units); share of the region's pixels above the cut, in (0, 1), for
-            "quantile"; the low threshold as a share of the highest value, in (0, 1), for "hysteresis".
+        value: threshold for "fixed" (heatmap units); share of the region's pixels above the cut, in
+            (0, 1), for "quantile"; the low threshold as a share of the highest value, in (0, 1),
+            for "hysteresis".
         clip_negative: negative values of the map are set to 0 first (the paper does so).
         cleanup: what is done to the mask after the cut.
     """
@@ -93,7 +97,8 @@ class Reading:
 
 
 PAPER = Reading(map="class", region="picture", rule="multiotsu", clip_negative=True, cleanup=Cleanup(opening=1))
-# The rule was chosen on validation masks of two data sets, with benchmarks/readings.py; it is not fitted to a run.
+# The rule was chosen on validation masks of two data sets, with benchmarks/readings.py; it is not
+# fitted to a run.
 BEST = Reading(
     map="margin",
     region="head",

@@ -1,7 +1,8 @@
 """From a heatmap to a mask: which map, which region, which threshold.
 
-The paper's reading (arXiv 2206.05148, post-processing) is `kgp.heatmap.reading.PAPER`: the map of the predicted
-class, negative values set to 0, three-class multi-Otsu over the picture, highest threshold minus an offset.
+The paper's reading (arXiv 2206.05148, post-processing) is `kgp.heatmap.reading.PAPER`: the map of
+the predicted class, negative values set to 0, three-class multi-Otsu over the picture, highest
+threshold minus an offset.
 """
 
 import dataclasses
@@ -23,10 +24,11 @@ class MaskResult:
 
     Attributes:
         mask: bool [H, W].
-        threshold: pixels above it form the mask before clean-up, in heatmap units; None where none could be found.
-        reason: one of REASONS where the mask is empty, else None: the predicted class means "no tumour"; the map is
-            constant in the region; it has too few levels for the rule; the region (the head) is empty; nothing lies
-            above the threshold or survives the clean-up.
+        threshold: pixels above it form the mask before clean-up, in heatmap units; None where none
+            could be found.
+        reason: one of REASONS where the mask is empty, else None: the predicted class means "no
+            tumour"; the map is constant in the region; it has too few levels for the rule; the
+            region (the head) is empty; nothing lies above the threshold or survives the clean-up.
         map: the map that was cut, float32 [H, W].
     """
 
@@ -38,7 +40,7 @@ class MaskResult:
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """A map with its region and threshold before the reading's offset, from which masks for several offsets follow.
+    """A map, its region and its threshold without the offset; a mask follows for each offset.
 
     Attributes:
         map: float32 [H, W].
@@ -56,8 +58,9 @@ class Cut:
 def select_map(heatmap: np.ndarray, predicted_class: int, reading: Reading, no_tumour_class: int | None) -> np.ndarray:
     """The one map that a reading cuts.
 
-    "margin" is the predicted class's channel minus the "no tumour" channel; minus the highest other channel where
-    no class means "no tumour" or where that class was predicted. With a single class it is that channel.
+    "margin" is the predicted class's channel minus the "no tumour" channel; minus the highest other
+    channel where no class means "no tumour" or where that class was predicted. With a single class
+    it is that channel.
 
     Args:
         heatmap: raw heatmap [H, W, K].
@@ -69,7 +72,8 @@ def select_map(heatmap: np.ndarray, predicted_class: int, reading: Reading, no_t
         float32 [H, W].
 
     Raises:
-        ValueError: the heatmap is not [H, W, K], holds a value that is not finite, or has no such class.
+        ValueError: the heatmap is not [H, W, K], holds a value that is not finite, or has no such
+            class.
     """
     if heatmap.ndim != 3 or heatmap.size == 0:
         raise ValueError(f"A heatmap of shape [H, W, K] is expected, not {heatmap.shape}.")
@@ -109,7 +113,8 @@ def cut_mask(
         The mask; empty with a reason, never an exception, where the map does not give one.
 
     Raises:
-        ValueError: the heatmap holds a NaN or has another shape than the image, or the image is needed and missing.
+        ValueError: the heatmap holds a NaN or has another shape than the image, or the image is
+            needed and missing.
     """
     cut = prepare_cut(heatmap, predicted_class, reading, image=image, no_tumour_class=no_tumour_class)
     return finish_cut(cut, reading)
@@ -123,7 +128,7 @@ def prepare_cut(
     image: np.ndarray | None = None,
     no_tumour_class: int | None = None,
 ) -> Cut:
-    """The part of `cut_mask` that does not depend on the reading's offset; arguments and errors as there."""
+    """The part of `cut_mask` that does not depend on the offset; arguments and errors as there."""
     selected = select_map(heatmap, predicted_class, reading, no_tumour_class)
     region = _region(selected.shape, reading, image)
     if no_tumour_class is not None and predicted_class == no_tumour_class:
@@ -138,7 +143,12 @@ def prepare_cut(
 
 
 def finish_cut(cut: Cut, reading: Reading) -> MaskResult:
-    """The mask of a prepared cut under a reading that differs from the prepared one in offset or clean-up only."""
+    """The mask of a prepared cut.
+
+    Args:
+        cut: what `prepare_cut` returned.
+        reading: as it was prepared with; only offset and clean-up may differ.
+    """
     empty = np.zeros(cut.map.shape, bool)
     if cut.threshold is None:
         return MaskResult(empty, None, cut.reason, cut.map)
@@ -146,7 +156,8 @@ def finish_cut(cut: Cut, reading: Reading) -> MaskResult:
     if reading.rule in ("multiotsu", "otsu"):
         threshold -= reading.offset
     if reading.clip_negative or reading.rule == "otsu":
-        # Both look at the positive part of the map alone, so an offset must not lower the threshold below it.
+        # Both look at the positive part of the map alone, so an offset must not lower the threshold
+        # below it.
         threshold = max(threshold, 0.0)
     if reading.rule == "hysteresis":
         outside = np.where(cut.region, cut.map, cut.map.min())
@@ -169,7 +180,7 @@ def _region(shape: tuple[int, ...], reading: Reading, image: np.ndarray | None) 
 
 
 def _threshold(values: np.ndarray, reading: Reading) -> tuple[float | None, str | None]:
-    """The threshold that `reading.rule` finds in a region's values [N], without offset, or the reason for none."""
+    """The threshold of a region's values [N] without offset, or the reason for none."""
     if reading.rule == "zero":
         return 0.0, None
     if reading.rule == "fixed":
@@ -192,17 +203,17 @@ def _otsu_of_positive(values: np.ndarray) -> tuple[float | None, str | None]:
         return None, "nothing_above"
     if positive.min() == positive.max():
         return None, "few_levels"
-    return float(filters.threshold_otsu(_wide(positive), nbins=_BINS)), None
+    return float(filters.threshold_otsu(_in_64_bits(positive), nbins=_BINS)), None
 
 
 def _multiotsu(values: np.ndarray) -> tuple[float | None, str | None]:
-    counts, edges = np.histogram(_wide(values), bins=_BINS)
+    counts, edges = np.histogram(_in_64_bits(values), bins=_BINS)
     if np.count_nonzero(counts) < 3:
         return None, "few_levels"
     centres = (edges[:-1] + edges[1:]) / 2.0
     return float(filters.threshold_multiotsu(hist=(counts / values.size, centres), classes=3)[-1]), None
 
 
-def _wide(values: np.ndarray) -> np.ndarray:
-    """In 64 bits, as a range of neighbouring float32 values cannot be cut into 256 bins."""
+def _in_64_bits(values: np.ndarray) -> np.ndarray:
+    """The values as float64: a range of neighbouring float32 values has no 256 bins."""
     return values.astype(np.float64)

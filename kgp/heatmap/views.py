@@ -8,14 +8,15 @@ Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def average_views(predict: Predict, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean answer over the views of a batch: turned by 90 degrees and mirrored, heatmaps turned back.
+    """The mean answer over the views of a batch: turned by 90 degrees and mirrored.
 
-    Square images have 8 such views; for others the 4 that keep the shape are taken (as is, turned by 180 degrees,
-    and both mirrored). A single pass carries a pattern of the up-sampling path that turns with the network and not
-    with the image; the mean does not.
+    Square images have 8 such views; for others the 4 that keep the shape are taken (as is, turned
+    by 180 degrees, and both mirrored). A single pass carries a pattern of the up-sampling path that
+    turns with the network and not with the image; the mean does not.
 
     Args:
-        predict: maps images [B, H, W, C] to logits [B, K] and heatmaps [B, H, W, K]; called once a view.
+        predict: maps images [B, H, W, C] to logits [B, K] and heatmaps [B, H, W, K]; called once a
+            view.
         images: [B, H, W, C].
 
     Returns:

@@ -1,4 +1,6 @@
-"""GP-UNet, GP-ShuffleUNet and GP-ReconResNet as Keras functional models with the outputs logits and heatmap."""
+"""GP-UNet, GP-ShuffleUNet and GP-ReconResNet as Keras functional models with the outputs logits and
+heatmap.
+"""
 
 from typing import Any
 
@@ -33,7 +35,8 @@ def build_network(
         classes: K.
         width, depth, dropout: see the builders; depth 0 is the paper's.
         normalisation_layer: "default" (the paper's), "none", "batch" or "instance".
-        upsampling: "sinc", "bilinear" or "transposed"; GP-ShuffleUNet always shuffles pixels and takes "sinc" only.
+        upsampling: "sinc", "bilinear" or "transposed"; GP-ShuffleUNet always shuffles pixels and
+            takes "sinc" only.
         **head: pooling, pooling_value, head_order; see `kgp.networks.gp_head.gp_head`.
 
     Raises:

@@ -1,4 +1,6 @@
-"""The head that ties the decision to the heatmap (arXiv 2206.05148): one 1x1 convolution gives both."""
+"""The head that ties the decision to the heatmap (arXiv 2206.05148): one 1x1 convolution gives
+both.
+"""
 
 import keras
 
@@ -12,9 +14,9 @@ def gp_head(
 ) -> dict:
     """Logits and heatmap from the last feature map F.
 
-    With W, b the weights of the 1x1 convolution "head", the heatmap is W F + b in both orders; the logits are
-    W pool(F) + b for "pool_then_project" (the paper), and pool(heatmap) for "project_then_pool", where the peak of the
-    map is the decision itself.
+    With W, b the weights of the 1x1 convolution "head", the heatmap is W F + b in both orders; the
+    logits are W pool(F) + b for "pool_then_project" (the paper), and pool(heatmap) for
+    "project_then_pool", where the peak of the map is the decision itself.
 
     Args:
         features: symbolic tensor [B, *spatial, F].

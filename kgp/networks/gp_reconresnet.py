@@ -1,4 +1,6 @@
-"""GP-ReconResNet (arXiv 2206.05148): a residual network at a quarter of the resolution under the global-pooling head."""
+"""GP-ReconResNet (arXiv 2206.05148): a residual network at a quarter of the resolution under the
+global-pooling head.
+"""
 
 import keras
 
@@ -38,7 +40,8 @@ def gp_reconresnet(
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from
+        the heatmap.
 
     Raises:
         ValueError: the size is too small or an argument is out of range.
@@ -82,7 +85,9 @@ def _convolution(x, filters: int, kernel: int, name: str, layer: str):
 
 
 def _down(x, filters: int, name: str, layer: str):
-    """Stride-2 convolution with one zero on every side; Keras's "same" would pad even sizes at one side only."""
+    """Stride-2 convolution with one zero on every side; Keras's "same" would pad even sizes at one
+    side only.
+    """
     initialisers = torch_initialisers(9 * x.shape[-1])
     x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
     x = keras.layers.Conv2D(filters, 3, strides=2, name=f"{name}_conv", **initialisers)(x)

@@ -1,4 +1,6 @@
-"""GP-ShuffleUNet (arXiv 2206.05148): a U-Net of parallel convolutions and pixel shuffles under the global-pooling head."""
+"""GP-ShuffleUNet (arXiv 2206.05148): a U-Net of parallel convolutions and pixel shuffles under the
+global-pooling head.
+"""
 
 import keras
 
@@ -29,8 +31,8 @@ def gp_shuffleunet(
         width: filters of the first level; each level doubles them.
         depth: levels below the first.
         dropout: probability of spatial dropout at the lowest level, in [0, 1).
-        normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle), "none", or "batch" or
-            "instance" after every convolution.
+        normalisation_layer: "default" (the paper's: batch normalisation after each unshuffle),
+            "none", or "batch" or "instance" after every convolution.
         pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
         upsampling: "sinc", the default of the other networks, alone: this one shuffles pixels.
 
@@ -38,7 +40,8 @@ def gp_shuffleunet(
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from
+        the heatmap.
 
     Raises:
         ValueError: the size is not divisible or an argument is out of range.

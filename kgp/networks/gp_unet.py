@@ -1,4 +1,6 @@
-"""GP-UNet (arXiv 2206.05148): a U-Net with average pooling and Fourier up-sampling under the global-pooling head."""
+"""GP-UNet (arXiv 2206.05148): a U-Net with average pooling and Fourier up-sampling under the
+global-pooling head.
+"""
 
 import keras
 
@@ -29,7 +31,8 @@ def gp_unet(
         width: filters of the first level; each level doubles them.
         depth: levels.
         dropout: probability of spatial dropout after the lowest level, in [0, 1).
-        normalisation_layer: after each 3x3 convolution: "none" (as "default", the paper's), "batch" or "instance".
+        normalisation_layer: after each 3x3 convolution: "none" (as "default", the paper's), "batch"
+            or "instance".
         upsampling: "sinc", "bilinear" or "transposed" (a 2x2 transposed convolution).
         pooling, pooling_value, head_order: see `kgp.networks.gp_head.gp_head`.
 
@@ -37,7 +40,8 @@ def gp_unet(
         image [B, H, W, C], normalised intensities.
 
     Output shape:
-        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from the heatmap.
+        {"logits": [B, K], "heatmap": [B, H, W, K]}; `gp_head` defines how the logits follow from
+        the heatmap.
 
     Raises:
         ValueError: the size is too small or an argument is out of range.
@@ -85,13 +89,14 @@ def _block(x, filters: int, normalisation_layer: str, name: str):
 
 
 def _up(x, skip, upsampling: str, name: str):
-    """Twice the size at the skip's width; then, where an odd row or column was dropped, to the skip's size."""
+    """Doubles the size at the skip's width, and fits it to the skip's size where that is odd."""
     _, height, width, channels = x.shape
     filters = skip.shape[-1]
     if upsampling == "transposed":
         x = keras.layers.Conv2DTranspose(filters, 2, strides=2, name=f"{name}_up", **torch_initialisers(4 * filters))(x)
     else:
-        # The 1x1 convolution commutes with the resampling; before it, it has a quarter of the pixels to work on.
+        # The 1x1 convolution commutes with the resampling; before it, it has a quarter of the
+        # pixels to work on.
         x = keras.layers.Conv2D(filters, 1, name=f"{name}_up", **torch_initialisers(channels))(x)
         x = Resize((2 * height, 2 * width), upsampling, name=f"{name}_resize")(x)
     if x.shape[1:3] != skip.shape[1:3]:

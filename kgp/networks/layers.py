@@ -1,4 +1,6 @@
-"""Layers that the networks share. keras.ops only, so that they run on every backend and convert to LiteRT."""
+"""Layers that the networks share. keras.ops only, so that they run on every backend and convert to
+LiteRT.
+"""
 
 from typing import Any
 
@@ -12,10 +14,12 @@ NORMALISATION_LAYERS = ("default", "none", "batch", "instance")
 
 
 def add_normalisation(x, layer: str, name: str, affine: bool = True):
-    """Applies a normalisation layer given by its name: "none", "batch", or "instance" (each channel of each picture by itself).
+    """Applies a normalisation layer given by its name: "none", "batch", or "instance" (each channel
+    of each picture by itself).
 
     Args:
-        affine: whether "instance" learns a scale and an offset for each channel; "batch" always does.
+        affine: whether "instance" learns a scale and an offset for each channel; "batch" always
+            does.
     """
     if layer == "batch":
         return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
@@ -28,8 +32,9 @@ def add_normalisation(x, layer: str, name: str, affine: bool = True):
 class InstanceNormalisation(keras.layers.Layer):
     """Mean 0 and variance 1 for each channel of each picture, for any number of spatial axes.
 
-    As `keras.layers.GroupNormalization(groups=-1)`, but the mean is taken along one axis after the other: LiteRT adds up one
-    number after the other, which over all pixels of a large picture loses two more digits than along its rows.
+    As `keras.layers.GroupNormalization(groups=-1)`, but the mean is taken along one axis after the
+    other: LiteRT adds up one number after the other, which over all pixels of a large picture loses
+    two more digits than along its rows.
 
     Args:
         affine: learn a scale and an offset for each channel.
@@ -70,9 +75,11 @@ def _spatial_mean(x):
 
 
 def sinc_matrix(old: int, new: int) -> np.ndarray:
-    """Matrix [new, old] that resamples a periodic signal by its Fourier coefficients, as `scipy.signal.resample` does.
+    """Matrix [new, old] that resamples a periodic signal by its Fourier coefficients, as
+    `scipy.signal.resample` does.
 
-    Column j is the resampled unit impulse at j. Sample 0 stays sample 0; the signal wraps round at its ends.
+    Column j is the resampled unit impulse at j. Sample 0 stays sample 0; the signal wraps round at
+    its ends.
     """
     spectrum = np.fft.rfft(np.eye(old), axis=0)
     shorter = min(old, new)
@@ -101,8 +108,8 @@ _MATRICES = {"sinc": sinc_matrix, "bilinear": bilinear_matrix}
 class Resize(keras.layers.Layer):
     """Resamples each spatial axis of [B, *spatial, C] by a product with a constant matrix.
 
-    Linear and separable, so exact, differentiable and free of FFTs; works for any number of spatial axes. An axis that
-    has the size already is left alone.
+    Linear and separable, so exact, differentiable and free of FFTs; works for any number of spatial
+    axes. An axis that has the size already is left alone.
 
     Args:
         size: spatial size of the output.
@@ -179,7 +186,8 @@ class ScalarPReLU(keras.layers.Layer):
 class PixelUnshuffle(keras.layers.Layer):
     """[B, H, W, C] -> [B, H/2, W/2, 4C]; channel index (2 * row parity + column parity) * C + c.
 
-    torch's `pixel_unshuffle` orders channels as c * 4 + parity; the weight import permutes the next kernel instead.
+    torch's `pixel_unshuffle` orders channels as c * 4 + parity; the weight import permutes the next
+    kernel instead.
     """
 
     def call(self, inputs):
@@ -197,7 +205,7 @@ class PixelUnshuffle(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kgp")
 class PixelShuffle(keras.layers.Layer):
-    """[B, H, W, 4C] -> [B, 2H, 2W, C], the inverse of `PixelUnshuffle`, in the same channel order."""
+    """[B, H, W, 4C] -> [B, 2H, 2W, C]: the inverse of `PixelUnshuffle`, in its channel order."""
 
     def call(self, inputs):
         """Args: [B, H, W, 4C]."""
@@ -217,8 +225,8 @@ class GlobalPooling(keras.layers.Layer):
     """Pools each channel of [B, *spatial, C] over all N positions to [B, 1, ..., 1, C].
 
     Args:
-        pooling: "max"; "average"; "lse", (1/r) log mean exp(r x), between average and max; "topfraction", the mean of
-            the max(1, round(q N)) largest values.
+        pooling: "max"; "average"; "lse", (1/r) log mean exp(r x), between average and max;
+            "topfraction", the mean of the max(1, round(q N)) largest values.
         value: r of lse, q of topfraction; 0 for the default (4 and 0.02).
     """
 

@@ -1,4 +1,4 @@
-"""From a runtime and raw slices to class, probabilities, map, mask and evidence: the one place where that is written."""
+"""Prediction of slices: from a runtime and raw intensities to class, map, mask and evidence."""
 
 import dataclasses
 
@@ -18,15 +18,16 @@ class SlicePrediction:
     Attributes:
         image: raw intensities [H, W, C], as the network took them.
         logits: float32 [K].
-        heatmap: raw heatmap float32 [H, W, K]; both are means over views where the reading asks for it.
+        heatmap: raw heatmap float32 [H, W, K]; a mean over views, like the logits, where the
+            reading asks for it.
         reading: how the mask was cut.
         no_tumour_class: index of the class that means "no tumour", or None.
         mask: bool [H, W], as delivered: empty where "no tumour" is predicted.
         reason: why the mask is empty (one of `kgp.heatmap.threshold.REASONS`), or None.
         map: float32 [H, W], the reading's map for `tumour_class`.
-        contributions: what each position adds to each logit, [H, W, K], and
-        constants: what belongs to no position, [K]; None where they were not asked for. They are those of the
-            slice as it is, also where the logits are means over views.
+        contributions: what each position adds to each logit, [H, W, K], of the slice as it is, also
+            where the logits are means over views; None without evidence.
+        constants: what belongs to no position, [K]; None without evidence.
     """
 
     image: np.ndarray
@@ -43,7 +44,7 @@ class SlicePrediction:
     @property
     def probabilities(self) -> np.ndarray:
         """Softmax of the logits, float64 [K]."""
-        return probabilities(self.logits)
+        return softmax(self.logits)
 
     @property
     def predicted_class(self) -> int:
@@ -53,7 +54,7 @@ class SlicePrediction:
     @property
     def tumour_class(self) -> int:
         """The likeliest class that means a tumour, whatever class was predicted."""
-        return tumour_class(self.logits, self.no_tumour_class)
+        return likeliest_tumour_class(self.logits, self.no_tumour_class)
 
     def evidence(self, class_index: int) -> Evidence:
         """The logit of one class, split exactly into positions.
@@ -79,7 +80,8 @@ def predict_slices(
         runtime: the network.
         images: raw intensities [B, H, W, C] of a size that the runtime takes.
         reading: how the masks are cut, and how many views are averaged.
-        with_evidence: split the logits of each slice into positions too. With one view that needs no pass of its own.
+        with_evidence: split the logits of each slice into positions too. With one view that needs
+            no pass of its own.
 
     Raises:
         KgpError: the slices do not fit the runtime, or a value is not finite.
@@ -105,7 +107,7 @@ def predict_slices(
 
 
 def predict_views(runtime: Runtime, images: np.ndarray, views: int) -> tuple[np.ndarray, np.ndarray]:
-    """Logits [B, K] and raw heatmaps [B, H, W, K] of raw slices, as they are (1) or as means over 8 views."""
+    """Logits [B, K] and raw heatmaps [B, H, W, K] of raw slices: of one view, or means over 8."""
     return average_views(runtime.predict, images) if views == 8 else runtime.predict(images)
 
 
@@ -124,7 +126,7 @@ def read_slice(
         heatmap: raw heatmap [H, W, K]; averaged over views where the reading asks for it.
     """
     delivered = _cut(heatmap, int(logits.argmax()), image, reading, no_tumour_class)
-    shown = select_map(heatmap, tumour_class(logits, no_tumour_class), reading, no_tumour_class)
+    shown = select_map(heatmap, likeliest_tumour_class(logits, no_tumour_class), reading, no_tumour_class)
     return SlicePrediction(
         image=image,
         logits=logits,
@@ -137,14 +139,14 @@ def read_slice(
     )
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax over the last axis, in 64 bits."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def tumour_class(logits: np.ndarray, no_tumour_class: int | None) -> int:
+def likeliest_tumour_class(logits: np.ndarray, no_tumour_class: int | None) -> int:
     """The likeliest class that means a tumour, whatever class was predicted."""
     allowed = np.array(logits, np.float64)
     if no_tumour_class is not None:

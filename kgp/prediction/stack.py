@@ -1,4 +1,4 @@
-"""The same over a stack of slices of any size: fitted to the network, and the results brought back, each once."""
+"""Prediction of a stack of slices of any size, with results on the stack's own grid."""
 
 import dataclasses
 import logging
@@ -15,7 +15,7 @@ from kgp.runtime.runtime import Runtime
 from kgp.scans.fit import fit_image, restore_map, restore_mask, restore_points
 
 _log = logging.getLogger(__name__)
-_SECONDS = 5.0  # between two lines of progress
+_LOG_SECONDS = 5.0  # between two lines of progress
 POINTS = 8  # strongest evidence points kept of a slice
 
 
@@ -37,8 +37,9 @@ class SliceCall:
         tumour_class: the likeliest class that means a tumour; `StackPrediction.maps` shows its map.
         mask_pixels: size of the mask on the stack's own grid.
         reason: why the mask is empty, or None.
-        points: the strongest evidence points of `tumour_class`, by falling absolute contribution; None where they were
-            not asked for. Those in the padding of the fitted slice lie outside of the stack's slice.
+        points: the strongest evidence points of `tumour_class`, by falling absolute contribution;
+            None where they were not asked for. Those in the padding of the fitted slice lie outside
+            of the stack's slice.
     """
 
     probabilities: np.ndarray
@@ -55,8 +56,9 @@ class StackPrediction:
 
     Attributes:
         masks: bool [D, H, W].
-        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what was cut
-            where a tumour was predicted, and comparable from slice to slice; 0 in slices that are black all over.
+        maps: float32 [D, H, W], the reading's map for the likeliest class that means a tumour: what
+            was cut where a tumour was predicted, and comparable from slice to slice; 0 in slices
+            that are black all over.
         calls: one a slice; None for a slice that is black all over, which the network never sees.
     """
 
@@ -74,7 +76,7 @@ def predict_stack(
     with_evidence: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> StackPrediction:
-    """Classifies and segments slices of any size. What takes long logs how far it is.
+    """Classifies and segments slices of any size. Progress is logged every few seconds.
 
     Args:
         stack: raw intensities [D, H, W, C], in the runtime's order of contrasts.
@@ -93,11 +95,11 @@ def predict_stack(
             f"not with {stack.shape[3]} channels."
         )
     if network.size == 0:
-        spacing = None  # slices that are not fitted are not brought back either
+        spacing = None  # slices that are not fitted need no way back
     masks, maps = np.zeros(stack.shape[:3], bool), np.zeros(stack.shape[:3], np.float32)
     calls: list[SliceCall | None] = [None] * len(stack)
     visible = [index for index in range(len(stack)) if stack[index].any()]
-    teller = _Teller(len(stack), progress)
+    log = _ProgressLog(len(stack), progress)
     for start in range(0, len(visible), runtime.batch):
         chosen = visible[start : start + runtime.batch]
         images = np.stack([fit_image(stack[index], network.size, spacing) for index in chosen])
@@ -105,21 +107,21 @@ def predict_stack(
         for index, prediction in zip(chosen, predictions, strict=True):
             masks[index], maps[index] = _restored(prediction, stack.shape[1:3], spacing)
             points = stack_points(prediction, stack.shape[1:3], spacing) if with_evidence else None
-            calls[index] = _call(prediction, masks[index], points)
-        teller.tell(chosen[-1] + 1)
-    teller.tell(len(stack))
+            calls[index] = _slice_call(prediction, masks[index], points)
+        log.update(chosen[-1] + 1)
+    log.update(len(stack))
     return StackPrediction(masks, maps, calls)
 
 
 def stack_points(
     prediction: SlicePrediction, shape: tuple[int, ...], spacing: tuple[float, float] | None
 ) -> tuple[StackPoint, ...]:
-    """The strongest evidence points of the likeliest tumour class, in pixels of the slice before it was fitted.
+    """The strongest evidence points of the likeliest tumour class, in pixels of the unfitted slice.
 
     Args:
         prediction: of a fitted slice, with evidence.
-        shape: (H, W) of the slice before.
-        spacing: as the slice was fitted with.
+        shape: (H, W) of the unfitted slice.
+        spacing: the one that the slice was fitted with.
     """
     strongest = prediction.evidence(prediction.tumour_class).top(POINTS)
     height, width = prediction.image.shape[:2]
@@ -133,7 +135,7 @@ def stack_points(
 
 
 def inside(points: Sequence[StackPoint], shape: tuple[int, ...]) -> list[StackPoint]:
-    """The points that lie on a slice of `shape` (H, W) or within half a pixel of it, moved onto it."""
+    """The points on a slice of `shape` (H, W); those half a pixel outside are moved onto it."""
     kept = []
     for point in points:
         row, column = min(max(point.row, 0.0), shape[0] - 1.0), min(max(point.column, 0.0), shape[1] - 1.0)
@@ -150,8 +152,8 @@ def _restored(
     return restore_mask(prediction.mask, height, width, spacing), restore_map(prediction.map, height, width, spacing)
 
 
-def _call(prediction: SlicePrediction, mask: np.ndarray, points: tuple[StackPoint, ...] | None) -> SliceCall:
-    """The numbers of a slice; `mask` is the one on the stack's grid, where one of few pixels may have vanished."""
+def _slice_call(prediction: SlicePrediction, mask: np.ndarray, points: tuple[StackPoint, ...] | None) -> SliceCall:
+    """The numbers of a slice; `mask` is on the stack's grid, where few pixels may vanish."""
     return SliceCall(
         probabilities=prediction.probabilities,
         predicted_class=prediction.predicted_class,
@@ -162,8 +164,8 @@ def _call(prediction: SlicePrediction, mask: np.ndarray, points: tuple[StackPoin
     )
 
 
-class _Teller:
-    """Says now and then how far a stack is, and how long the rest will take."""
+class _ProgressLog:
+    """Logs every few seconds how many slices are done and how long the others take."""
 
     def __init__(self, count: int, progress: Callable[[int, int], None] | None) -> None:
         self._count = count
@@ -171,15 +173,15 @@ class _Teller:
         self._done = 0
         self._started = self._last_line = time.monotonic()
 
-    def tell(self, done: int) -> None:
-        """Takes note that so many slices are done."""
+    def update(self, done: int) -> None:
+        """Reports that so many slices are done."""
         if done == self._done:
             return
         self._done = done
         if self._progress:
             self._progress(done, self._count)
         now = time.monotonic()
-        if done < self._count and now - self._last_line > _SECONDS:
+        if done < self._count and now - self._last_line > _LOG_SECONDS:
             self._last_line = now
-            left = (now - self._started) / done * (self._count - done)
-            _log.info("%d of %d slices, %.0f s left.", done, self._count, left)
+            seconds_left = (now - self._started) / done * (self._count - done)
+            _log.info("%d of %d slices, %.0f s left.", done, self._count, seconds_left)

@@ -1,4 +1,4 @@
-"""The folder that is written of one segmented case: masks, heatmaps, table, overlay and summary.json, all or nothing."""
+"""The result folder of one case: masks, heatmaps, table, overlay, summary; all or nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ def write_case_folder(
     runtime: Runtime,
     case: Path,
     out: Path,
-    reading: str,
+    reading_name: str,
     *,
     files: Mapping[str, str] | None = None,
     resample_to: str | None = None,
@@ -33,18 +33,22 @@ def write_case_folder(
 
     Args:
         runtime: the network.
-        case: a NIfTI file, a folder with one for each contrast, a folder with one DICOM series, a picture or a folder of them.
+        case: a NIfTI file, a folder with one for each contrast, a folder with one DICOM series, a
+            picture or a folder of them.
         out: the folder to appear.
-        reading: one of the runtime's readings.
-        files: name of each contrast's file inside the case's folder; without it their names tell.
+        reading_name: one of the runtime's readings.
+        files: name of each contrast's file inside the case's folder; default by the words in the
+            file names.
         resample_to: see `kgp.scans.volume.read_volume`.
         overwrite: replace an earlier result at `out`.
 
     Returns:
-        What stands in summary.json. Pictures that could not be segmented are under "failed"; the others are written.
+        What stands in summary.json. Pictures that could not be segmented are under "failed"; the
+        others are written.
 
     Raises:
-        KgpError: the case cannot be segmented, or `out` exists and is not to be or cannot be replaced.
+        KgpError: the case cannot be segmented, or `out` exists and is not to be or cannot be
+            replaced.
     """
     if out.exists() and not overwrite:
         raise KgpError(f"{out} exists already; name another --out or pass --overwrite.")
@@ -52,16 +56,16 @@ def write_case_folder(
         raise KgpError(f"--overwrite: {out} is not a result of kgp segment, so it is not removed.")
     pictures = _pictures(case)
     if pictures:
-        return _write_pictures(runtime, pictures, out, reading, overwrite)
+        return _write_pictures(runtime, pictures, out, reading_name, overwrite)
     if files:
         volume = read_volume({name: case / files[name] for name in runtime.description.contrasts}, resample_to)
     else:
         volume = read_case(runtime.description.contrasts, case, resample_to)
-    return _write_volume(runtime, case, volume, out, reading, overwrite)
+    return _write_volume(runtime, case, volume, out, reading_name, overwrite)
 
 
 def _pictures(case: Path) -> list[Path]:
-    """The pictures that a case consists of; beside NIfTI files they are previews, and none is part of the case."""
+    """The pictures of a case; none where NIfTI files lie beside them, as they are then previews."""
     files = [path for path in (case.iterdir() if case.is_dir() else [case]) if not path.name.startswith(".")]
     if any(path.name.endswith((".nii", ".nii.gz")) for path in files):
         return []
@@ -69,10 +73,10 @@ def _pictures(case: Path) -> list[Path]:
 
 
 def check_pictures(summary: Mapping[str, Any]) -> None:
-    """Refuses a result without some of its pictures.
+    """Raises for the pictures of a case that could not be segmented.
 
     Raises:
-        KgpError: a picture could not be segmented.
+        KgpError: there are some; names each.
     """
     failures = summary.get("failed")
     if failures:
@@ -81,17 +85,20 @@ def check_pictures(summary: Mapping[str, Any]) -> None:
 
 
 def _write_volume(
-    runtime: Runtime, case: Path, volume: Volume, out: Path, reading: str, overwrite: bool
+    runtime: Runtime, case: Path, volume: Volume, out: Path, reading_name: str, overwrite: bool
 ) -> dict[str, Any]:
     stack, spacing = axial_slices(volume)
-    prediction = predict_stack(runtime, stack, runtime.description.readings[reading], spacing)
+    prediction = predict_stack(runtime, stack, runtime.description.readings[reading_name], spacing)
     with atomic_folder(out, overwrite=overwrite) as folder:
-        summary = {"input": case.name, **write_case(folder, runtime, volume, stack, spacing, prediction, reading)}
+        case_values = write_case(folder, runtime, volume.grid, stack, spacing, prediction, reading_name)
+        summary = {"input": case.name, **case_values}
         write_json(folder / SUMMARY, summary)
     return summary
 
 
-def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: str, overwrite: bool) -> dict[str, Any]:
+def _write_pictures(
+    runtime: Runtime, pictures: list[Path], out: Path, reading_name: str, overwrite: bool
+) -> dict[str, Any]:
     """Segments single slices, each on its own."""
     failures: list[str] = []
     names: list[str] = []
@@ -100,7 +107,7 @@ def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: 
     with atomic_folder(out, overwrite=overwrite) as folder:
         for path in pictures:
             try:
-                image, prediction = _predict_picture(runtime, path, folder, reading)
+                image, prediction = _predict_picture(runtime, path, folder, reading_name)
             except KgpError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
@@ -109,7 +116,7 @@ def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: 
             names.append(printable(path.name))
             calls.append(prediction.calls[0])
             if len(drawn) < SHOWN and prediction.calls[0]:
-                drawn.append(draw_slice(runtime, image, prediction, 0, reading, path.stem, None))
+                drawn.append(draw_slice(runtime, image, prediction, 0, reading_name, path.stem, None))
         if not calls:
             raise KgpError(f"none of the {len(pictures)} pictures could be segmented: {failures[0]}")
         if drawn:
@@ -118,14 +125,16 @@ def _write_pictures(runtime: Runtime, pictures: list[Path], out: Path, reading: 
         write_table([{"file": name, **row, "slice": 0} for name, row in zip(names, rows, strict=True)], folder / TABLE)
         summary = {
             "input": pictures[0].parent.name,
-            **case_summary(runtime, reading, calls, names),
+            **case_summary(runtime, reading_name, calls, names),
             "failed": failures,
         }
         write_json(folder / SUMMARY, summary)
     return summary
 
 
-def _predict_picture(runtime: Runtime, path: Path, folder: Path, reading: str) -> tuple[np.ndarray, StackPrediction]:
+def _predict_picture(
+    runtime: Runtime, path: Path, folder: Path, reading_name: str
+) -> tuple[np.ndarray, StackPrediction]:
     """The raw slice [H, W, C] in a picture, and what the network says of it.
 
     Raises:
@@ -134,4 +143,4 @@ def _predict_picture(runtime: Runtime, path: Path, folder: Path, reading: str) -
     if (folder / f"{path.stem}_mask.png").exists():
         raise KgpError(f"{path} has the name of another picture but for its ending.")
     image = read_picture(path).astype(np.float32)
-    return image, predict_stack(runtime, image[None], runtime.description.readings[reading])
+    return image, predict_stack(runtime, image[None], runtime.description.readings[reading_name])

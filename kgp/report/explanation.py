@@ -1,4 +1,4 @@
-"""One slice explained: contrasts, the map of every class with its evidence, the mask, and the sums in words."""
+"""One slice explained: contrasts, mask, the map and evidence of every class, and sums in words."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def explain(
     name: str = "",
     points: int = 12,
 ) -> tuple[np.ndarray, str]:
-    """Draws and tells why a slice is classified as it is.
+    """Shows in a picture and in words why a slice is classified as it is.
 
     Args:
         image: raw intensities [H, W, C] of a size the runtime takes.
@@ -28,7 +28,8 @@ def explain(
         points: evidence points drawn for each class and listed for the predicted one.
 
     Returns:
-        The picture RGB uint8: a title, contrasts and mask above, the raw heatmap of each class below; and the text.
+        The picture RGB uint8: a title, contrasts and mask above, the raw heatmap of each class
+        below; and the text.
     """
     network = runtime.description
     (prediction,) = predict_slices(runtime, image[None], network.readings[reading_name], with_evidence=True)
@@ -46,7 +47,7 @@ def _picture(
     name: str,
     points: int,
 ) -> np.ndarray:
-    """A title, contrasts and mask above, the raw heatmap of each class with its evidence points below."""
+    """A title; contrasts and mask above; the heatmap of each class with its evidence below."""
     image, shown = prediction.image, shown_contrast(network.contrasts)
     above = [(grey_panel(image[..., channel]), contrast) for channel, contrast in enumerate(network.contrasts)]
     drawn = Picture(image, shown, prediction.map, prediction.mask, truth)

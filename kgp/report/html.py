@@ -1,7 +1,7 @@
 """report.html: one self-contained page with tables, curves and pictures.
 
-It has no script and loads nothing from elsewhere. This file says which rows and figures a report has;
-the markup lies in `templates`.
+It has no script and loads nothing from elsewhere. This file says which rows and figures a report
+has; the markup lies in `templates`.
 """
 
 import base64
@@ -16,6 +16,7 @@ import numpy as np
 from kgp.files import write_text
 from kgp.heatmap.reading import BEST
 from kgp.report import plots
+from kgp.report.numbers import interval, number
 from kgp.report.overlay import encode_png
 from kgp.research_use import RESEARCH_USE
 
@@ -33,7 +34,7 @@ _CLASS_SCORES = ("precision", "recall", "f1", "roc_auc", "average_precision")
 
 
 @dataclasses.dataclass(frozen=True)
-class ShownCase:
+class ShownSlice:
     """One picture in the report: why it was chosen, and the picture RGB uint8 [H, W, 3]."""
 
     rule: str
@@ -47,7 +48,7 @@ def write_report(
     metrics: dict[str, Any],
     history: Sequence[dict[str, float]],
     dices: Mapping[str, Sequence[float]],
-    cases: Sequence[ShownCase],
+    shown: Sequence[ShownSlice],
 ) -> None:
     """Writes the report of a run atomically.
 
@@ -58,7 +59,7 @@ def write_report(
         metrics: as in metrics.json (see `kgp.evaluation.judge`).
         history: rows of history.csv; empty for none.
         dices: Dice of every tumour slice for each reading; empty where there are no masks.
-        cases: pictures, in the order shown.
+        shown: pictures of slices, in this order.
     """
     classification = metrics["classification"]
     write_page(
@@ -76,7 +77,7 @@ def write_report(
         classification_curves=plots.classification_curves(classification),
         segmentation=_segmentation(metrics, dices) if metrics["segmentation"] is not None else None,
         training_curves=plots.training_curves(history) if history else None,
-        cases=[(case.rule, base64.b64encode(encode_png(case.picture)).decode()) for case in cases],
+        slices_shown=[(chosen.rule, base64.b64encode(encode_png(chosen.picture)).decode()) for chosen in shown],
     )
 
 
@@ -108,21 +109,21 @@ def _headline(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The boxes on top as (name, value, interval)."""
     classification = metrics["classification"]
     boxes = [
-        (_SCORES[key], number(classification[key]), _interval(classification["intervals"][key]))
+        (_SCORES[key], number(classification[key]), interval(classification["intervals"][key]))
         for key in ("accuracy", "macro_f1", "detection_f1")
         if classification[key] is not None
     ]
     if metrics["segmentation"] is not None:
         name = metrics["default_reading"]
         dice = metrics["segmentation"][name]["as_delivered"]["all"]["dice"]
-        boxes.append((f"median Dice, reading {name}", number(dice["median"]), _interval((dice["low"], dice["high"]))))
+        boxes.append((f"median Dice, reading {name}", number(dice["median"]), interval((dice["low"], dice["high"]))))
     return boxes
 
 
 def _score_rows(classification: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Score, value, interval."""
     intervals = classification["intervals"]
-    return [(words, number(classification[key]), _interval(intervals.get(key))) for key, words in _SCORES.items()]
+    return [(words, number(classification[key]), interval(intervals.get(key))) for key, words in _SCORES.items()]
 
 
 def _class_rows(classification: dict[str, Any]) -> list[list[str]]:
@@ -218,19 +219,7 @@ def _masks_used(judged: dict[str, Any]) -> str:
     return "No mask was used to set it."
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits after the point, or a dash for None."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _interval(ends: Sequence[float | None] | None, digits: int = 3) -> str:
-    """An interval in words; empty where an end is missing."""
-    if ends is None or None in ends:
-        return ""
-    return f"{number(ends[0], digits)} to {number(ends[1], digits)}"
-
-
 def _median(values: dict[str, Any], digits: int = 3) -> str:
     """Median and interval; a single patient has no interval."""
-    interval = _interval((values["low"], values["high"]), digits)
-    return number(values["median"], digits) + (f" ({interval})" if interval else "")
+    words = interval((values["low"], values["high"]), digits)
+    return number(values["median"], digits) + (f" ({words})" if words else "")

@@ -7,6 +7,7 @@ import numpy as np
 
 from kgp.image_prediction import ImagePrediction
 from kgp.report.overlay import shown_contrast
+from kgp.research_use import RESEARCH_USE
 
 
 def draw_axes(prediction: ImagePrediction, contrasts: Sequence[str], axes: Any, points: int) -> Any:
@@ -30,9 +31,9 @@ def draw_axes(prediction: ImagePrediction, contrasts: Sequence[str], axes: Any, 
     contrast = prediction.image[..., channel]
     low, high = np.percentile(contrast, (1.0, 99.5))
     limit = float(np.abs(prediction.map).max()) or 1.0
-    for one in axes:
-        one.imshow(contrast, cmap="gray", vmin=low, vmax=high)
-        one.set_axis_off()
+    for panel in axes:
+        panel.imshow(contrast, cmap="gray", vmin=low, vmax=high)
+        panel.set_axis_off()
     picture.set_title(contrasts[channel])
     shown = map_axes.imshow(prediction.map, cmap="coolwarm", vmin=-limit, vmax=limit, alpha=0.65)
     map_axes.figure.colorbar(shown, ax=map_axes, shrink=0.7)
@@ -43,12 +44,12 @@ def draw_axes(prediction: ImagePrediction, contrasts: Sequence[str], axes: Any, 
     probability = prediction.probabilities[prediction.class_names.index(prediction.label)]
     reason = f"; no mask: {prediction.reason}" if prediction.reason else ""
     mask_axes.set_title(f"{prediction.label} ({probability:.2f}){reason}")
-    map_axes.figure.suptitle("Research use only", fontsize="small")
+    map_axes.figure.suptitle(RESEARCH_USE, fontsize="small")
     return axes
 
 
 def _draw_points(prediction: ImagePrediction, axes: Any, points: int) -> None:
-    """Circles where the logit of the predicted class comes from, larger for larger contributions."""
+    """Circles where the predicted class's logit comes from, larger for larger contributions."""
     strongest = prediction.evidence().top(points)
     largest = max((abs(point.contribution) for point in strongest), default=0.0)
     if largest:

@@ -1,4 +1,4 @@
-"""Pictures of one slice: the slice, the map that is cut with its evidence points, and the mask beside the true outline."""
+"""Pictures of one slice: the slice, its map with evidence points, and its mask and true outline."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 _MASK = (255, 170, 30)
 _TRUTH = (60, 220, 120)
 _POINT = (255, 255, 255)
-_NEAR = 0.05  # evidence points closer than this share of the picture's height are drawn as one
+_JOINED_DISTANCE = 0.05  # evidence points closer than this share of the picture's height are drawn as one
 _SMALL_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 6]  # 9 takes ten times as long for an eighth less
 
 
@@ -86,7 +86,7 @@ def panel_picture(
     )
 
 
-def draw_case(picture: Picture) -> np.ndarray:
+def draw_picture(picture: Picture) -> np.ndarray:
     """Three panels side by side with a line of text above, RGB uint8 [H', W', 3]."""
     grey = grey_panel(picture.image[..., picture.channel])
     panels = [grey, map_panel(grey, picture), mask_panel(grey, picture)]
@@ -98,7 +98,7 @@ def draw_case(picture: Picture) -> np.ndarray:
 
 
 def grey_panel(contrast: np.ndarray) -> np.ndarray:
-    """One contrast [H, W] between its 1st and 99.5th percentile as RGB uint8, enlarged to about PANEL pixels."""
+    """One contrast [H, W], grey from its 1st to 99.5th percentile, RGB uint8 of PANEL pixels."""
     low, high = np.percentile(contrast, (1.0, 99.5))
     scaled = np.clip((contrast - low) / max(high - low, 1e-6), 0.0, 1.0)
     return np.repeat(_enlarged((255 * scaled).astype(np.uint8), cv2.INTER_CUBIC)[..., None], 3, axis=2)
@@ -127,7 +127,7 @@ def stacked(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """RGB pictures below each other, the narrower ones padded with white at the right."""
     width = max(picture.shape[1] for picture in pictures)
     return np.concatenate(
-        [np.pad(one, ((0, 0), (0, width - one.shape[1]), (0, 0)), constant_values=255) for one in pictures]
+        [np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), constant_values=255) for picture in pictures]
     )
 
 
@@ -144,11 +144,11 @@ def encode_png(rgb: np.ndarray) -> bytes:
 
 
 def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
-    """The map over the slice, blue against and red for the class, with evidence points as circles."""
+    """The map over the slice, red for the class, blue against it; circles for evidence."""
     limit = float(np.abs(picture.map).max()) if picture.limit is None else picture.limit
     values = cv2.resize(picture.map.astype(np.float32), grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     panel = (0.35 * grey + 0.65 * diverging_colours(values, limit)).astype(np.uint8)
-    points = merged(picture.points, _NEAR * picture.map.shape[0])
+    points = merged(picture.points, _JOINED_DISTANCE * picture.map.shape[0])
     largest = max((abs(point.contribution) for point in points), default=1.0) or 1.0
     scale = grey.shape[0] / picture.map.shape[0], grey.shape[1] / picture.map.shape[1]
     for point in points:
@@ -160,7 +160,9 @@ def map_panel(grey: np.ndarray, picture: Picture) -> np.ndarray:
 
 
 def merged(points: Sequence[EvidencePoint], distance: float) -> list[EvidencePoint]:
-    """Points of one sign within `distance` of a stronger one as one with their sum, so that circles do not hide a peak.
+    """Joins points of one sign that lie close together, so that circles do not hide a peak.
+
+    A point within `distance` of a stronger one adds its contribution to that one.
 
     Args:
         points: by falling absolute contribution.
@@ -169,8 +171,8 @@ def merged(points: Sequence[EvidencePoint], distance: float) -> list[EvidencePoi
     kept: list[EvidencePoint] = []
     for point in points:
         for index, other in enumerate(kept):
-            near = np.hypot(point.row - other.row, point.column - other.column) <= distance
-            if near and point.contribution * other.contribution > 0:
+            is_close = np.hypot(point.row - other.row, point.column - other.column) <= distance
+            if is_close and point.contribution * other.contribution > 0:
                 total = other.contribution + point.contribution
                 kept[index] = dataclasses.replace(other, contribution=total)
                 break
@@ -219,14 +221,14 @@ def _enlarged(values: np.ndarray, interpolation: int) -> np.ndarray:
     return cv2.resize(values, size, interpolation=interpolation)
 
 
-def _text(panel: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
+def _text(panel: np.ndarray, text: str, start: tuple[int, int], colour: tuple[int, int, int] = (0, 0, 0)) -> None:
     # OpenCV ends the process over a name that is no UTF-8.
-    text = shortened(printable(text), panel.shape[1] - place[0])
-    cv2.putText(panel, text, place, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
+    text = shortened(printable(text), panel.shape[1] - start[0])
+    cv2.putText(panel, text, start, _FONT, _FONT_SCALE, colour, 1, cv2.LINE_AA)
 
 
 def shortened(text: str, width: int) -> str:
-    """The text with as much left out of its middle as does not fit into `width` pixels; its end says what matters."""
+    """The text without its middle where it does not fit `width` pixels; its end matters most."""
     kept = len(text)
     short = text
     while kept > 2 and cv2.getTextSize(short, _FONT, _FONT_SCALE, 1)[0][0] > width:

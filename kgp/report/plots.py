@@ -8,7 +8,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-# Decorates a function that draws: the settings hold while it runs; the caller's own stay as they are.
+# Decorates a function that draws: the settings hold while it runs; the caller's own stay as they
+# are.
 drawing_style = matplotlib.rc_context(
     {
         "font.size": 9,

@@ -33,7 +33,7 @@ class SliceToExplain:
 def slice_of_file(
     path: Path, contrasts: tuple[str, ...], size: int, index: int | None = None, resample_to: str | None = None
 ) -> SliceToExplain:
-    """A picture, or an axial slice of a volume or a folder of contrasts, fitted to `size` pixels a side.
+    """A picture, or an axial slice of a volume, fitted to `size` pixels a side.
 
     Args:
         path: picture, NIfTI file, or folder with a file for each contrast.
@@ -56,13 +56,14 @@ def slice_of_file(
     return SliceToExplain(fit_image(stack[index], size, spacing), None, f"{path.name}, slice {index}")
 
 
-def slice_of_run(folder: Path | str, identifier: str | None, reading: str) -> SliceToExplain:
+def slice_of_run(folder: Path | str, identifier: str | None, reading_name: str) -> SliceToExplain:
     """A slice of a run's own data.
 
     Args:
         folder: the run folder; anything else that a network can be read from is refused.
-        identifier: id of the slice; None takes the test slice with the median Dice of `reading`.
-        reading: name of a reading of the run.
+        identifier: id of the slice; None takes the test slice with the median Dice of
+            `reading_name`.
+        reading_name: name of a reading of the run.
 
     Raises:
         UsageError: `folder` is no run folder.
@@ -75,19 +76,19 @@ def slice_of_run(folder: Path | str, identifier: str | None, reading: str) -> Sl
         raise KgpError(f"{folder} has no data of its own; name an INPUT.")
     cohort = read_cohort(Path(run.data))
     if identifier is None:
-        identifier = _median_slice(folder / "predictions.csv", reading)
+        identifier = _median_slice(folder / "predictions.csv", reading_name)
     row = next((row for row in cohort.rows if row.id == identifier), None)
     if row is None:
         raise KgpError(f"{run.data} has no slice {identifier!r}.")
     return SliceToExplain(read_image(cohort, row), read_mask(cohort, row), identifier)
 
 
-def _median_slice(predictions: Path, reading: str) -> str:
-    """Id of the tumour slice with the median Dice in predictions.csv; the lower one of two in the middle."""
+def _median_slice(predictions: Path, reading_name: str) -> str:
+    """Id of the tumour slice with the median Dice in predictions.csv; of two, the lower one."""
     if not predictions.is_file():
         raise KgpError(f"{predictions.parent} has not been evaluated; name an INPUT or a slice with --id.")
-    lines = [line for line in read_table(predictions).rows if line.get("true_pixels") not in (None, "", "0")]
-    if not lines:
+    rows = [row for row in read_table(predictions).rows if row.get("true_pixels") not in (None, "", "0")]
+    if not rows:
         raise KgpError(f"{predictions} has no slice with a true mask; name a slice with --id.")
-    lines.sort(key=lambda line: float(line[f"dice_{reading}"]))
-    return str(lines[(len(lines) - 1) // 2]["id"])
+    rows.sort(key=lambda row: float(row[f"dice_{reading_name}"]))
+    return str(rows[(len(rows) - 1) // 2]["id"])

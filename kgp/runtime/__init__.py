@@ -1,4 +1,4 @@
-"""One interface, images -> (logits, heatmap), over whatever holds the network."""
+"""Runtimes: one interface, images -> (logits, heatmap), whatever holds the network."""
 
 from pathlib import Path
 
@@ -9,29 +9,33 @@ from kgp.runtime.runtime import Explanation, Runtime
 __all__ = ["Explanation", "Runtime", "load_runtime"]
 
 
-def load_runtime(place: str | Path) -> Runtime:
-    """The runtime for a run folder, an exported SavedModel, a LiteRT file, or a model behind a server.
+def load_runtime(path_or_address: str | Path) -> Runtime:
+    """The runtime for a run folder, a SavedModel, a LiteRT file, or a model behind a server.
 
     Args:
-        place: a run folder; a version folder of an exported SavedModel, or the folder of its versions, of which the
-            newest is taken; a .tflite file; or an address such as grpc://HOST:8500/MODEL or http://HOST:8501/MODEL,
-            with /VERSION behind it where one is meant.
+        path_or_address: one of
+            a run folder;
+            a version folder of a SavedModel, or the folder of its versions, for the newest one;
+            a .tflite file;
+            an address such as grpc://HOST:8500/MODEL or http://HOST:8501/MODEL, with /VERSION
+            behind it for a version that is not the newest.
 
     Raises:
         KgpError: there is no usable network.
+        UsageError: the address has another scheme.
     """
-    scheme, separator, _ = str(place).partition("://")
+    scheme, separator, _ = str(path_or_address).partition("://")
     if separator:
         if scheme in ("grpc", "grpcs"):
             from kgp.runtime.grpc_endpoint import GrpcEndpoint
 
-            return GrpcEndpoint(str(place))
+            return GrpcEndpoint(str(path_or_address))
         if scheme in ("http", "https"):
             from kgp.runtime.http_endpoint import HttpEndpoint
 
-            return HttpEndpoint(str(place))
+            return HttpEndpoint(str(path_or_address))
         raise UsageError(f"An address begins with grpc, grpcs, http or https, not {scheme!r}.")
-    path = Path(place)
+    path = Path(path_or_address)
     if path.suffix == ".tflite":
         from kgp.runtime.litert import LiteRT
 

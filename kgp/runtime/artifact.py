@@ -1,4 +1,4 @@
-"""Exported networks on disk: a manifest beside the files, by which they are checked before they are used."""
+"""Exported networks on disk: version folders, and a manifest that lists every SHA-256."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ def read_artifact(manifest: Path, folder: Path) -> tuple[Description, dict[str, 
         The description of the network, and the whole manifest.
 
     Raises:
-        KgpError: the manifest is missing or of another format, or a file is missing or has another SHA-256.
+        KgpError: the manifest is missing or of another format, or a file is missing or has another
+            SHA-256.
     """
     if not manifest.is_file():
         raise KgpError(f"{manifest} is missing; without it an export cannot be checked.")
@@ -46,7 +47,7 @@ def read_artifact(manifest: Path, folder: Path) -> tuple[Description, dict[str, 
 
 
 def newest_version(models: Path) -> Path | None:
-    """The highest numbered version in a folder that a model server watches, or None where there is none."""
+    """The highest version in a folder that a model server watches; None where there is none."""
     versions = version_folders(models)
     return versions[max(versions)] if versions else None
 

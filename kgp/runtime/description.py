@@ -1,4 +1,4 @@
-"""What must be known of a trained network to use its answers; travels with every export and over the wire."""
+"""The facts about a trained network that its users need; they travel with every export."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ from typing import Any
 
 from kgp.errors import KgpError
 from kgp.heatmap.reading import Reading
+from kgp.research_use import NOTICE
 
 FORMAT = "kgp-network-1"
 
@@ -20,11 +21,12 @@ class Description:
         no_tumour_class: index of the class that means "no tumour", or None.
         contrasts: names of the C input channels, in order.
         shape: (H, W, C) of the slices it takes.
-        normalisation: what is done to raw intensities, inside the network's graph (`kgp.data.normalise`).
+        normalisation: what is done to raw intensities, inside the network's graph
+            (`kgp.data.normalise`).
         readings: readings by name, as calibrated.
         default_reading: name of the reading that is used where none is named.
-        masks_used: names of readings that looked at masks to be set.
-        weights_sha256: of the run's weights, which tells whose numbers these are.
+        masks_used: names of the readings that were set on masks.
+        weights_sha256: SHA-256 of the run's weights, by which exports know their run.
     """
 
     arch: str
@@ -40,7 +42,7 @@ class Description:
 
     @property
     def size(self) -> int:
-        """Side in pixels to which slices are fitted; 0 where the network takes the data's own size."""
+        """Side in pixels to which slices are fitted; 0 where the network takes them as they are."""
         height, width, _ = self.shape
         return height if height == width else 0
 
@@ -53,7 +55,7 @@ class Description:
         """Plain JSON values."""
         return {
             "format": FORMAT,
-            "use": "Research use only; not a medical device.",
+            "use": NOTICE,
             **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
             "readings": {name: reading.to_dict() for name, reading in self.readings.items()},
         }

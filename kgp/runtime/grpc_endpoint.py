@@ -12,7 +12,7 @@ from kgp.runtime.endpoint import Endpoint, Unavailable
 
 _SECONDS = 120.0
 _LARGEST_MESSAGE = 2**31 - 1
-_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
+_UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
 _FOREIGN = (
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -49,7 +49,7 @@ class GrpcEndpoint(Endpoint):
         try:
             response = self._stub.Predict(request, timeout=_SECONDS, metadata=tuple(self._authorization.items()))
         except grpc.RpcError as error:
-            if error.code() in _PASSING:
+            if error.code() in _UNAVAILABLE:
                 raise Unavailable(error.details()) from None
             message = f"{error.code().name}, {error.details()}"
             raise self._refusal(signature, message, error.code() in _FOREIGN) from None

@@ -1,4 +1,4 @@
-"""A model behind TensorFlow Serving's REST protocol as a runtime. Exact, but several times slower than gRPC."""
+"""A model behind TensorFlow Serving's REST protocol as a runtime: exact, but slower than gRPC."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ import numpy as np
 from kgp.runtime.endpoint import Endpoint, Unavailable
 
 _SECONDS = 120.0
-_PASSING = (429, 502, 503)
+_UNAVAILABLE = (429, 502, 503)
 _FOREIGN = (400, 404, 405, 501)
 
 
@@ -30,13 +30,13 @@ class HttpEndpoint(Endpoint):
         )
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as response:
-                found = json.load(response)["outputs"]
-            if not isinstance(found, dict):  # a signature with one output answers without its name
-                found = {outputs[0]: found}
-            return {key: np.array(found[key]) for key in outputs}
+                answer = json.load(response)["outputs"]
+            if not isinstance(answer, dict):  # a signature with one output answers without its name
+                answer = {outputs[0]: answer}
+            return {key: np.array(answer[key]) for key in outputs}
         except urllib.error.HTTPError as error:
             message = error.read(1000).decode(errors="replace")
-            if error.code in _PASSING:
+            if error.code in _UNAVAILABLE:
                 raise Unavailable(message) from None
             raise self._refusal(signature, f"HTTP {error.code}, {message}", error.code in _FOREIGN) from None
         except TimeoutError:

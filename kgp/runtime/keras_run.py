@@ -42,21 +42,22 @@ class KerasRun(Runtime):
         height, width = images.shape[1:3]
         network = self._network(height, width)
         if (height, width) not in self._features:
-            # A model of its own: predict would otherwise bring every feature map back from the device.
+            # A model of its own: predict would otherwise bring every feature map back from the
+            # device.
             self._features[height, width] = keras.Model(network.input, network.get_layer("features").output)
         features = self._features[height, width].predict_on_batch(self._normalised(images))
         kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in network.get_layer("head").weights)
         config = self.run.config.network
         split = [
             contributions(
-                one,
+                feature_map,
                 kernel.reshape(features.shape[-1], -1),
                 bias,
                 head_order=config.head_order,
                 pooling=config.pooling,
                 pooling_value=config.pooling_value,
             )
-            for one in features
+            for feature_map in features
         ]
         return Explanation(
             logits, heatmaps, np.stack([maps for maps, _ in split]), np.stack([rest for _, rest in split])
@@ -72,12 +73,12 @@ class KerasRun(Runtime):
 
 
 def description_of(run: Run) -> Description:
-    """What a finished run is.
+    """The description of a finished run.
 
     Raises:
         KgpError: its calibration.json is damaged.
     """
-    readings, default, masks_used = _calibration(run.folder / "calibration.json")
+    readings, default_reading, masks_used = _calibration(run.folder / "calibration.json")
     return Description(
         arch=run.config.network.arch,
         class_names=run.class_names,
@@ -86,14 +87,14 @@ def description_of(run: Run) -> Description:
         shape=run.shape,
         normalisation=run.config.data.normalisation,
         readings=readings,
-        default_reading=default,
+        default_reading=default_reading,
         masks_used=masks_used,
         weights_sha256=run.manifest["files"][WEIGHTS],
     )
 
 
 def _calibration(path: Path) -> tuple[dict[str, Reading], str, tuple[str, ...]]:
-    """Readings, default and those that used masks; the uncalibrated ones where the file does not exist yet."""
+    """Readings, the default's name, names of those set on masks; uncalibrated without a file."""
     if not path.is_file():
         return {"paper": PAPER, "best": BEST}, "best", ()
     content = read_json(path)

@@ -20,7 +20,8 @@ class LiteRT(Runtime):
         threads: threads of the interpreter; 0 for what OMP_NUM_THREADS says, else all cores.
 
     Raises:
-        KgpError: the file or its manifest is missing or damaged, or ai-edge-litert is not installed.
+        KgpError: the file or its manifest is missing or damaged, or ai-edge-litert is not
+            installed.
     """
 
     batch = 1
@@ -58,12 +59,12 @@ class LiteRTContent(LiteRT):
 
 
 def _signature_runners(content: bytes, name: str, threads: int) -> dict[str, Any]:
-    """What runs each signature of a LiteRT file."""
+    """The runner of each signature of a LiteRT file."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
         interpreter = Interpreter(model_content=content, num_threads=threads or _usual_threads())
-        return {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
+        return {key: interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()}
     except (ValueError, RuntimeError) as error:
         raise KgpError(f"{name} cannot be loaded as a LiteRT model: {error}.") from None
 

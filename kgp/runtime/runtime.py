@@ -22,7 +22,8 @@ class Explanation:
         logits: float32 [B, K].
         heatmaps: raw heatmaps float32 [B, H, W, K].
         contributions: what each position adds to each logit, [B, H, W, K].
-        constants: what belongs to no position, [B, K]; with it the contributions add up to the logits.
+        constants: what belongs to no position, [B, K]; with it the contributions add up to the
+            logits.
     """
 
     logits: np.ndarray
@@ -32,10 +33,10 @@ class Explanation:
 
 
 class Runtime:
-    """A trained network; what is left to a subclass is `_predict` and `_explain`.
+    """A trained network. A subclass implements `_predict` and `_explain`.
 
     Attributes:
-        name: what it is, for messages and reports.
+        name: its path or address, for messages and reports.
         description: what the network is: classes, contrasts, size, readings.
         run: the run it is, or None for an export or a served model.
         manifest: the manifest of an export, or None.
@@ -63,7 +64,7 @@ class Runtime:
 
     @property
     def identity(self) -> str:
-        """SHA-256 over what decides the answers: weights, normalisation, readings, and the files of an export.
+        """SHA-256 over what decides the answers: weights, readings and the files of an export.
 
         A run and its exports have different ones, as their numbers differ a little.
         """

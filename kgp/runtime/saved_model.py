@@ -17,7 +17,7 @@ class SavedModel(Runtime):
         folder: a version folder that `kgp export` wrote.
 
     Raises:
-        KgpError: it is not, or a file of it is damaged.
+        KgpError: there is no such export, or a file of it is damaged.
     """
 
     def __init__(self, folder: Path) -> None:

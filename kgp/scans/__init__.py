@@ -1,1 +1,3 @@
-"""One patient's images from NIfTI, DICOM and pictures: grids, fitting, cutting, writing back."""
+"""One patient's images: reading NIfTI, DICOM and pictures, cutting and fitting slices, writing
+back.
+"""

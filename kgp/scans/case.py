@@ -4,25 +4,24 @@ from pathlib import Path
 
 from kgp.errors import KgpError
 from kgp.scans.contrast_names import find_contrasts
-from kgp.scans.dicom.series import read_dicom_series
-from kgp.scans.pictures import ENDINGS as PICTURES
+from kgp.scans.pictures import ENDINGS
 from kgp.scans.volume import Volume, read_volume
 
-_ENDINGS = (".nii", ".gz", ".dcm", *PICTURES)
+_CASE_ENDINGS = (".nii", ".gz", ".dcm", *ENDINGS)
 
 
 def holds_cases(path: Path) -> bool:
-    """Whether a folder holds folders and no file that could be a case itself."""
+    """Whether a path is a folder that holds folders and no file that could be a case itself."""
     if not path.is_dir():
         return False
     entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
     return any(entry.is_dir() for entry in entries) and not any(
-        entry.is_file() and entry.suffix.lower() in _ENDINGS for entry in entries
+        entry.is_file() and entry.suffix.lower() in _CASE_ENDINGS for entry in entries
     )
 
 
 def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = None) -> Volume:
-    """The volume of a NIfTI file, a folder with one NIfTI file for each contrast, or a folder with one DICOM series.
+    """Reads one patient's contrasts: NIfTI files or one DICOM series.
 
     Args:
         contrasts: the contrasts wanted, in order; a single file or a DICOM series has one.
@@ -30,7 +29,8 @@ def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = 
         resample_to: see `kgp.scans.volume.read_volume`.
 
     Raises:
-        KgpError: the case cannot be read or lacks a contrast.
+        KgpError: the case cannot be read or lacks a contrast, or it is DICOM and pydicom is
+            missing.
     """
     if case.is_file():
         if len(contrasts) != 1:
@@ -47,4 +47,14 @@ def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = 
         raise KgpError(
             f"{case} holds no NIfTI file; a DICOM series has one contrast, but {', '.join(contrasts)} are needed."
         )
-    return read_dicom_series(case, contrasts[0])
+    return _read_dicom(case, contrasts[0])
+
+
+def _read_dicom(folder: Path, contrast: str) -> Volume:
+    try:
+        import pydicom  # noqa: F401 - what the next line needs
+    except ImportError:
+        raise KgpError('Reading DICOM needs pydicom; install it with: pip install "kgp[console]"') from None
+    from kgp.scans.dicom.series import read_dicom_series
+
+    return read_dicom_series(folder, contrast)

@@ -1,14 +1,15 @@
-"""Which contrast a file holds, told by the words in its name."""
+"""Which contrast a file holds, by the words in its name."""
 
+import collections
 import re
 from pathlib import Path
 
 from kgp.errors import KgpError
 
-# A file with one of these words is no contrast, whatever else its name says.
-_NO_CONTRAST = {"seg", "segm", "segmentation", "mask", "label", "labels"}
-# Words in file names that tell the contrast, as BraTS of all years and common converters write them.
-_WORDS = {
+# A file with one of these words in its name is a mask, whatever else the name says.
+_MASK_WORDS = {"seg", "segm", "segmentation", "mask", "label", "labels"}
+# The contrast of a word in a file name, as BraTS of all years and common converters write it.
+_CONTRAST_OF = {
     "t1": "T1",
     "t1n": "T1",
     "t1w": "T1",
@@ -24,30 +25,28 @@ _WORDS = {
 
 
 def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
-    """The NIfTI file of each contrast in a folder, told by the words in the file names.
+    """Finds the NIfTI file of each contrast in a folder by the words in the file names.
 
-    A contrast may be asked for by any of its known words (T1Gd is T1ce) or, where it has none, by a word of the file name.
-    Masks and hidden files are passed over.
+    A contrast may be asked for by any of its known words (T1Gd is T1ce) or, where it has none, by a
+    word of the file name. Masks and hidden files are passed over.
 
     Raises:
         KgpError: a contrast has no file, or several.
     """
     files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")) and path.name[0] != ".")
-    found: dict[str, list[Path]] = {}
+    candidates: dict[str, list[Path]] = collections.defaultdict(list)
     for path in files:
-        contrast = contrast_of(path.name)
-        if _NO_CONTRAST.intersection(_words(path.name)):
+        words = _words(path.name)
+        if _MASK_WORDS.intersection(words):
             continue
-        if contrast:
-            found.setdefault(contrast.lower(), []).append(path)
-        else:
-            # A contrast that is called by a name of its own, as the run has it.
-            for name in contrasts:
-                if name.lower() in _words(path.name):
-                    found.setdefault(name.lower(), []).append(path)
+        known = contrast_of(path.name)
+        # A contrast without a known word may have a name of its own, as the run has it.
+        names = [known] if known else [contrast for contrast in contrasts if contrast.lower() in words]
+        for name in names:
+            candidates[name.lower()].append(path)
     result = {}
     for contrast in contrasts:
-        paths = found.get(_WORDS.get(contrast.lower(), contrast).lower(), [])
+        paths = candidates.get(_CONTRAST_OF.get(contrast.lower(), contrast).lower(), [])
         if len(paths) != 1:
             what = "no file" if not paths else f"{len(paths)} files ({', '.join(path.name for path in paths)})"
             raise KgpError(
@@ -59,8 +58,8 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
 
 
 def contrast_of(name: str) -> str | None:
-    """The contrast that a file name tells by its last known word, or None."""
-    known = [_WORDS[word] for word in _words(name) if word in _WORDS]
+    """The contrast that the last known word of a file name stands for, or None."""
+    known = [_CONTRAST_OF[word] for word in _words(name) if word in _CONTRAST_OF]
     return known[-1] if known else None
 
 

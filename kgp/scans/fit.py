@@ -1,6 +1,7 @@
-"""Slices of any size and pixel spacing to squares and back.
+"""Bringing slices of any size and pixel spacing to squares, and results back.
 
-A slice is padded to a physical square first, so that the anatomy keeps its proportions, and then resized.
+A slice is padded to a physical square first, so that the anatomy keeps its proportions, and then
+resized.
 """
 
 import cv2
@@ -8,11 +9,12 @@ import numpy as np
 
 from kgp.errors import KgpError
 
-LONGEST_PIXEL = 50.0  # times as long as wide; the square around a slice of worse pixels could fill the memory
+# Length over width of a pixel; the square around a slice of longer pixels could fill the memory.
+LONGEST_PIXEL = 50.0
 
 
 def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
-    """A slice as a square.
+    """Brings a slice to a square.
 
     Args:
         image: [H, W, C] of any numeric type.
@@ -20,8 +22,11 @@ def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None 
         spacing: millimetres between rows and between columns; None for square pixels.
 
     Returns:
-        float32 [size, size, C]; what was padded has each contrast's lowest value. Shrinking averages, growing
-        interpolates.
+        float32 [size, size, C]; the padding has each contrast's lowest value. Shrinking averages,
+        growing interpolates.
+
+    Raises:
+        KgpError: the pixels are more than `LONGEST_PIXEL` times as long as wide.
     """
     image = image.astype(np.float32)
     if size == 0:
@@ -35,13 +40,15 @@ def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None 
 
 
 def fit_mask(mask: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
-    """A mask as `fit_image` fits its slice: pixels of which at least half is mask; at least one where any was.
+    """Brings a mask to a square as `fit_image` does its slice.
 
     Args:
         mask: bool [H, W].
+        size, spacing: see `fit_image`.
 
     Returns:
-        bool [size, size].
+        bool [size, size]; a pixel is mask where at least half of it was. A mask that is not empty
+        keeps at least one pixel.
     """
     share = fit_image(mask[..., None], size, spacing)[..., 0]
     fitted = share >= 0.5
@@ -58,7 +65,7 @@ def fit_map(values: np.ndarray, size: int, spacing: tuple[float, float] | None =
 
 
 def fitted_spacing(height: int, width: int, size: int, spacing: tuple[float, float]) -> tuple[float, float]:
-    """Spacing of a slice of height x width pixels after `fit_image`: the physical square shared out over its pixels."""
+    """Spacing of the pixels of a slice of height x width pixels after `fit_image`."""
     if size == 0:
         return spacing
     side = max(height * spacing[0], width * spacing[1])
@@ -66,10 +73,11 @@ def fitted_spacing(height: int, width: int, size: int, spacing: tuple[float, flo
 
 
 def restore_map(values: np.ndarray, height: int, width: int, spacing: tuple[float, float] | None = None) -> np.ndarray:
-    """The inverse of `fit_image` for a heatmap: interpolated to the padded square and cropped.
+    """The inverse of `fit_image` for a heatmap: interpolation to the padded square, then cropping.
 
     Args:
-        values: [size, size] or [size, size, K]; values that are not square were never fitted and come back as they are.
+        values: [size, size] or [size, size, K]; values that are not square were never fitted and
+            are returned as they are.
         height, width: size of the original slice.
         spacing: as given to `fit_image`; None where size was 0.
 
@@ -91,7 +99,13 @@ def restore_mask(mask: np.ndarray, height: int, width: int, spacing: tuple[float
 def fit_points(
     points: np.ndarray, height: int, width: int, size: int, spacing: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """Where points (row, column) [N, 2] of a slice of height x width lie after `fit_image`; whole numbers are centres."""
+    """Where points of a slice of height x width pixels lie after `fit_image`.
+
+    Args:
+        points: (row, column), [N, 2]; whole numbers are pixel centres.
+        height, width: size of the slice.
+        size, spacing: see `fit_image`.
+    """
     if size == 0:
         return points.astype(np.float64)
     top, left, square_height, square_width = _square(height, width, spacing)
@@ -101,7 +115,7 @@ def fit_points(
 def restore_points(
     points: np.ndarray, height: int, width: int, size: int, spacing: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """The inverse of `fit_points`; points of the padding lie outside of 0 .. height - 1 and 0 .. width - 1."""
+    """The inverse of `fit_points`; points in the padding lie outside of the slice."""
     if size == 0:
         return points.astype(np.float64)
     top, left, square_height, square_width = _square(height, width, spacing)
@@ -112,7 +126,7 @@ def _square(height: int, width: int, spacing: tuple[float, float] | None) -> tup
     """Top and left padding, and height and width of the physical square around a slice, in pixels.
 
     Raises:
-        KgpError: the pixels are no pixels, but lines.
+        KgpError: see `fit_image`.
     """
     row, column = spacing or (1.0, 1.0)
     if not 0 < max(row, column) <= LONGEST_PIXEL * min(row, column):

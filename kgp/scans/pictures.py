@@ -77,12 +77,12 @@ def _read_npy(path: Path, content: bytes) -> np.ndarray:
 
 
 def _read_png(path: Path, content: bytes) -> np.ndarray:
-    # Looked over here, because the decoder prints messages of its own about a damaged file.
-    whole = _is_whole_png(content)
-    if whole:
+    picture = None
+    # The decoder prints messages of its own about a damaged file, so it does not get one.
+    if _is_whole_png(content):
         width, height = struct.unpack(">II", content[16:24])
         _check_size(path, width * height)
-    picture = _decode(content) if whole else None
+        picture = _decode(content)
     if picture is None:
         raise KgpError(f"{path} is cut short, damaged or not a PNG file.")
     if content[25] == _PNG_GREY_WITH_ALPHA and picture.ndim == 3:
@@ -91,7 +91,7 @@ def _read_png(path: Path, content: bytes) -> np.ndarray:
 
 
 def _is_whole_png(content: bytes) -> bool:
-    """Whether the header comes first and every chunk is there with the checksum it states, up to the closing one."""
+    """Whether the header comes first, and all chunks up to the closing one have their checksums."""
     if not content.startswith(_PNG_SIGNATURE) or content[12:16] != b"IHDR":
         return False
     start = len(_PNG_SIGNATURE)
@@ -126,7 +126,7 @@ def _read_tiff(path: Path, content: bytes) -> np.ndarray:
 
 
 def _decode(content: bytes) -> np.ndarray | None:
-    """The picture as OpenCV reads it, but with the colours as they stand in the file; None where it cannot."""
+    """The picture as OpenCV reads it, with the file's order of colours; None where it cannot."""
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

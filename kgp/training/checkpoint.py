@@ -1,4 +1,6 @@
-"""The state of a training after an epoch, in one file, from which a killed training goes on and ends with equal weights."""
+"""The state of a training after an epoch, in one file, from which a killed training goes on and
+ends with equal weights.
+"""
 
 import dataclasses
 import hashlib
@@ -36,7 +38,9 @@ class TrainingState:
 
 
 def save_checkpoint(folder: Path, model: keras.Model, state: TrainingState) -> None:
-    """Writes weights, optimiser variables, random states and the state of the training to one file, atomically."""
+    """Writes weights, optimiser variables, random states and the state of the training to one file,
+    atomically.
+    """
     text = np.frombuffer(json.dumps(dataclasses.asdict(state)).encode(), dtype=np.uint8)
     save_arrays(folder / NAME, [*model.variables, *model.optimizer.variables], progress=text)
 

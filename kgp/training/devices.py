@@ -22,7 +22,9 @@ def set_precision(mixed: bool) -> None:
 
 
 def leave_gpus_alone() -> None:
-    """Keeps this process on the CPU, as the first use of a GPU would take its memory from the processes that train."""
+    """Keeps this process on the CPU, as the first use of a GPU would take its memory from the
+    processes that train.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -38,7 +40,8 @@ def build_strategy(optimiser: OptimiserConfig) -> "tf.distribute.Strategy | None
     """The strategy of tf.distribute to train with, or None for a single device.
 
     Raises:
-        UsageError: Keras runs on another back end, there are too few devices, or TF_CONFIG is not usable.
+        UsageError: Keras runs on another back end, there are too few devices, or TF_CONFIG is not
+            usable.
     """
     if optimiser.strategy == "single":
         return None
@@ -77,12 +80,16 @@ def _has_gpu() -> bool:
 
 
 def _split_cpu(count: int) -> None:
-    """Lets the one CPU stand for several devices; it speeds nothing up, but shows that a job will run."""
+    """Lets the one CPU stand for several devices.
+
+    It speeds nothing up, but shows that a job will run.
+    """
     import tensorflow as tf
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError:
-        # TensorFlow has started already; it may have been split before, and _local_devices counts the devices.
+        # TensorFlow has started already; it may have been split before, and _local_devices counts
+        # the devices.
         return

@@ -1,9 +1,10 @@
 """Training on several devices or hosts, step for step what one device does with the whole batch.
 
-Keras 3.15 does not give this by itself under tf.distribute: gradients are clipped on each device before they are summed,
-accumulation fails, a weighted loss is averaged by each device on its own, and `fit` cannot take the batches of a
-MultiWorkerMirroredStrategy (keras issue 20585). So the network and the optimiser live under the strategy, and the model
-around them brings a training function of its own to `fit`, which sums gradients before anything is done with them.
+Keras 3.15 does not give this by itself under tf.distribute: gradients are clipped on each device
+before they are summed, accumulation fails, a weighted loss is averaged by each device on its own,
+and `fit` cannot take the batches of a MultiWorkerMirroredStrategy (keras issue 20585). So the
+network and the optimiser live under the strategy, and the model around them brings a training
+function of its own to `fit`, which sums gradients before anything is done with them.
 """
 
 import contextlib
@@ -25,7 +26,9 @@ _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.Cancelled
 
 
 class SharedCrossEntropy(WeightedCrossEntropy):
-    """The weighted cross-entropy whose mean weight is that of the whole batch, not of one device's share."""
+    """The weighted cross-entropy whose mean weight is that of the whole batch, not of one device's
+    share.
+    """
 
     def mean_weight(self, weights):
         """Args: weights [B] of this device's slices. Returns: their mean over all devices."""
@@ -35,7 +38,8 @@ class SharedCrossEntropy(WeightedCrossEntropy):
 class DistributedModel(keras.Model):
     """A functional model whose `fit` takes a dataset distributed by a strategy.
 
-    It is made outside the strategy's scope; the variables of its layers and its optimiser were made inside it.
+    It is made outside the strategy's scope; the variables of its layers and its optimiser were made
+    inside it.
     """
 
     def distribute(self, strategy: tf.distribute.Strategy, accumulation: int) -> None:

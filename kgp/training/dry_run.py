@@ -1,4 +1,6 @@
-"""What a training would do, without doing it: configuration, slices, parameters, and the time it would take."""
+"""What a training would do, without doing it: configuration, slices, parameters, and the time it
+would take.
+"""
 
 import json
 import time
@@ -16,14 +18,16 @@ from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.job import source_cohort, split_of
-from kgp.training.loop import compiled_model, training_batches
+from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
 _TIMED = 3
 
 
 def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
-    """Describes a training. The data are prepared into the cache as for a training; nothing else is written.
+    """Describes a training. The data are prepared into the cache as for a training.
+
+    Nothing else is written.
 
     The time is measured on a few real batches, on one device whatever the strategy.
 
@@ -78,7 +82,7 @@ def _slices_lines(labelled: LabelledCohort, parts: dict[str, Part]) -> list[str]
 def _training_batch_seconds(network: keras.Model, config: RunConfig, labelled: LabelledCohort, part: Part) -> float:
     """Seconds of one training batch: reading, augmenting, and one step of the optimiser."""
     steps = steps_per_epoch(len(part.rows), config.optimiser.batch_size)
-    model = compiled_model(network, config, part.targets, len(labelled.class_names), steps)
+    model = compiled_model(network, config, loss_weights(config, part.targets, len(labelled.class_names)), steps)
     enough = config.override(epochs=max(config.optimiser.epochs, _WARM_UP + _TIMED))
     batches = training_batches(enough, labelled, part, list(model.output))
     clock = _BatchClock()

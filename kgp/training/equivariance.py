@@ -1,4 +1,6 @@
-"""The training model: the network, and where asked the term that makes its heatmap turn with the picture."""
+"""The training model: the network, and where asked the term that makes its heatmap turn with the
+picture.
+"""
 
 import keras
 from keras import ops
@@ -10,7 +12,7 @@ DIFFERENCE = "heatmap_difference"
 
 @keras.saving.register_keras_serializable(package="kgp")
 class QuarterTurn(keras.layers.Layer):
-    """Turns a batch of square pictures [B, N, N, C] by `turns` times 90 degrees, counter-clockwise."""
+    """Turns square pictures [B, N, N, C] by `turns` times 90 degrees, counter-clockwise."""
 
     def __init__(self, turns: int = 1, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -63,9 +65,10 @@ def training_model(network: keras.Model, equivariance: float, kind: type[keras.M
 
     Args:
         network: a GP network with the outputs `logits` and `heatmap`.
-        equivariance: weight of the term. With 0 the model is image -> {"logits"}. Otherwise the batch is seen a second
-            time turned by 90 degrees: outputs {"logits", "logits_turned"}, both to be classified, and "heatmap_difference",
-            a loss: equivariance * mean((heatmap of the turned batch, turned back - heatmap)^2) of each slice.
+        equivariance: weight of the term. With 0 the model is image -> {"logits"}. Otherwise the
+            batch is seen a second time turned by 90 degrees: outputs {"logits", "logits_turned"},
+            both to be classified, and "heatmap_difference", a loss: equivariance * mean((heatmap of
+            the turned batch, turned back - heatmap)^2) of each slice.
         kind: class of the model.
 
     Raises:

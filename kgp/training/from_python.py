@@ -1,14 +1,19 @@
 """`kgp.train(...)`: what `kgp train` does, from Python."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kgp.config import RunConfig, read_config_file
 from kgp.errors import UsageError
 from kgp.run_folder import read_config
 from kgp.trained_network import TrainedNetwork, load_run
+
+if TYPE_CHECKING:
+    import keras
 from kgp.training import presets
 from kgp.training.job import resumable_source, train_run
+from kgp.training.loop import Additions
 from kgp.training.new_run import new_run_folder
 
 
@@ -24,6 +29,8 @@ def train(
     csv: str | Path | None = None,
     cache: str | Path = "prepared",
     resume: str | Path | None = None,
+    loss: "keras.losses.Loss | None" = None,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
     **options: Any,
 ) -> TrainedNetwork:
     """Trains a network, calibrates its readings, judges it on the test part, and writes the run folder.
@@ -39,7 +46,8 @@ def train(
         overwrite: replace an existing run folder.
         kind, csv, cache: as the options of `kgp train`.
         resume: folder of a training that was killed or interrupted, to go on with the same result as without the
-            interruption; takes no other option.
+            interruption; takes no other option but loss and callbacks.
+        loss, callbacks: of one's own; see `kgp.training.loop.Additions`.
         **options: every field of `kgp.config`, as the options of `kgp train` with underscores: epochs=3,
             learning_rate=1e-3, labels=("no tumour=0", "tumour=*").
 
@@ -50,15 +58,16 @@ def train(
         UsageError: an option is unknown or has a value that is not allowed.
         KgpError: the data cannot be used, or the run folder exists.
     """
+    additions = Additions(loss, tuple(callbacks))
     if resume is not None:
         given = {**options, "data": data, "preset": preset, "arch": arch, "config": config, "out": out}
-        return _resumed(Path(resume), [name for name, value in given.items() if value is not None])
+        return _resumed(Path(resume), [name for name, value in given.items() if value is not None], additions)
     chosen = _configuration(config, preset, arch, data)
     chosen = chosen.override(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
     folder = new_run_folder(chosen, Path(out) if out else None, overwrite)
     paths = {"data": data, "csv": csv, "cache": cache}
     source = {name: str(Path(path).resolve()) if path else None for name, path in paths.items()} | {"kind": kind}
-    return _trained(chosen, folder, source, overwrite=overwrite)
+    return _trained(chosen, folder, source, additions, overwrite=overwrite)
 
 
 def _configuration(
@@ -72,15 +81,17 @@ def _configuration(
     return known.override(arch=arch) if arch else known
 
 
-def _resumed(folder: Path, given: list[str]) -> TrainedNetwork:
+def _resumed(folder: Path, given: list[str], additions: Additions) -> TrainedNetwork:
     if given:
         raise UsageError(f"resume goes on with the run's own configuration, so {given[0]} cannot be given.")
     source = resumable_source(folder)
-    return _trained(read_config(folder), folder, source, resume=True)
+    return _trained(read_config(folder), folder, source, additions, resume=True)
 
 
-def _trained(config: RunConfig, folder: Path, source: dict[str, Any], **how: bool) -> TrainedNetwork:
+def _trained(
+    config: RunConfig, folder: Path, source: dict[str, Any], additions: Additions, **how: bool
+) -> TrainedNetwork:
     if config.optimiser.strategy == "multiworker":
         raise UsageError("Workers on several hosts are started with the command kgp train, one on each.")
-    train_run(config, folder, source, **how)
+    train_run(config, folder, source, additions=additions, **how)
     return load_run(folder)

@@ -13,13 +13,18 @@ from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.run_folder import Run, read_run
-from kgp.training.loop import is_finished, train
+from kgp.training.loop import NO_ADDITIONS, Additions, is_finished, train
 
 _log = logging.getLogger(__name__)
 
 
 def train_from_source(
-    config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False, overwrite: bool = False
+    config: RunConfig,
+    folder: Path,
+    source: dict[str, Any],
+    resume: bool = False,
+    overwrite: bool = False,
+    additions: Additions = NO_ADDITIONS,
 ) -> Run | None:
     """Prepares the data unless that was done before, splits them, and trains.
 
@@ -29,6 +34,7 @@ def train_from_source(
         source: as `kgp.training.options.source_of` gives it; data None is the built-in phantom.
         resume: go on with the unfinished training in `folder`.
         overwrite: remove what is in `folder`, after all checks of the new training have passed.
+        additions: a loss and callbacks of one's own.
 
     Returns:
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
@@ -50,23 +56,29 @@ def train_from_source(
         "x".join(map(str, cohort.shape)),
         sizes,
     )
-    return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite)
+    return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
 
 
 def train_run(
-    config: RunConfig, folder: Path, source: dict[str, Any], resume: bool = False, overwrite: bool = False
+    config: RunConfig,
+    folder: Path,
+    source: dict[str, Any],
+    resume: bool = False,
+    overwrite: bool = False,
+    additions: Additions = NO_ADDITIONS,
 ) -> Run | None:
-    """Trains, calibrates the readings and judges the run on its test part: all that `kgp train` does.
+    """Trains, calibrates the readings and judges the run on its test part: all that `kgp train`
+    does.
 
     Args and errors as for `train_from_source`.
 
     Returns:
-        The run, whose folder holds calibration.json, metrics.json, predictions.csv and report.html; None in a worker
-        that is not the first.
+        The run, whose folder holds calibration.json, metrics.json, predictions.csv and report.html;
+        None in a worker that is not the first.
     """
     from kgp.report.run_report import calibrate_run, evaluate_run
 
-    if train_from_source(config, folder, source, resume, overwrite) is None:
+    if train_from_source(config, folder, source, resume, overwrite, additions) is None:
         return None
     calibrate_run(folder)
     evaluate_run(folder)

@@ -1,6 +1,7 @@
 """Training a network on a prepared cohort, from configuration to a finished run folder."""
 
 import contextlib
+import dataclasses
 import logging
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from kgp.data.labels import LabelledCohort
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import WHOLE_BATCH, BatchShare, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
-from kgp.errors import KgpError
+from kgp.errors import KgpError, UsageError
 from kgp.files import write_json
 from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
 from kgp.training import checkpoint
@@ -33,6 +34,23 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class Additions:
+    """What a training takes from Python beside its configuration.
+
+    Attributes:
+        loss: in the place of the weighted cross-entropy: of one-hot labels and logits, both [B, K]. Class weights do
+            not apply to it; `val_loss` stays the weighted cross-entropy. One device only.
+        callbacks: called by Keras after the package's own.
+    """
+
+    loss: keras.losses.Loss | None = None
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+
+NO_ADDITIONS = Additions()
+
+
 def train(
     config: RunConfig,
     labelled: LabelledCohort,
@@ -42,39 +60,47 @@ def train(
     *,
     source: dict[str, Any] | None = None,
     overwrite: bool = False,
+    additions: Additions = NO_ADDITIONS,
 ) -> Run | None:
     """Fits the network and writes the run folder.
 
-    The same configuration, data and machine give the same weights, also when the training was killed and resumed in
-    between. An interruption (Ctrl-C) writes the weights of the last whole epoch as a usable run and is raised again;
-    before the end of the first epoch it leaves a folder that `resume` starts again.
+    The same configuration, data and machine give the same weights, also when the training was
+    killed and resumed in between. An interruption (Ctrl-C) writes the weights of the last whole
+    epoch as a usable run and is raised again; before the end of the first epoch it leaves a folder
+    that `resume` starts again.
 
-    With the strategy multiworker every worker calls this; the first writes the run folder, which all must see, and the
-    others return None.
+    With the strategy multiworker every worker calls this; the first writes the run folder, which
+    all must see, and the others return None.
 
     Args:
         config: the complete configuration; `data.size` has been applied to the cohort already.
         labelled: slices and classes.
         split: the parts.
         folder: the run folder.
-        resume: go on from the checkpoint in `folder`, or from the beginning where there is none yet.
+        resume: go on from the checkpoint in `folder`, or from the beginning where there is none
+            yet.
         source: where the data come from, kept as source.json for a later resumption.
         overwrite: remove what is in `folder`, after all checks of the new training have passed.
+        additions: a loss and callbacks of one's own.
 
     Raises:
-        KgpError: the size does not fit the network, a class has no training slice, the checkpoint does not fit, `folder`
-            exists though neither `resume` nor `overwrite` is set, memory runs out, a slice vanishes, or another worker is
-            lost.
+        UsageError: a loss of one's own is given for several devices.
+        KgpError: the size does not fit the network, a class has no training slice, the checkpoint
+            does not fit, `folder` exists though neither `resume` nor `overwrite` is set, memory
+            runs out, a slice vanishes, or another worker is lost.
     """
     optimiser = config.optimiser
     parts = parts_of(labelled, split)
     keras.utils.set_random_seed(optimiser.seed)
     set_precision(optimiser.mixed_precision)
     strategy = build_strategy(optimiser)
+    if strategy and additions.loss:
+        raise UsageError(f"A loss of one's own goes with the strategy single, not {optimiser.strategy}.")
     with strategy.scope() if strategy else contextlib.nullcontext():
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
     steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
-    model = compiled_model(network, config, parts["train"].targets, len(labelled.class_names), steps, strategy)
+    weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
+    model = compiled_model(network, config, weights, steps, strategy, additions.loss)
     worker, workers = worker_and_count(optimiser)
     if worker == 0 and not resume:
         _begin(folder, config, split, source, overwrite)
@@ -84,7 +110,7 @@ def train(
     try:
         if state.epoch < optimiser.epochs and not _patience_over(state, optimiser):
             with lost_workers_as_error(folder) if strategy else contextlib.nullcontext(), _failures_as_errors():
-                _fit(model, network, config, labelled, parts, folder, state, steps, strategy)
+                _fit(model, network, config, labelled, parts, folder, state, steps, strategy, weights, additions)
     except KeyboardInterrupt:
         if worker > 0 or not (folder / checkpoint.NAME).is_file():
             raise
@@ -96,11 +122,14 @@ def train(
         _log.info(
             "Worker %d of %d: the weights' SHA-256 is %s.", worker + 1, workers, checkpoint.digest(model.variables)
         )
-    return _finish(network, config, labelled, folder, state, interrupted) if worker == 0 else None
+    extra = {"loss": type(additions.loss).__name__} if additions.loss else {}
+    return _finish(network, config, labelled, folder, state, interrupted, extra) if worker == 0 else None
 
 
 def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any] | None, overwrite: bool) -> None:
-    """Makes the run folder with what a resumed training needs; config.json, which makes it a run, comes last."""
+    """Makes the run folder with what a resumed training needs; config.json, which makes it a run,
+    comes last.
+    """
     if folder.exists():
         if not overwrite:
             raise KgpError(f"{folder} exists already; name another folder.")
@@ -114,7 +143,9 @@ def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any]
 
 @contextlib.contextmanager
 def _failures_as_errors() -> Iterator[None]:
-    """Turns the errors of TensorFlow for lack of memory and for slices that vanished into one sentence."""
+    """Turns the errors of TensorFlow for lack of memory and for slices that vanished into one
+    sentence.
+    """
     import tensorflow as tf
 
     try:
@@ -141,6 +172,8 @@ def _fit(
     state: checkpoint.TrainingState,
     steps: int,
     strategy: "tf.distribute.Strategy | None",
+    weights: list[float],
+    additions: Additions,
 ) -> None:
     optimiser = config.optimiser
     worker, workers = worker_and_count(optimiser)
@@ -158,15 +191,15 @@ def _fit(
     ).map(lambda batch: batch["image"])
     classifier = keras.Model(network.input, network.output["logits"])
     targets = np.asarray(parts["validation"].targets)
-    weights = np.asarray(model.loss["logits"].class_weights)
 
     def validate() -> dict[str, float]:
-        figures = validation_figures(classifier.predict(validation, verbose=0), targets, weights)
+        figures = validation_figures(classifier.predict(validation, verbose=0), targets, np.asarray(weights))
         return mean_over_devices(figures, strategy) if strategy else figures
 
     callbacks = [EpochEnd(folder if worker == 0 else None, network, validate, state, optimiser, steps)]
     if worker == 0:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    callbacks += additions.callbacks
     model.fit(
         dataset,
         epochs=optimiser.epochs,
@@ -186,7 +219,8 @@ def training_batches(
     first_epoch: int = 0,
     share: BatchShare = WHOLE_BATCH,
 ) -> Any:
-    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch on.
+    """Batches of augmented slices, with the labels for each output that has a loss, from an epoch
+    on.
 
     `share` is what this process reads of each; see `kgp.data.pipeline.training_dataset`.
     """
@@ -228,24 +262,28 @@ def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndar
     }
 
 
+def loss_weights(config: RunConfig, targets: tuple[int, ...], classes: int) -> list[float]:
+    """The weight of each class in the loss, from the class indices of the training part."""
+    return class_weights(targets, classes) if config.optimiser.class_weights else [1.0] * classes
+
+
 def compiled_model(
     network: keras.Model,
     config: RunConfig,
-    targets: tuple[int, ...],
-    classes: int,
+    weights: list[float],
     steps: int,
     strategy: "tf.distribute.Strategy | None" = None,
+    loss: keras.losses.Loss | None = None,
 ) -> keras.Model:
     """The network with its losses and optimiser, ready to fit.
 
     Args:
-        targets: class indices of the training part, for the class weights.
-        classes: number of classes.
+        weights: of the classes, K.
         steps: batches an epoch, for the course of the learning rate.
         strategy: in whose scope the network was built.
+        loss: in the place of the weighted cross-entropy.
     """
     optimiser = config.optimiser
-    weights = class_weights(targets, classes) if optimiser.class_weights else [1.0] * classes
     if strategy:
         return distributed_model(network, optimiser, weights, steps * optimiser.epochs, strategy)
     model = training_model(network, optimiser.equivariance)
@@ -253,7 +291,7 @@ def compiled_model(
     built.build(model.trainable_variables)  # or the first step is traced with it, in a third more time
     model.compile(
         optimizer=built,
-        loss=training_losses(model, WeightedCrossEntropy(weights)),
+        loss=training_losses(model, loss or WeightedCrossEntropy(weights)),
         jit_compile=False,  # measured on two cores: XLA is a quarter slower than oneDNN here, and compiles longer
     )
     return model
@@ -266,13 +304,18 @@ def _finish(
     folder: Path,
     state: checkpoint.TrainingState,
     interrupted: bool,
+    extra: dict[str, Any],
 ) -> Run:
-    """Chooses the weights to keep and writes weights and manifest; a finished training needs its checkpoint no more."""
+    """Chooses the weights to keep and writes weights and manifest.
+
+    A finished training needs its checkpoint no more.
+    """
     kept = state.epoch
     if config.optimiser.keep == "best" and (folder / checkpoint.BEST_NAME).is_file():
         checkpoint.load_arrays(folder / checkpoint.BEST_NAME, network.variables)
         kept = state.best_epoch
-    extra: dict[str, Any] = {
+    extra = {
+        **extra,
         "epochs_trained": state.epoch,
         "epoch_kept": kept,
         "validation_macro_f1": state.history[kept - 1]["val_macro_f1"],

@@ -1,4 +1,4 @@
-"""Weighted cross-entropy on logits, as torch defines it, and class weights from the training part."""
+"""Weighted cross-entropy on logits, as torch defines it, and class weights from the data."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,9 @@ from kgp.errors import KgpError
 class WeightedCrossEntropy(keras.losses.Loss):
     """Cross-entropy of softmax(logits), averaged with a weight for each true class.
 
-    The mean is sum(w_i * ce_i) / sum(w_i) over the batch, as `torch.nn.CrossEntropyLoss(weight=...)` has it;
-    Keras's own class weights divide by the batch size instead.
+    The mean is sum(w_i * ce_i) / sum(w_i) over the batch, as
+    `torch.nn.CrossEntropyLoss(weight=...)` has it; Keras's own class weights divide by the batch
+    size instead.
 
     Args:
         class_weights: K positive numbers, one for each class.
@@ -25,7 +26,9 @@ class WeightedCrossEntropy(keras.losses.Loss):
         self.class_weights = [float(weight) for weight in class_weights]
 
     def call(self, y_true, y_pred):
-        """Args: one-hot labels [B, K] and logits [B, K]. Returns one value a slice [B], whose mean is the loss."""
+        """Args: one-hot labels [B, K] and logits [B, K]. Returns one value a slice [B], whose mean
+        is the loss.
+        """
         logits = ops.cast(y_pred, "float32")
         log_probabilities = ops.log_softmax(logits, axis=-1)
         weights = ops.sum(y_true * ops.convert_to_tensor(self.class_weights, dtype="float32"), axis=-1)

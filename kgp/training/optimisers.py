@@ -10,8 +10,8 @@ from kgp.config import OptimiserConfig
 class AdamL2(keras.optimizers.Adam):
     """Adam with the L2 term added to the gradient, as torch's `Adam(weight_decay=...)` does it.
 
-    Keras's own `weight_decay` is decoupled (AdamW). The term is added after clipping and after gradient
-    accumulation, to every trainable variable.
+    Keras's own `weight_decay` is decoupled (AdamW). The term is added after clipping and after
+    gradient accumulation, to every trainable variable.
 
     Args:
         l2: factor of the weight that is added to its gradient.
@@ -50,7 +50,8 @@ def build_optimiser(config: OptimiserConfig, steps: int, accumulated: bool = Fal
     Args:
         config: see `OptimiserConfig`.
         steps: batches in the whole training; the cosine schedule reaches zero there.
-        accumulated: gradients come as means over `accumulation` batches already, one for each update.
+        accumulated: gradients come as means over `accumulation` batches already, one for each
+            update.
     """
     rate = config.learning_rate
     if config.schedule == "cosine":

@@ -14,7 +14,9 @@ _ARCH = "unet"
 
 
 def add_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """Adds what names the data and the preset, and every field of the configuration but those in `without`."""
+    """Adds what names the data and the preset, and every field of the configuration but those in
+    `without`.
+    """
     parser.add_argument("--arch", choices=ARCHITECTURES, help=f"network (default: {_ARCH}, or that of --config)")
     parser.add_argument(
         "--data",
@@ -70,7 +72,10 @@ def _add_section(
 
 
 def _defaults(values: dict[str, Any]) -> str:
-    """The value of each preset, such as "paper 300, best 36"; one value alone where all presets have it."""
+    """The value of each preset, such as "paper 300, best 36".
+
+    Where all presets have one value, it stands alone.
+    """
     words = {preset: _word(value) for preset, value in values.items()}
     if len(set(words.values())) == 1:
         return next(iter(words.values()))

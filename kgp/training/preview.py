@@ -24,10 +24,12 @@ _OUTLINE = (0, 255, 255)  # yellow, as OpenCV orders colours (blue, green, red)
 
 
 def write_preview(cohort: Cohort, path: Path, config: RunConfig, rows: int = 6, columns: int = 5) -> Path:
-    """Draws a sheet of slices: in each row one slice as it is and as several epochs of a training would change it.
+    """Draws a sheet of slices: in each row one slice as it is and as several epochs of a training
+    would change it.
 
-    A tile shows the first three contrasts as red, green and blue (a single one in grey), normalised as `config` says.
-    All tiles of a row share one window, so that changes of intensity are seen. True masks are outlined in yellow.
+    A tile shows the first three contrasts as red, green and blue (a single one in grey), normalised
+    as `config` says. All tiles of a row share one window, so that changes of intensity are seen.
+    True masks are outlined in yellow.
 
     Args:
         cohort: the prepared slices; the ones drawn are spread evenly over its labels.
@@ -119,7 +121,10 @@ def _captions(text: str, width: int) -> np.ndarray:
 
 
 def _strip(text: str, width: int) -> np.ndarray:
-    """One line of text on black, uint8 [h, width, 3]; what OpenCV's font lacks becomes a question mark."""
+    """One line of text on black, uint8 [h, width, 3].
+
+    What OpenCV's font lacks becomes a question mark.
+    """
     strip = np.zeros((_STRIP, width, 3), np.uint8)
     cv2.putText(
         strip,

@@ -14,9 +14,10 @@ from serving.archive_batch.studies import find_studies
 
 
 class StudySource(Datasource):
-    """Names of studies, a block each, found while they are asked for.
+    """Names of studies, a block each; the archive is searched while the names are read.
 
-    The order is fixed and what is left out is decided beforehand, so that Ray can repeat the search when its process dies.
+    The order and the studies to leave out are fixed, so that Ray can repeat the search when its
+    process dies.
 
     Args:
         archive: folder of the studies.
@@ -29,10 +30,10 @@ class StudySource(Datasource):
         self._done = ray.put(done)
 
     def estimate_inmemory_data_size(self) -> None:
-        """Not known before the archive was walked through."""
+        """Not known before the whole archive was searched."""
 
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
-        """One task, as the folders of an archive are walked through one by one."""
+        """One task, as the folders of an archive are searched one by one."""
         archive, done = self._archive, self._done
         unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
         return [ReadTask(lambda: _blocks(archive, ray.get(done)), unknown)]

@@ -1,4 +1,4 @@
-"""The studies of an archive: folders, found one after the other while others are already being segmented."""
+"""The studies of an archive: folders, found while others are already being segmented."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +9,18 @@ from kgp.scans.case import holds_cases
 def find_studies(archive: Path) -> Iterator[str]:
     """Names of the studies of an archive, in a fixed order.
 
-    A study is a folder that `kgp segment` takes as one case: it holds files, and either one of them is an image by its name or
-    there are no folders in it. Nothing below it is looked at, nor is what begins with a dot.
+    A study is a folder that `kgp segment` takes as one case: it holds files, and either one of them
+    is an image by its name or there are no folders in it. Folders below a study are not searched,
+    nor are those whose name begins with a dot.
 
     Args:
-        archive: a folder; where it is a study itself, it is the only one.
+        archive: a folder; where it is a study itself, that is the only study.
 
     Yields:
-        The study's folder relative to the archive, with slashes; the archive's own name where it is the study.
+        The study's folder relative to the archive, with slashes; the archive's own name where it is
+        the study.
     """
-    if not _looked_into(archive):
+    if not _holds_studies(archive):
         yield archive.name
         return
     yield from (folder.relative_to(archive).as_posix() for folder in _studies_below(archive))
@@ -26,24 +28,25 @@ def find_studies(archive: Path) -> Iterator[str]:
 
 def study_folder(archive: Path, study: str) -> Path:
     """The folder of a study that `find_studies` named."""
-    return archive if study == archive.name and not _looked_into(archive) else archive / study
+    return archive if study == archive.name and not _holds_studies(archive) else archive / study
 
 
 def _studies_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not path.is_dir() or _leads_back(path):
             continue
-        if _looked_into(path):
+        if _holds_studies(path):
             yield from _studies_below(path)
         else:
             yield path
 
 
-def _looked_into(folder: Path) -> bool:
+def _holds_studies(folder: Path) -> bool:
+    """Whether studies are to be searched for in a folder, because it is not a study itself."""
     try:
         return holds_cases(folder)
     except OSError:
-        return False  # it counts as a study, so that the reason is listed
+        return False  # a folder that cannot be read counts as a study, which fails with the reason
 
 
 def _leads_back(path: Path) -> bool:

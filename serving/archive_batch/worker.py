@@ -1,4 +1,4 @@
-"""One worker of a batch: a runtime in a process of its own that segments one study after the other."""
+"""One worker of a batch: a process of its own that segments one study after the other."""
 
 import dataclasses
 import os
@@ -10,15 +10,15 @@ from kgp.errors import KgpError
 from kgp.files import printable
 from kgp.report.case_folder import check_pictures, write_case_folder
 from kgp.runtime import load_runtime
-from serving.archive_batch.ledger import Ledger
+from serving.archive_batch.ledger import ArchiveLedger
 from serving.archive_batch.studies import study_folder
 
-_TRIES = 3
+_MAX_STARTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchJob:
-    """What is to be done.
+    """What a batch is to do.
 
     Attributes:
         archive: folder of the studies.
@@ -48,12 +48,12 @@ class StudyWorker:
         identity: the identity that the model must have.
 
     Raises:
-        KgpError: the model cannot be used, or is another one.
+        KgpError: the model cannot be used, or has another identity.
     """
 
     def __init__(self, job: BatchJob, identity: str) -> None:
         self._job = job
-        self._ledger = Ledger(job.out)
+        self._ledger = ArchiveLedger(job.out)
         self._runtime = load_runtime(job.model)
         if self._runtime.identity != identity:
             raise KgpError(f"{job.model} has changed since the batch began.")
@@ -62,23 +62,23 @@ class StudyWorker:
         """Segments the study that row["study"] names (bytes, as the file system has it).
 
         Returns:
-            "study", and in "reason" the one sentence why there is no result of it, or "".
+            "study" as it was, and in "reason" one sentence why there is no result, or "".
         """
         reason = self.segment(os.fsdecode(row["study"]))
         return {"study": row["study"], "reason": printable(reason)}
 
     def segment(self, study: str) -> str:
-        """Writes a study's result and its line of the ledger; returns why it cannot, or ""."""
+        """Writes a study's result and its line of the ledger; returns why it failed, or ""."""
         try:
-            if self._ledger.begin(study) > _TRIES:
-                return f"its worker died {_TRIES} times while it was at work on it, perhaps for lack of memory."
-            self._ledger.record(study, self._write(study))
+            if self._ledger.begin(study) > _MAX_STARTS:
+                return f"its worker died {_MAX_STARTS} times while it was at work on it, perhaps for lack of memory."
+            self._ledger.record(study, self._write_result(study))
         except (KgpError, OSError) as error:
             return " ".join(str(error).split())
         self._ledger.end(study)
         return ""
 
-    def _write(self, study: str) -> dict[str, Any]:
+    def _write_result(self, study: str) -> dict[str, Any]:
         """Writes a study's result; returns its line of studies.csv."""
         start = time.monotonic()
         reading = self._runtime.description.default_reading

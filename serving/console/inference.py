@@ -1,4 +1,4 @@
-"""The network on the axial slices of a study, and how long it took."""
+"""Inference on the axial slices of a study, with its duration."""
 
 import dataclasses
 import time
@@ -17,7 +17,7 @@ class Inference:
     """What the network says of a stack of D axial slices.
 
     Attributes:
-        prediction: with the strongest evidence points of each slice.
+        prediction: of all slices, with their strongest evidence points.
         first_slice_seconds: time to the end of the first batch, in which the runtime warms up.
         seconds: time for all.
     """
@@ -49,10 +49,10 @@ def infer(
     started = time.perf_counter()
     ends: list[float] = []
 
-    def note(done: int, count: int) -> None:
+    def record_time(done: int, count: int) -> None:
         ends.append(time.perf_counter())
         if progress:
             progress(done, count)
 
-    prediction = predict_stack(runtime, stack, reading, spacing, with_evidence=True, progress=note)
+    prediction = predict_stack(runtime, stack, reading, spacing, with_evidence=True, progress=record_time)
     return Inference(prediction, ends[0] - started, ends[-1] - started)

@@ -1,4 +1,4 @@
-"""What the network says of axial slices, brought to the slices of the source series, from which DICOM objects are written."""
+"""Findings on axial slices, brought to the slices of the source series for DICOM objects."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,10 @@ import numpy as np
 from kgp.prediction.stack import StackPoint, StackPrediction, inside
 from kgp.runtime.description import Description
 from kgp.scans.dicom.study import Study
-from kgp.scans.volume import Volume, to_volume, to_voxels
+from kgp.scans.grid import Grid
+from kgp.scans.volume import to_volume, to_voxels
 from serving.console.overlays import slice_overlays
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 NOT_AXIAL = (
     "The series is not axial: the model read axial cuts through it. A slice of the series stands for the cut called a tumour "
@@ -22,29 +23,30 @@ _SourcePoint = tuple[float, float, float, float]  # source slice, row, column, c
 
 def on_source_slices(
     study: Study,
-    grid: Volume,
+    grid: Grid,
     prediction: StackPrediction,
     network: Description,
-    reading: str,
+    reading_name: str,
     model: Mapping[str, str],
     shown: np.ndarray,
-) -> ConsoleResult:
+) -> StudyResult:
     """The findings slice by slice of the source series.
 
-    Where the source slices are axial, each is one slice that the network saw. Otherwise see `NOT_AXIAL`.
+    Where the source slices are axial, each is one slice that the network saw. Otherwise see
+    `NOT_AXIAL`.
 
     Args:
         study: the headers of the reference series.
-        grid: its grid; its data are not looked at.
+        grid: its grid.
         prediction: of the axial slices of that grid, with evidence.
         network: what the network is.
-        reading: name of the reading.
+        reading_name: name of the reading.
         model: name, version and SHA-256 of the network's file.
         shown: the contrast of the overlays on the axial slices, float32 [D, H, W].
     """
     arrays = (prediction.masks, prediction.maps, shown)
     mask, heatmap, picture = (_on_source(values, grid) for values in arrays)
-    probabilities, predicted = _calls(prediction, network)
+    probabilities, predicted = _classes_of_slices(prediction, network)
     is_tumour = predicted != network.no_tumour_class
     points_of_cuts = _points_of_cuts(prediction, is_tumour, grid)
     cuts, axial = _cut_of_source(prediction, probabilities, is_tumour, points_of_cuts, grid)
@@ -52,9 +54,10 @@ def on_source_slices(
     for source, row, column, contribution in (point for cut in points_of_cuts for point in cut):
         points[round(source)].append(StackPoint(row, column, contribution))
     spacing = (grid.spacing[1], grid.spacing[0])
-    return ConsoleResult(
+    return StudyResult(
         sources=study.headers,
         frames=study.frames,
+        geometry=study.geometry,
         mask=mask,
         heatmap=heatmap,
         probabilities=probabilities[cuts],
@@ -64,21 +67,22 @@ def on_source_slices(
         points=points,
         overlays=slice_overlays(picture, mask, heatmap, points, spacing),
         model=model,
-        reading=reading,
+        reading=reading_name,
         remark="" if axial else NOT_AXIAL,
         instances=study.instances,
     )
 
 
-def _on_source(stack: np.ndarray, grid: Volume) -> np.ndarray:
+def _on_source(stack: np.ndarray, grid: Grid) -> np.ndarray:
     """Axial slices [D, H, W] on the source's slices [S, rows, columns]."""
     return np.ascontiguousarray(to_volume(stack, grid).transpose(2, 1, 0))
 
 
-def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarray, np.ndarray]:
+def _classes_of_slices(prediction: StackPrediction, network: Description) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [D, K] and class [D] of each axial slice.
 
-    A black slice is called "no tumour"; where no class means that, what most slices are called, with even probabilities.
+    A black slice is called "no tumour". Where no class means that, it gets the class of most slices
+    and even probabilities.
     """
     classes = len(network.class_names)
     if network.no_tumour_class is None:
@@ -93,8 +97,8 @@ def _calls(prediction: StackPrediction, network: Description) -> tuple[np.ndarra
     return np.array(probabilities, np.float64), np.array(predicted)
 
 
-def _points_of_cuts(prediction: StackPrediction, is_tumour: np.ndarray, grid: Volume) -> list[list[_SourcePoint]]:
-    """For each axial slice called a tumour its strongest evidence points in the source series; none for other slices."""
+def _points_of_cuts(prediction: StackPrediction, is_tumour: np.ndarray, grid: Grid) -> list[list[_SourcePoint]]:
+    """The strongest evidence points of each slice called a tumour, in the source series."""
     shape = prediction.masks.shape
     points_of_cuts: list[list[_SourcePoint]] = []
     for index, call in enumerate(prediction.calls):
@@ -112,15 +116,16 @@ def _cut_of_source(
     probabilities: np.ndarray,
     is_tumour: np.ndarray,
     points_of_cuts: Sequence[Sequence[_SourcePoint]],
-    grid: Volume,
+    grid: Grid,
 ) -> tuple[np.ndarray, bool]:
-    """The axial slice that each source slice stands for, and whether that is simply itself; see `NOT_AXIAL`."""
+    """The axial slice that each source slice stands for, and whether the series is axial."""
     shape = prediction.masks.shape
     own = _on_source(np.broadcast_to(np.arange(shape[0])[:, None, None], shape), grid)
     if (own == own[:, :1, :1]).all():
         return own[:, 0, 0], True
     certainty = probabilities.max(axis=1)
-    # Among slices called "no tumour" the most suspicious is the one with the lowest probability of it.
+    # Among slices called "no tumour" the most suspicious is the one with the lowest probability of
+    # it.
     most_suspicious = int(np.where(is_tumour & ~is_tumour.all(), 2.0, certainty).argmin())
     touched = np.zeros((len(own), shape[0]), bool)
     mask = _on_source(prediction.masks, grid)

@@ -1,4 +1,4 @@
-"""A picture of each source slice for viewers that know nothing else: the map with evidence points, and the mask beside it."""
+"""Pictures of the source slices for viewers without segmentations: map and mask."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def slice_overlays(
     points: Sequence[Sequence[StackPoint]],
     spacing: tuple[float, float],
 ) -> np.ndarray:
-    """Pictures of all slices, uint8 [S, PANEL, 2 * PANEL, 3]; the colours of the maps mean the same in all.
+    """Pictures of all slices, uint8 [S, PANEL, 2 * PANEL, 3]; all have the same colour scale.
 
     Args:
         images: one contrast, [S, H, W].

@@ -1,4 +1,4 @@
-"""One study at the imaging console: DICOM in, findings beside it, without TensorFlow."""
+"""One study at the imaging console: DICOM in, findings out, without TensorFlow."""
 
 import dataclasses
 import logging
@@ -18,17 +18,18 @@ from kgp.runtime.litert import LiteRT
 from kgp.runtime.runtime import Runtime
 from kgp.scans.dicom.contrast_rules import ContrastRules, read_rules
 from kgp.scans.dicom.study import Study, read_study
-from kgp.scans.volume import Volume, axial_slices
+from kgp.scans.grid import Grid
+from kgp.scans.volume import axial_slices
 from serving.console.inference import Inference, infer
 from serving.console.on_source_slices import on_source_slices
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadedConsole:
-    """A model that is loaded once and used for many studies, one after the other (not from two threads at a time).
+    """A model that is loaded once for many studies, one after the other and in one thread.
 
     Attributes:
         runtime: the network.
@@ -42,17 +43,24 @@ class LoadedConsole:
 
     @property
     def reference(self) -> str:
-        """The contrast whose series gives the grid: FLAIR where the model has it, else its first."""
+        """The contrast whose series gives the grid: FLAIR if the model has it, else its first."""
         contrasts = self.runtime.description.contrasts
         return contrasts[shown_contrast(contrasts)]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Read:
-    """A study as the network takes it: axial slices [D, H, W, C] with their spacing, and the grid they come from."""
+class _StudySlices:
+    """A study as the network takes it.
+
+    Attributes:
+        study: the headers of its series, without intensities.
+        grid: the grid of the reference series, without data.
+        stack: axial slices on that grid, raw intensities [D, H, W, C].
+        spacing: millimetres between rows and between columns.
+    """
 
     study: Study
-    grid: Volume
+    grid: Grid
     stack: np.ndarray
     spacing: tuple[float, float]
 
@@ -62,7 +70,8 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
 
     Args:
         model: a .tflite file that `kgp export` wrote, with its manifest beside it.
-        rules: file with the rules that tell which series is which contrast; None for those that come with kgp.
+        rules: file with the rules that tell which series is which contrast; None for those that
+            come with kgp.
 
     Raises:
         KgpError: the model cannot be loaded.
@@ -70,14 +79,14 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
     """
     if model.suffix != ".tflite":
         raise UsageError(f"--model takes a .tflite file, not {model.name}.")
-    read = read_rules(rules)
+    contrast_rules = read_rules(rules)
     runtime = LiteRT(model)
-    described = {
+    model_facts = {
         "name": str(runtime.manifest.get("run", {}).get("name", model.stem)),
         "version": str(runtime.manifest.get("versions", {}).get("kgp", kgp.__version__)),
         "sha256": runtime.manifest["files"][model.name],
     }
-    return LoadedConsole(runtime, described, read)
+    return LoadedConsole(runtime, model_facts, contrast_rules)
 
 
 def run_study(
@@ -90,38 +99,39 @@ def run_study(
     deterministic: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Reads one study, finds and writes what there is to say of it.
+    """Reads one study and writes the findings.
 
     Args:
-        source: folder (read with all below it), zip archive or file that holds the study, or several; read only.
-        console: the loaded model; the same one may be used for any number of studies.
-        out: the folder of results; it must not exist, and appears with everything in it or not at all.
+        source: folder (read with all below it), zip archive or file that holds the study, or
+            several; read only.
+        console: the loaded model; it serves any number of studies.
+        out: the folder of results, which must not exist; it appears complete or not at all.
         fractional: write the heatmap as a fractional segmentation too.
         empty_segmentation: write segmentations where the mask is empty too.
-        deterministic: UIDs that follow from those of the sources, so that the same work done twice has the same.
+        deterministic: derive UIDs from those of the sources, so that equal studies give equal UIDs.
         progress: called with (slices done, slices in all) after each slice.
 
     Returns:
         What summary.json says; nothing in it names the patient.
 
     Raises:
-        KgpError: something is wrong with the study (one sentence, which may name files and series but not the patient), `out`
-            exists, or a file cannot be written.
+        KgpError: the study cannot be used, `out` exists, or a file cannot be written. The sentence
+            may name files and series, but not the patient.
     """
     if out.exists():
         raise KgpError(f"{out} exists already; name another folder.")
     sources = [source] if isinstance(source, Path) else list(source)
     network = console.runtime.description
     started = time.perf_counter()
-    read = _read(sources, console)
+    slices = _read_slices(sources, console)
     read_seconds = time.perf_counter() - started
     reading = network.readings[network.default_reading]
-    inference = infer(console.runtime, read.stack, read.spacing, reading, progress)
+    inference = infer(console.runtime, slices.stack, slices.spacing, reading, progress)
     started = time.perf_counter()
     from serving.dicom_output.writer import write_dicom  # here, as highdicom would slow every start
 
     with atomic_folder(out) as folder:
-        summary, result = _write(folder, read, inference, console)
+        summary, result = _write_case(folder, slices, inference, console)
         written = write_dicom(
             result,
             folder / "dicom",
@@ -144,28 +154,28 @@ def run_study(
     return summary
 
 
-def _read(sources: Sequence[Path], console: LoadedConsole) -> _Read:
-    """The study; its intensities are kept once, as axial slices."""
+def _read_slices(sources: Sequence[Path], console: LoadedConsole) -> _StudySlices:
+    """Reads the study; its intensities are kept once, as axial slices."""
     study = read_study(sources, console.runtime.description.contrasts, console.rules, console.reference)
     stack, spacing = axial_slices(study.volume)
-    grid = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
-    return _Read(dataclasses.replace(study, volume=grid), grid, stack, spacing)
+    emptied = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
+    return _StudySlices(dataclasses.replace(study, volume=emptied), study.volume.grid, stack, spacing)
 
 
-def _write(
-    folder: Path, read: _Read, inference: Inference, console: LoadedConsole
-) -> tuple[dict[str, Any], ConsoleResult]:
-    """NIfTI, pictures and table; returns the summary so far, and what DICOM objects are written from."""
+def _write_case(
+    folder: Path, slices: _StudySlices, inference: Inference, console: LoadedConsole
+) -> tuple[dict[str, Any], StudyResult]:
+    """Writes NIfTI, pictures and table; returns the summary so far, and the DICOM result."""
     network, prediction = console.runtime.description, inference.prediction
-    reading = network.default_reading
-    summary = write_case(folder, console.runtime, read.grid, read.stack, read.spacing, prediction, reading)
-    shown = read.stack[..., shown_contrast(network.contrasts)]
-    result = on_source_slices(read.study, read.grid, prediction, network, reading, console.model, shown)
+    reading_name = network.default_reading
+    summary = write_case(folder, console.runtime, slices.grid, slices.stack, slices.spacing, prediction, reading_name)
+    shown = slices.stack[..., shown_contrast(network.contrasts)]
+    result = on_source_slices(slices.study, slices.grid, prediction, network, reading_name, console.model, shown)
     return summary | {
         "run": console.model["name"],
         "model": dict(console.model),
         "reference": console.reference,
-        "series": {contrast: dict(taken) for contrast, taken in read.study.series.items()},
+        "series": {contrast: dict(taken) for contrast, taken in slices.study.series.items()},
         "tumour_found": bool((result.predicted != result.no_tumour_class).any()),
         "remark": result.remark,
     }, result

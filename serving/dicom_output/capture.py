@@ -1,4 +1,4 @@
-"""Overlays as Secondary Capture images, one a slice, for viewers that know neither segmentations nor maps."""
+"""Overlays as Secondary Capture images, for viewers that show neither segmentations nor maps."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,17 +9,22 @@ from highdicom.sc import SCImage
 
 import kgp
 from serving.dicom_output.identity import BODY_PART, RESEARCH_USE, Uids, equipment
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9704
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def captures(result: ConsoleResult, headers: Sequence[pydicom.Dataset], uids: Uids) -> Iterator[SCImage]:
-    """A Secondary Capture of each overlay, in the order of the slices, with "research use only" burned in above it.
+def captures(result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids) -> Iterator[SCImage]:
+    """Makes a Secondary Capture of each overlay, in the order of the slices.
 
-    Each refers to the slice, or the frame, that it was drawn of. They have no position and no PatientOrientation, as pictures
-    may be panels.
+    "Research use only" is burned in above the picture. Each refers to the slice, or the frame, that
+    it shows. It has no position and no PatientOrientation, as a picture may hold several panels.
+
+    Args:
+        result: what inference found.
+        headers: `derivation_headers` of it.
+        uids: makes the UIDs.
     """
     series = uids.make("series of captures")
     for index, overlay in enumerate(result.overlays):
@@ -39,10 +44,10 @@ def captures(result: ConsoleResult, headers: Sequence[pydicom.Dataset], uids: Ui
             series_description=f"kgp overlays. {RESEARCH_USE}",
             **equipment(result),
         )
-        made.copy_patient_and_study_information(header)  # as the other objects of highdicom do by themselves
-        made.PatientOrientation = []  # highdicom wants one; ours is not known
+        made.copy_patient_and_study_information(header)  # highdicom does so in its other objects only
+        made.PatientOrientation = []  # highdicom asks for one; the picture has none
         made.BodyPartExamined = BODY_PART
-        made.BurnedInAnnotation = "NO"  # it asks for the identity of the patient, which is not in the picture
+        made.BurnedInAnnotation = "NO"  # that is, no identity of the patient
         made.ImageComments = f"{RESEARCH_USE}. kgp overlay of slice {index + 1} of {len(result.overlays)}"
         made.DerivationDescription = made.ImageComments
         made.SourceImageSequence = [_reference(header, result.frames[index])]
@@ -50,11 +55,18 @@ def captures(result: ConsoleResult, headers: Sequence[pydicom.Dataset], uids: Ui
 
 
 def with_notice(picture: np.ndarray) -> np.ndarray:
-    """A picture, uint8 [h, w, 3], below a band that says "RESEARCH USE ONLY" and the version, in letters that fit its width."""
+    """Puts a band with "RESEARCH USE ONLY" and the version above a picture.
+
+    Args:
+        picture: uint8 [h, w, 3].
+
+    Returns:
+        uint8 [h + band, w, 3]; the letters fit the width.
+    """
     text = f"RESEARCH USE ONLY - kgp {kgp.__version__}"
-    (width, height), below = cv2.getTextSize(text, _FONT, 1.0, 1)
+    (width, height), below_baseline = cv2.getTextSize(text, _FONT, 1.0, 1)
     scale = min(0.5, (picture.shape[1] - 4) / width)
-    band = np.zeros((round((height + below) * scale) + 6, picture.shape[1], 3), np.uint8)
+    band = np.zeros((round((height + below_baseline) * scale) + 6, picture.shape[1], 3), np.uint8)
     cv2.putText(band, text, (2, round(height * scale) + 3), _FONT, scale, (255, 200, 60), 1, cv2.LINE_AA)
     return np.concatenate([band, picture])
 

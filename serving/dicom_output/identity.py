@@ -1,4 +1,4 @@
-"""What every DICOM object of kgp says of itself: who made it, with which model, for which use, and under which UIDs."""
+"""What every DICOM object of kgp states about itself: maker, model, intended use and UIDs."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import UID, generate_uid
 
 import kgp
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 RESEARCH_USE = "Research use only"
 NOT_FOR_CARE = "Research use only. Not a medical device; not for diagnosis or treatment."
-BODY_PART = "BRAIN"  # tells too that there is no left or right one of it, which General Series otherwise asks for
+BODY_PART = "BRAIN"  # unpaired, so that General Series does not ask for a laterality
 BRAIN: CodedConcept = CodedConcept.from_code(codes.SCT.Brain)
 NEOPLASM: CodedConcept = CodedConcept.from_code(codes.SCT.Neoplasm)
 _LONGEST_LO = 64
@@ -22,7 +22,8 @@ class Uids:
     """The UIDs of one study's results, each made once.
 
     Args:
-        entropy: what they follow from, so that equal inputs have equal UIDs; None for new ones.
+        entropy: texts that the UIDs are computed from, so that equal texts give equal UIDs; None
+            for random ones.
     """
 
     def __init__(self, entropy: tuple[str, ...] | None) -> None:
@@ -36,8 +37,11 @@ class Uids:
         return self._made[kind]
 
 
-def make_uids(result: ConsoleResult, *, deterministic: bool) -> Uids:
-    """The UIDs of a study's results: new, or following from those of all images, from model, reading and version of kgp."""
+def make_uids(result: StudyResult, *, deterministic: bool) -> Uids:
+    """The UIDs of a study's results: random, or computed from what the results depend on.
+
+    These are the UIDs of all images, the model, the reading and the version of kgp.
+    """
     if not deterministic:
         return Uids(None)
     sources = [str(source.SOPInstanceUID) for source in result.sources]
@@ -45,13 +49,13 @@ def make_uids(result: ConsoleResult, *, deterministic: bool) -> Uids:
     return Uids((*sources, *frames, *result.instances, result.model["sha256"], result.reading, kgp.__version__))
 
 
-def device_uid(result: ConsoleResult) -> UID:
+def device_uid(result: StudyResult) -> UID:
     """The UID of kgp with this model as an observer; the same for every study."""
     return generate_uid(entropy_srcs=["kgp", kgp.__version__, result.model["sha256"]])
 
 
-def equipment(result: ConsoleResult) -> dict[str, Any]:
-    """Arguments of highdicom's constructors that name the maker: kgp, its version, and the model with its SHA-256."""
+def equipment(result: StudyResult) -> dict[str, Any]:
+    """Arguments of highdicom's constructors that name the maker: kgp, its version and the model."""
     return {
         "manufacturer": "kgp",
         "manufacturer_model_name": plain(result.model["name"]),
@@ -60,14 +64,14 @@ def equipment(result: ConsoleResult) -> dict[str, Any]:
     }
 
 
-def algorithm_sequence(result: ConsoleResult) -> AlgorithmIdentificationSequence:
+def algorithm_sequence(result: StudyResult) -> AlgorithmIdentificationSequence:
     """The algorithm of a segment."""
     return AlgorithmIdentificationSequence(
         name="kgp", family=codes.DCM.ArtificialIntelligence, version=kgp.__version__, parameters=_parameters(result)
     )
 
 
-def algorithm_of_report(result: ConsoleResult) -> AlgorithmIdentification:
+def algorithm_of_report(result: StudyResult) -> AlgorithmIdentification:
     """The algorithm of a group of measurements."""
     return AlgorithmIdentification(
         name="kgp",
@@ -77,13 +81,12 @@ def algorithm_of_report(result: ConsoleResult) -> AlgorithmIdentification:
 
 
 def plain(text: str, longest: int = _LONGEST_LO) -> str:
-    """A text as any DICOM viewer can show it: ASCII, no backslash, cut to the length of its value representation."""
+    """A text that every DICOM viewer can show: ASCII, no backslash, at most `longest` characters."""
     return text.encode("ascii", "replace").decode().replace("\\", "/").strip()[:longest]
 
 
-def _parameters(result: ConsoleResult) -> dict[str, str]:
-    """What the algorithm ran with."""
-    named = {f"model_{name}": result.model[name] for name in ("name", "version", "sha256")} | {
-        "reading": result.reading
-    }
-    return {name: plain(value, 256) for name, value in named.items()}
+def _parameters(result: StudyResult) -> dict[str, str]:
+    """Model and reading that the algorithm ran with."""
+    parameters = {f"model_{name}": result.model[name] for name in ("name", "version", "sha256")}
+    parameters["reading"] = result.reading
+    return {name: plain(value, 256) for name, value in parameters.items()}

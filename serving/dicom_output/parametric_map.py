@@ -8,25 +8,21 @@ from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from pydicom.sr.codedict import codes
 
-from serving.dicom_output.grid import SliceGrid
 from serving.dicom_output.headers import pixel_measures, plane_orientation, plane_positions
 from serving.dicom_output.identity import BODY_PART, RESEARCH_USE, Uids, equipment, plain
 from serving.dicom_output.segmentation import finish_frames
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9702
 _KIND = "parametric map"
 
 
-def parametric_map(
-    result: ConsoleResult, grid: SliceGrid, headers: Sequence[pydicom.Dataset], uids: Uids
-) -> ParametricMap:
-    """The Parametric Map object of the heatmap, all slices, the values as they are.
+def parametric_map(result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids) -> ParametricMap:
+    """Makes the Parametric Map object of the heatmap: all slices, the values as they are.
 
     Args:
         result: what inference found.
-        grid: the grid of its sources.
-        headers: `derivation_headers` of the two.
+        headers: `derivation_headers` of it.
         uids: makes the UIDs.
     """
     lowest, highest = float(result.heatmap.min()), float(result.heatmap.max())
@@ -57,12 +53,12 @@ def parametric_map(
         content_label="HEATMAP",
         content_description=f"{RESEARCH_USE}. kgp: map that the mask is cut from",
         content_qualification="RESEARCH",
-        pixel_measures=pixel_measures(grid),
-        plane_orientation=plane_orientation(grid),
-        plane_positions=plane_positions(grid),
+        pixel_measures=pixel_measures(result.geometry),
+        plane_orientation=plane_orientation(result.geometry),
+        plane_positions=plane_positions(result.geometry),
         series_description=f"kgp heatmap. {RESEARCH_USE}",
         **equipment(result),
     )
     made.BodyPartExamined = BODY_PART
-    finish_frames(made, result, grid, uids, _KIND)
+    finish_frames(made, result, uids, _KIND)
     return made

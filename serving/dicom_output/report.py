@@ -1,7 +1,8 @@
-"""The findings as a Structured Report, TID 1500: class, probability, volume, diameter, centroid, side and evidence points.
+"""The findings as a Structured Report, TID 1500.
 
-Its groups are the call of the study with the evidence points it rests on, the segmented region with its measurements, and the
-region's centroid. A study without a tumour has the first alone, which then says so.
+Its groups are the class of the study with the evidence points behind it, the segmented region with
+its measurements, and the region's centroid. The report of a study without a tumour has the first
+group alone.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from serving.dicom_output.grid import SliceGrid
 from serving.dicom_output.identity import (
     BRAIN,
     NEOPLASM,
@@ -35,11 +35,11 @@ from serving.dicom_output.measurements import (
     volume_mm3,
 )
 from serving.dicom_output.segmentation import SEGMENT, TRACKING_ID
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9703
 _SCHEME = "99KGP"
-_CLASS = CodedConcept("CLASS", _SCHEME, "Class called by the model")
+_CLASS_OF_MODEL = CodedConcept("CLASS", _SCHEME, "Class called by the model")
 _MOST_DIGITS = 6
 _Group = (
     sr.MeasurementsAndQualitativeEvaluations
@@ -49,24 +49,22 @@ _Group = (
 
 
 def report(
-    result: ConsoleResult,
-    grid: SliceGrid,
+    result: StudyResult,
     headers: Sequence[pydicom.Dataset],
     segmentation: pydicom.Dataset | None,
     uids: Uids,
 ) -> sr.Comprehensive3DSR:
-    """The Comprehensive 3D SR object.
+    """Makes the Comprehensive 3D SR object.
 
     Args:
         result: what inference found.
-        grid: the grid of its sources.
-        headers: `derivation_headers` of the two.
+        headers: `derivation_headers` of it.
         segmentation: the object that holds the mask; None where the mask is empty.
         uids: makes the UIDs.
     """
-    groups: list[_Group] = [_call(result, uids)]
+    groups: list[_Group] = [_class_of_study(result, uids)]
     if segmentation is not None and result.mask.any():
-        groups += [_region(result, grid, segmentation, uids), _centroid(result, grid, uids)]
+        groups += [_region(result, segmentation, uids), _centroid(result, uids)]
     content = sr.MeasurementReport(
         observation_context=_observer(result),
         procedure_reported=codes.LN.BrainMRI,
@@ -87,10 +85,15 @@ def report(
     )
 
 
-def sentence(result: ConsoleResult, finding: StudyFinding) -> str:
-    """The finding of the study in words.
+def sentence(result: StudyResult, finding: StudyFinding) -> str:
+    """The class of the study in words.
 
-    Slices are counted as the overlays are, along the normal: viewers may number those of the source the other way round.
+    Slices are numbered as the overlays are, along the normal; viewers may number those of the
+    source the other way round.
+
+    Args:
+        result: what inference found.
+        finding: the class of the study.
     """
     count, name = len(result.predicted), result.class_names[finding.class_index]
     if not finding.tumour:
@@ -105,7 +108,7 @@ def sentence(result: ConsoleResult, finding: StudyFinding) -> str:
     )
 
 
-def _observer(result: ConsoleResult) -> sr.ObservationContext:
+def _observer(result: StudyResult) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=device_uid(result),
         name="kgp",
@@ -120,8 +123,11 @@ def _observer(result: ConsoleResult) -> sr.ObservationContext:
     )
 
 
-def _call(result: ConsoleResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvaluations:
-    """The class of the study, its probability, and the evidence points of the slices called a tumour."""
+def _class_of_study(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualitativeEvaluations:
+    """The group with the class of the study, its probability, and the evidence points.
+
+    Only the points of slices called a tumour are in it.
+    """
     finding = study_finding(result)
     name = plain(result.class_names[finding.class_index])
     measurements = [sr.Measurement(_concept(codes.DCM.Probability), _rounded(finding.probability), codes.UCUM.NoUnits)]
@@ -134,7 +140,7 @@ def _call(result: ConsoleResult, uids: Uids) -> sr.MeasurementsAndQualitativeEva
         measurements=measurements,
         qualitative_evaluations=[
             sr.QualitativeEvaluation(NEOPLASM, codes.SCT.Present if finding.tumour else codes.SCT.Absent),
-            sr.QualitativeEvaluation(_CLASS, CodedConcept(f"CLASS{finding.class_index}", _SCHEME, name)),
+            sr.QualitativeEvaluation(_CLASS_OF_MODEL, CodedConcept(f"CLASS{finding.class_index}", _SCHEME, name)),
         ],
         source_images=[sr.SourceImageForMeasurementGroup(*_referenced(result, finding.slice_index))],
     )
@@ -143,8 +149,8 @@ def _call(result: ConsoleResult, uids: Uids) -> sr.MeasurementsAndQualitativeEva
     return group
 
 
-def _evidence(result: ConsoleResult) -> list[sr.Measurement]:
-    """One measurement for each point, its contribution to the logit, at the centre of its pixel."""
+def _evidence(result: StudyResult) -> list[sr.Measurement]:
+    """One measurement for each point: its contribution to the logit, at the centre of its pixel."""
     return [
         sr.Measurement(
             _concept(codes.DCM.ClassActivation),
@@ -166,10 +172,10 @@ def _evidence(result: ConsoleResult) -> list[sr.Measurement]:
 
 
 def _region(
-    result: ConsoleResult, grid: SliceGrid, segmentation: pydicom.Dataset, uids: Uids
+    result: StudyResult, segmentation: pydicom.Dataset, uids: Uids
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """The segment with its volume and longest diameter."""
-    side = laterality(result.mask, grid)
+    """The group with the segment, its volume and its longest diameter."""
+    side = laterality(result.mask, result.geometry)
     sides = {"left": codes.SCT.Left, "right": codes.SCT.Right}
     sources = [_referenced(result, int(index)) for index in np.flatnonzero(result.mask.any(axis=(1, 2)))]
     group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -186,24 +192,28 @@ def _region(
         algorithm_id=algorithm_of_report(result),
         measurements=[
             sr.Measurement(
-                _concept(codes.SCT.Volume), _rounded(volume_mm3(result.mask, grid)), codes.UCUM.CubicMillimeter
+                _concept(codes.SCT.Volume),
+                _rounded(volume_mm3(result.mask, result.geometry)),
+                codes.UCUM.CubicMillimeter,
             ),
             sr.Measurement(
-                _concept(codes.SCT.LongAxis), _rounded(longest_diameter_mm(result.mask, grid)), codes.UCUM.Millimeter
+                _concept(codes.SCT.LongAxis),
+                _rounded(longest_diameter_mm(result.mask, result.geometry)),
+                codes.UCUM.Millimeter,
             ),
         ],
     )
     _comment(
         group,
-        "Longest diameter: largest distance between pixel centres of one connected region within one slice. Volume: pixels "
-        f"times area times distance of slices. {NOT_FOR_CARE}",
+        "Longest diameter: largest distance between pixel centres of one connected region within one slice. "
+        f"Volume: pixels times area times distance of slices. {NOT_FOR_CARE}",
     )
     return group
 
 
-def _centroid(result: ConsoleResult, grid: SliceGrid, uids: Uids) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    """The centre of mass of the segment as a point of the frame of reference."""
-    point = np.array([[_rounded(value) for value in centroid_mm(result.mask, grid)]])
+def _centroid(result: StudyResult, uids: Uids) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    """The group with the segment's centre of mass as a point of the frame of reference."""
+    point = np.array([[_rounded(value) for value in centroid_mm(result.mask, result.geometry)]])
     region = sr.ImageRegion3D("POINT", point, str(result.sources[0].FrameOfReferenceUID))
     group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(uids),
@@ -222,10 +232,9 @@ def _tracking(uids: Uids) -> sr.TrackingIdentifier:
     return sr.TrackingIdentifier(uids.make("tumour"), TRACKING_ID)
 
 
-def _referenced(result: ConsoleResult, index: int) -> tuple[str, str, list[int] | None]:
+def _referenced(result: StudyResult, index: int) -> tuple[str, str, list[int] | None]:
     """Class, UID and frame numbers of the source of a slice."""
-    source = result.sources[0 if len(result.sources) == 1 else index]
-    frame = result.frames[index]
+    source, frame = result.source_of(index), result.frames[index]
     return source.SOPClassUID, source.SOPInstanceUID, None if frame is None else [frame]
 
 

@@ -1,4 +1,4 @@
-"""The mask as a DICOM Segmentation, binary or fractional, with references to the slices that it was cut from."""
+"""The mask as a DICOM Segmentation, binary or fractional."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,9 @@ from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 
-from serving.dicom_output.grid import SliceGrid
 from serving.dicom_output.headers import keep_named_frames, pixel_measures, plane_orientation, plane_positions
 from serving.dicom_output.identity import BRAIN, NEOPLASM, RESEARCH_USE, Uids, algorithm_sequence, equipment
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 SEGMENT = 1
 TRACKING_ID = "kgp tumour"
@@ -20,21 +19,21 @@ _ORANGE = (76.0, 25.0, 73.0)  # CIELab of the colour that the overlays fill mask
 
 
 def segmentation(
-    result: ConsoleResult, grid: SliceGrid, headers: Sequence[pydicom.Dataset], uids: Uids, *, fractional: bool = False
+    result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids, *, fractional: bool = False
 ) -> Segmentation:
-    """The Segmentation object.
+    """Makes the Segmentation object.
 
     Args:
         result: what inference found.
-        grid: the grid of its sources.
-        headers: `derivation_headers` of the two.
+        headers: `derivation_headers` of it.
         uids: makes the UIDs.
-        fractional: write the map instead of the mask: its positive part divided by its highest value in the study, in 255
-            steps. That is the relative strength of the map and no probability, which DICOM has no kind for; it is stored as
-            PROBABILITY, and label and description say what it is.
+        fractional: write the map instead of the mask: its positive part divided by its highest
+            value in the study, in 255 steps. DICOM has no kind for such a relative map; it is
+            stored as PROBABILITY, and label and description say that it is none.
 
     Returns:
-        One segment. Frames are the slices where it is not empty, or all slices where it is empty everywhere.
+        An object with one segment. Its frames are the slices with mask, or all slices where the
+        mask is empty everywhere.
     """
     kind = "fractional segmentation" if fractional else "segmentation"
     description = (
@@ -51,33 +50,43 @@ def segmentation(
         instance_number=2 if fractional else 1,
         content_label="TUMOUR_MAP" if fractional else "TUMOUR",
         content_description=description,
-        pixel_measures=pixel_measures(grid),
-        plane_orientation=plane_orientation(grid),
-        plane_positions=plane_positions(grid),
+        pixel_measures=pixel_measures(result.geometry),
+        plane_orientation=plane_orientation(result.geometry),
+        plane_positions=plane_positions(result.geometry),
         series_description=f"kgp segmentation. {RESEARCH_USE}",
         **equipment(result),
     )
-    finish_frames(made, result, grid, uids, kind)
+    finish_frames(made, result, uids, kind)
     return made
 
 
 def relative_map(heatmap: np.ndarray) -> np.ndarray:
-    """The positive part of a map, float [S, H, W], over its highest value: 0 .. 1; 0 everywhere where nothing is positive."""
+    """The positive part of a map, float [S, H, W], divided by its highest value.
+
+    All 0 where nothing is positive.
+    """
     highest = max(float(heatmap.max()), 0.0)
     if highest == 0:
         return np.zeros(heatmap.shape, np.float32)
     return (np.maximum(heatmap, 0.0) / highest).astype(np.float32)
 
 
-def finish_frames(made: pydicom.Dataset, result: ConsoleResult, grid: SliceGrid, uids: Uids, kind: str) -> None:
-    """What a multi-frame object still needs: references to the frames that `result` names, a UID of ours for its dimensions."""
-    keep_named_frames(made, result, grid)
+def finish_frames(made: pydicom.Dataset, result: StudyResult, uids: Uids, kind: str) -> None:
+    """Corrects the references and the UID of the dimensions of a multi-frame object in place.
+
+    Args:
+        made: the object, as highdicom made it.
+        result: names the frame that was read for each slice.
+        uids: makes the UID.
+        kind: of the object, for its UID.
+    """
+    keep_named_frames(made, result)
     organisation = uids.make(kind, "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = organisation
 
 
-def _segment(result: ConsoleResult, uids: Uids, label: str) -> SegmentDescription:
+def _segment(result: StudyResult, uids: Uids, label: str) -> SegmentDescription:
     return SegmentDescription(
         segment_number=SEGMENT,
         segment_label=label,

@@ -1,7 +1,7 @@
-"""Results as DICOM objects beside the series they were made of: segmentation, parametric map, report and captures.
+"""Results as DICOM objects: segmentation, parametric map, report and captures.
 
-Each stands in a new series of the same study, keeps the frame of reference, refers to the source instances and frames, and
-says "research use only" where a viewer shows it.
+Each stands in a new series of the same study, keeps the frame of reference, refers to the source
+instances and frames, and says "research use only" where a viewer shows it.
 """
 
 import contextlib
@@ -12,20 +12,18 @@ import pydicom
 
 from kgp.errors import KgpError
 from kgp.files import atomic_folder
-from kgp.scans.dicom.damage import quiet_libraries
+from kgp.scans.dicom.privacy import quiet_libraries
 from serving.dicom_output.capture import captures
-from serving.dicom_output.grid import SliceGrid, read_grid
 from serving.dicom_output.headers import derivation_headers
 from serving.dicom_output.identity import Uids, make_uids
 from serving.dicom_output.parametric_map import parametric_map
 from serving.dicom_output.report import report
-from serving.dicom_output.result_check import check_result
 from serving.dicom_output.segmentation import segmentation
-from serving.dicom_output.study_result import ConsoleResult
+from serving.dicom_output.study_result import StudyResult
 
 
 def write_dicom(
-    result: ConsoleResult,
+    result: StudyResult,
     folder: Path,
     *,
     fractional: bool = False,
@@ -34,61 +32,66 @@ def write_dicom(
 ) -> list[Path]:
     """Writes the results of one study as DICOM files into a new folder, all of them or none.
 
-    The files are segmentation.dcm (where the mask is not empty), segmentation_fractional.dcm (on request), heatmap.dcm (the
-    Parametric Map), report.dcm and a capture_NNN.dcm for each slice.
+    The files are segmentation.dcm (where the mask is not empty), segmentation_fractional.dcm (on
+    request), heatmap.dcm (the Parametric Map), report.dcm and a capture_NNN.dcm for each slice.
 
     Args:
         result: what inference found.
         folder: the folder to appear; it must not exist.
-        fractional: write the map as a fractional segmentation too; see `serving.dicom_output.segmentation.segmentation`.
-        empty_segmentation: write segmentations of an empty mask too, with every slice as an empty frame.
-        deterministic: UIDs that follow from those of the images, model, reading and version of kgp, so that the same work done
-            twice has the same; dates and times are still those of writing.
+        fractional: write the map as a fractional segmentation too; see
+            `serving.dicom_output.segmentation.segmentation`.
+        empty_segmentation: write segmentations of an empty mask too, with every slice as an empty
+            frame.
+        deterministic: UIDs that follow from those of the images, model, reading and version of kgp,
+            so that the same work done twice has the same; dates and times are still those of
+            writing.
 
     Returns:
         The files, segmentations first.
 
     Raises:
-        KgpError: the result does not fit together or its sources cannot be referred to (see
-            `serving.dicom_output.result_check` and `serving.dicom_output.grid`), `folder` exists, or a file cannot be
-            written.
+        KgpError: the headers of the sources cannot be carried over, `folder` exists, or a file
+            cannot be written.
     """
     names = []
     with quiet_libraries():
-        check_result(result)
-        grid = read_grid(result.sources, result.frames)
         uids = make_uids(result, deterministic=deterministic)
         with atomic_folder(folder) as temporary, _one_sentence(folder):
-            for name, made in _objects(result, grid, uids, fractional, empty_segmentation):
+            for name, made in _objects(result, uids, fractional, empty_segmentation):
                 made.save_as(temporary / name, enforce_file_format=True)
                 names.append(name)
     return [folder / name for name in names]
 
 
 def _objects(
-    result: ConsoleResult, grid: SliceGrid, uids: Uids, fractional: bool, empty_segmentation: bool
+    result: StudyResult, uids: Uids, fractional: bool, empty_segmentation: bool
 ) -> Iterator[tuple[str, pydicom.Dataset]]:
-    """File names and objects, one in memory at a time but for the segmentation, which the report refers to."""
-    headers = derivation_headers(result, grid)
+    """File names and objects, made one after the other.
+
+    Only the segmentation, which the report refers to, stays in memory.
+    """
+    headers = derivation_headers(result)
     mask = None
     if result.mask.any() or empty_segmentation:
-        mask = segmentation(result, grid, headers, uids)
+        mask = segmentation(result, headers, uids)
         yield "segmentation.dcm", mask
         if fractional:
-            yield "segmentation_fractional.dcm", segmentation(result, grid, headers, uids, fractional=True)
-    yield "heatmap.dcm", parametric_map(result, grid, headers, uids)
-    yield "report.dcm", report(result, grid, headers, mask, uids)
+            yield "segmentation_fractional.dcm", segmentation(result, headers, uids, fractional=True)
+    yield "heatmap.dcm", parametric_map(result, headers, uids)
+    yield "report.dcm", report(result, headers, mask, uids)
     for number, made in enumerate(captures(result, headers, uids), 1):
         yield f"capture_{number:03d}.dcm", made
 
 
 @contextlib.contextmanager
 def _one_sentence(folder: Path) -> Iterator[None]:
-    """Turns a full disk, and what highdicom refuses of foreign headers, into one sentence that tells nothing of the patient."""
+    """Turns errors of writing into one sentence that does not name the patient."""
     try:
         yield
     except OSError as error:
-        raise KgpError(f"The DICOM objects cannot be written into {folder}: {error.strerror or error}.") from None
+        # What pydicom raises holds a traceback; the system's own error is its cause.
+        reason = error.strerror or getattr(error.__cause__, "strerror", None) or type(error).__name__
+        raise KgpError(f"The DICOM objects cannot be written into {folder}: {reason}.") from None
     except KgpError:
         raise
     except (ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Studies that still arrive, and when each is complete: nobody who sent of it is connected any more, and it is quiet."""
+"""Studies that are arriving, and when each is complete: its senders are gone and it is quiet."""
 
 import dataclasses
 import threading
@@ -7,55 +7,59 @@ import time
 
 @dataclasses.dataclass
 class _Arrival:
-    busy_at: float
+    active_at: float
     senders: set[threading.Thread]
 
 
 class Arrivals:
-    """The queue of studies, in memory; what it holds can be found anew from inbox and ledger. May be used by several threads.
+    """The queue of studies, in memory. May be used by several threads.
 
     Args:
-        quiet_seconds: how long nothing of a study must have come, and none of its senders have been connected.
-        most: how many studies may wait.
+        quiet_seconds: a study is complete when for so long none of its objects arrived and no
+            sender of it was connected.
+        max_waiting: how many studies may wait.
     """
 
-    def __init__(self, quiet_seconds: float, most: int) -> None:
+    def __init__(self, quiet_seconds: float, max_waiting: int) -> None:
         self._quiet_seconds = quiet_seconds
-        self._most = most
+        self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._waiting: dict[str, _Arrival] = {}
 
     def touch(self, study: str, sender: threading.Thread | None = None) -> bool:
-        """Notes that something of a study came.
+        """Notes that something of a study arrived.
 
         Args:
             study: its name.
-            sender: the connection it came over, which lives as long as its thread; None for none.
+            sender: the thread of the connection it arrived over, which is alive as long as the
+                connection is open; None for a study that is on disk already, which is never
+                refused.
 
         Returns:
-            False, and nothing is noted, where it would be one study more than may wait.
+            False where `max_waiting` studies wait already and this is another one; then nothing is
+            noted.
         """
         with self._lock:
-            if study not in self._waiting and sender is not None and len(self._waiting) >= self._most:
+            if study not in self._waiting and sender is not None and len(self._waiting) >= self._max_waiting:
                 return False
             arrival = self._waiting.setdefault(study, _Arrival(0.0, set()))
-            arrival.busy_at = time.monotonic()
+            arrival.active_at = time.monotonic()
             if sender is not None:
                 arrival.senders.add(sender)
             return True
 
     def take(self) -> str | None:
-        """Takes the complete study that waits longest out of the queue; None where none is complete."""
+        """Removes and returns the complete study that has waited longest, or None."""
         now = time.monotonic()
         with self._lock:
             for arrival in self._waiting.values():
                 arrival.senders = {sender for sender in arrival.senders if sender.is_alive()}
                 if arrival.senders:
-                    arrival.busy_at = now
+                    arrival.active_at = now
             complete = [
-                (arrival.busy_at, study)
+                (arrival.active_at, study)
                 for study, arrival in self._waiting.items()
-                if not arrival.senders and now - arrival.busy_at >= self._quiet_seconds
+                if not arrival.senders and now - arrival.active_at >= self._quiet_seconds
             ]
             if not complete:
                 return None

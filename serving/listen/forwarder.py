@@ -1,4 +1,4 @@
-"""Sends the DICOM objects of finished runs on, until each was accepted or refused; goes on after a restart."""
+"""Sends the DICOM objects of results on until each is accepted or refused, over restarts too."""
 
 import collections
 import dataclasses
@@ -6,29 +6,29 @@ import logging
 import threading
 from pathlib import Path
 
-from serving.listen.ledger import DONE, Ledger
-from serving.listen.log_privacy import place_of
-from serving.listen.sender import ACCEPTED, LATER, Destination, NotReached, send_files
+from serving.listen.ledger import DONE, ListenLedger
+from serving.listen.log_privacy import where_raised
+from serving.listen.sender import ACCEPTED, LATER, Destination, NotReached, StoreResponse, send_files
 
 _log = logging.getLogger(__name__)
 FIRST_PAUSE = 2.0
-LONGEST_PAUSE = 600.0
+MAX_PAUSE = 600.0
 
 
 class Forwarder:
-    """A thread that sends results to one destination, with pauses that double while it does not take them.
+    """A thread that sends results to one destination; pauses double while it takes none.
 
-    An object is recorded as accepted as soon as the answer is there, so it is sent a second time only where the process is
-    killed between the two.
+    An object is recorded as accepted as soon as the destination says so. It is sent a second time
+    only if the process is killed between the two.
 
     Args:
-        destination: where to.
+        destination: where to send.
         aet: our AE title.
-        ledger: says which runs are to be sent, and is told what became of them.
+        ledger: says which results are to be sent, and records what became of each object.
         results: the folder RESULTS/STUDY/NUMBER of results, each with its objects in dicom/.
     """
 
-    def __init__(self, destination: Destination, aet: str, ledger: Ledger, results: Path) -> None:
+    def __init__(self, destination: Destination, aet: str, ledger: ListenLedger, results: Path) -> None:
         self._destination = destination
         self._aet = aet
         self._ledger = ledger
@@ -39,15 +39,15 @@ class Forwarder:
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
 
     def start(self) -> None:
-        """Begins with what an earlier process left."""
+        """Begins with the results that an earlier process did not send."""
         for study in self._ledger.studies():
-            for run in self._ledger.runs(study):
-                if run.state == DONE and run.forward and self._unsent(study, run.number):
-                    self.add(study, run.number)
+            for attempt in self._ledger.attempts(study):
+                if attempt.state == DONE and attempt.forward and self._unsent(study, attempt.number):
+                    self.add(study, attempt.number)
         self._thread.start()
 
     def add(self, study: str, number: int) -> None:
-        """Has the objects of a run sent."""
+        """Queues the objects of a result."""
         self._waiting.append((study, number))
         self._added.set()
 
@@ -67,29 +67,30 @@ class Forwarder:
                 self._waiting.popleft()
                 pause = FIRST_PAUSE
             elif not self._stopping.is_set():
-                self._waiting.rotate(-1)  # one that is not taken does not hold up the others
+                self._waiting.rotate(-1)  # one that is not taken must not hold up the others
                 _log.info(
                     "%d results wait for %s; next attempt in %.0f s", len(self._waiting), self._destination, pause
                 )
                 self._stopping.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE)
 
     def _unsent(self, study: str, number: int) -> list[Path]:
-        """The objects of a run that were neither accepted nor refused."""
-        sent = next((run.sent for run in self._ledger.runs(study) if run.number == number), {})
+        """The objects of a result that were neither accepted nor refused."""
+        attempt = self._ledger.attempt(study, number)
+        if attempt is None:
+            return []  # somebody removed its ledger to have the study done again
         folder = self._results / study / str(number) / "dicom"
-        return sorted(path for path in folder.glob("*.dcm") if path.name not in sent)
+        return sorted(path for path in folder.glob("*.dcm") if path.name not in attempt.sent)
 
     def _send(self, study: str, number: int) -> bool:
-        """Sends what is left of a run; whether nothing is left now."""
+        """Sends the unsent objects of a result; returns whether none is left."""
         try:
             paths = self._unsent(study, number)
             if not paths:
                 return True
-            for answer in send_files(paths, self._destination, self._aet):
-                if answer.verdict != LATER:
-                    word = answer.verdict if answer.verdict == ACCEPTED else f"{answer.verdict} (0x{answer.status:04X})"
-                    self._record(study, number, answer.path.name, word)
+            for response in send_files(paths, self._destination, self._aet):
+                if response.verdict != LATER:
+                    self._record(study, number, response)
                 if self._stopping.is_set():
                     break
         except NotReached as error:
@@ -97,15 +98,20 @@ class Forwarder:
         except OSError as error:
             _log.error("result %d of study %s cannot be sent: %s", number, study, error.strerror)
         except Exception as error:  # noqa: BLE001 - the thread must live on for the other results
-            place = place_of(error.__traceback__)
-            _log.error("result %d of study %s cannot be sent: %s in %s", number, study, type(error).__name__, place)
+            raised = f"{type(error).__name__} in {where_raised(error.__traceback__)}"
+            _log.error("result %d of study %s cannot be sent: %s", number, study, raised)
         left = self._unsent(study, number)
         if not left:
             _log.info("result %d of study %s was sent to %s", number, study, self._destination)
         return not left
 
-    def _record(self, study: str, number: int, name: str, word: str) -> None:
-        run = next(run for run in self._ledger.runs(study) if run.number == number)
-        self._ledger.record(study, dataclasses.replace(run, sent=run.sent | {name: word}))
-        if word != ACCEPTED:
-            _log.warning("%s %s %s of study %s", self._destination, word, name, study)
+    def _record(self, study: str, number: int, response: StoreResponse) -> None:
+        """Notes in the ledger what the destination said to an object."""
+        name, outcome = response.path.name, response.verdict
+        if outcome != ACCEPTED:
+            outcome += f" (0x{response.status:04X})"
+        attempt = self._ledger.attempt(study, number)
+        if attempt is not None:
+            self._ledger.record(study, dataclasses.replace(attempt, sent=attempt.sent | {name: outcome}))
+        if outcome != ACCEPTED:
+            _log.warning("%s %s %s of study %s", self._destination, outcome, name, study)

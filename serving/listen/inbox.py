@@ -1,4 +1,4 @@
-"""What was received, on disk: a folder for each study, a file for each object, with names that tell nothing of the patient."""
+"""Received objects on disk: STUDY/OBJECT.dcm, under names that tell nothing of a patient."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kgp.files import sha256
-from serving.listen.durable import write_durably
+from serving.listen.durable import write_file_durably
 
 _NAME_DIGITS = 32
 
@@ -21,7 +21,7 @@ class Content:
 
     Attributes:
         names: the files, sorted.
-        digest: equal for two moments where no file was added, removed or replaced in between.
+        digest: equal at two moments if no file was added, removed or replaced between them.
     """
 
     names: tuple[str, ...]
@@ -39,10 +39,10 @@ class Inbox:
     def __init__(self, folder: Path, scratch: Path) -> None:
         self._folder = folder
         self._scratch = scratch
-        self._lock = threading.Lock()  # between replacing a file and discarding a study
+        self._lock = threading.Lock()  # so that no file is replaced while its study is discarded
 
     def store(self, study: str, instance_uid: str, pieces: Sequence[bytes | memoryview]) -> bool:
-        """Keeps an object; it is on the disk when this returns. A later object of the same UID takes the earlier one's place.
+        """Keeps an object, in place of an earlier one of its UID; it is on the disk afterwards.
 
         Args:
             study: the study's name, from `uid_name`.
@@ -50,20 +50,20 @@ class Inbox:
             pieces: the bytes of the file.
 
         Returns:
-            False where the very same bytes were there already, and nothing was written.
+            False where the same bytes were there already; then nothing is written.
 
         Raises:
-            OSError: the disk is full, or anything else forbids it; what was there stays.
+            OSError: it cannot be written (the disk is full, for example); an earlier object stays.
         """
         path = self._path(study, instance_uid)
-        if _holds(path, pieces):
+        if _has_content(path, pieces):
             return False
         with self._lock:
-            write_durably(path, pieces, self._scratch)
+            write_file_durably(path, pieces, self._scratch)
         return True
 
     def renew(self, study: str, instance_uid: str) -> None:
-        """Makes an object count as a new one, though its bytes are those that were there."""
+        """Makes an object count as new although its bytes are unchanged."""
         with self._lock:
             path = self._path(study, instance_uid)
             if path.exists():
@@ -78,33 +78,36 @@ class Inbox:
         return self._folder / study
 
     def content(self, study: str) -> Content:
-        """What a study consists of now; nothing where it is not there."""
+        """What a study consists of now; no names where there is no such study."""
         folder = self.folder(study)
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
-        lines = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in paths]
-        return Content(tuple(path.name for path in paths), hashlib.sha256(repr(lines).encode()).hexdigest())
+        files = []
+        for path in paths:
+            status = path.stat()
+            files.append((path.name, status.st_size, status.st_mtime_ns))
+        return Content(tuple(path.name for path in paths), hashlib.sha256(repr(files).encode()).hexdigest())
 
     def discard(self, study: str, content: Content) -> None:
-        """Removes a study's objects, unless something changed since `content`."""
+        """Removes a study's objects, unless one was added or replaced since `content`."""
         with self._lock:
             if not content.names or self.content(study) != content:
                 return
-            # All at once, so that a process that is killed here does not leave a part, which would be a study of its own.
-            condemned = Path(tempfile.mkdtemp(dir=self._scratch))
-            os.replace(self.folder(study), condemned)
-        shutil.rmtree(condemned)
+            # Moved at once: a process killed while it removes files would leave a part of a study.
+            removed = Path(tempfile.mkdtemp(dir=self._scratch))
+            os.replace(self.folder(study), removed)
+        shutil.rmtree(removed)
 
     def _path(self, study: str, instance_uid: str) -> Path:
         return self.folder(study) / f"{uid_name(instance_uid)}.dcm"
 
 
 def uid_name(uid: str) -> str:
-    """A name for files and logs: equal for equal UIDs, and without what a UID may tell of place, device and date."""
+    """A name for files and logs: equal for equal UIDs, and telling nothing that a UID tells."""
     return hashlib.sha256(uid.encode()).hexdigest()[:_NAME_DIGITS]
 
 
-def _holds(path: Path, pieces: Sequence[bytes | memoryview]) -> bool:
-    """Whether the file is there with exactly these bytes."""
+def _has_content(path: Path, pieces: Sequence[bytes | memoryview]) -> bool:
+    """Whether the file exists and consists of exactly these bytes."""
     if not path.is_file() or path.stat().st_size != sum(len(piece) for piece in pieces):
         return False
     digest = hashlib.sha256()

@@ -1,32 +1,30 @@
-"""Keeps values of headers out of what a long-running process writes: libraries quote names and dates in messages."""
+"""Keeps values of headers out of the logs of a long-running process."""
 
 import logging
 import threading
 import traceback
-import warnings
 from types import TracebackType
 
+from kgp.scans.dicom.privacy import silence_libraries
+
 _log = logging.getLogger(__name__)
-_LIBRARIES = ("pynetdicom", "pydicom", "highdicom")
 
 
 def keep_values_out_of_logs() -> None:
-    """Silences the DICOM libraries in this process, and has threads that end by an error say where, but not what of.
+    """Silences the DICOM libraries in this process for good.
 
-    Python's warnings are switched off altogether: which library one comes from cannot be told reliably.
+    A thread that ends by an error logs the kind of error and its line only.
     """
     from pynetdicom import _config
 
     _config.LOG_HANDLER_LEVEL = "none"
-    for name in _LIBRARIES:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    warnings.simplefilter("ignore")
+    silence_libraries()
     threading.excepthook = lambda arguments: _log.error(
-        "a thread ended by %s in %s", arguments.exc_type.__name__, place_of(arguments.exc_traceback)
+        "a thread ended by %s in %s", arguments.exc_type.__name__, where_raised(arguments.exc_traceback)
     )
 
 
-def place_of(trace: TracebackType | None) -> str:
-    """Where an error was raised: the module's file and the line, without its message."""
+def where_raised(trace: TracebackType | None) -> str:
+    """Where an error was raised, as FILE:LINE."""
     frames = traceback.extract_tb(trace)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -1,7 +1,8 @@
-"""The C-STORE and C-ECHO provider: takes images from scanners and archives, and answers only once an object is kept.
+"""The C-STORE and C-ECHO provider: takes images, and answers only once an object is kept.
 
-What is no image, is a capture, or is compressed in a way that cannot be read here is refused before it is sent: its
-presentation context is rejected. Captures are left out so that results that an archive sends back do not start new ones.
+Objects that are not images, secondary captures, and compressions that cannot be read here are
+refused before they are sent: their presentation context is rejected. Captures are refused because
+the results contain captures, and an archive may send results back.
 """
 
 import dataclasses
@@ -9,6 +10,7 @@ import io
 import logging
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,26 +32,26 @@ from kgp.scans.dicom.pixels import COMPRESSIONS
 _log = logging.getLogger(__name__)
 
 SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
-_PDU_BYTES = 1 << 17  # largest that senders are told to send
-_MOST_PDU_BYTES = 1 << 20  # of what senders send all the same; an association request may be larger than data
-_MOST_COMMAND_BYTES = 1 << 16
-_MOST_OUTSTANDING = 2  # requests a sender may make before it was answered; DICOM allows one unless more were agreed
-_ASSOCIATIONS = 8
-_CONNECTIONS = 4 * _ASSOCIATIONS  # of which some may never ask for an association
+_OFFERED_PDU_BYTES = 1 << 17  # the largest PDU that senders are asked to send
+_MAX_PDU_BYTES = 1 << 20  # the largest that is read; association requests may be larger than data
+_MAX_COMMAND_BYTES = 1 << 16
+_MAX_OUTSTANDING = 2  # requests without an answer; DICOM allows one unless more were negotiated
+_MAX_ASSOCIATIONS = 8
+_MAX_CONNECTIONS = 4 * _MAX_ASSOCIATIONS  # of which some may never ask for an association
 _STALL_SECONDS = 30.0  # in the middle of a PDU, or before an association
 _IDLE_SECONDS = 60.0  # between two PDUs
 _GRACE_SECONDS = 10.0
-_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing after the last is looked at
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing behind the last is read
 
 
 @dataclasses.dataclass(frozen=True)
 class ReceivedObject:
-    """An object as it came.
+    """An object as it was received.
 
     Attributes:
         study_uid, instance_uid: StudyInstanceUID and SOPInstanceUID.
-        pieces: the bytes of a DICOM file that holds it, in the transfer syntax it came in.
-        sender: the connection, which lives as long as this thread.
+        pieces: the bytes of a DICOM file that holds it, in the transfer syntax it was sent in.
+        sender: the thread of the connection, which is alive as long as the connection is open.
     """
 
     study_uid: str
@@ -66,14 +68,14 @@ class ReceiverOptions:
         aet: its AE title; requests for another are rejected.
         host, port: address to bind to; port 0 takes a free one.
         allow: AE titles that may call; empty for all.
-        most_bytes: largest object; a larger one is answered with "out of resources" and not kept.
+        max_bytes: largest object; a larger one is answered with "out of resources" and not kept.
     """
 
     aet: str = "KGP"
     host: str = "127.0.0.1"
     port: int = 11112
     allow: tuple[str, ...] = ()
-    most_bytes: int = 256 * 10**6
+    max_bytes: int = 256 * 10**6
 
 
 class DicomReceiver:
@@ -81,8 +83,8 @@ class DicomReceiver:
 
     Args:
         options: how it listens.
-        keep: called for each object, in the sender's thread; returns once it is kept for good, with False where there is no
-            room for it. An OSError from it means the same.
+        keep: called for each object, in the sender's thread; returns True once the object is kept
+            for good, and False, or raises OSError, where there is no room for it.
 
     Raises:
         KgpError: the address cannot be bound to.
@@ -94,18 +96,18 @@ class DicomReceiver:
         self._entity = AE(options.aet)
         self._entity.require_called_aet = True
         self._entity.require_calling_aet = list(options.allow)
-        self._entity.maximum_associations = _ASSOCIATIONS
-        self._entity.maximum_pdu_size = _PDU_BYTES
+        self._entity.maximum_associations = _MAX_ASSOCIATIONS
+        self._entity.maximum_pdu_size = _OFFERED_PDU_BYTES
         self._entity.acse_timeout = _STALL_SECONDS
         self._entity.network_timeout = _IDLE_SECONDS
         self._entity.supported_contexts = VerificationPresentationContexts
         for kind in image_classes():
             self._entity.add_supported_context(kind, transfer_syntaxes())
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, _bound_connection),
+            (evt.EVT_CONN_OPEN, _limit_connection),
             (evt.EVT_CONN_CLOSE, _end_waiting),
-            (evt.EVT_PDU_RECV, self._bound_message),
-            (evt.EVT_REJECTED, _tell_rejection),
+            (evt.EVT_PDU_RECV, self._limit_message),
+            (evt.EVT_REJECTED, _log_rejection),
             (evt.EVT_C_STORE, self._store),
         ]
         address = (options.host, options.port)
@@ -123,21 +125,19 @@ class DicomReceiver:
         _log.info("%s listens on %s:%d", self._options.aet, self._options.host, self.port)
 
     def stop(self) -> None:
-        """Takes no further association, gives those that are open some seconds to end, and aborts the others."""
+        """Accepts no further association, lets open ones end for some seconds, then aborts them."""
         self._server.shutdown()
-        ending = threading.Event()
-        for _ in range(int(_GRACE_SECONDS / 0.1)):
-            if not self._entity.active_associations:
-                return
-            ending.wait(0.1)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._entity.active_associations and time.monotonic() < deadline:
+            time.sleep(0.1)
         for association in self._entity.active_associations:
             association.abort()
 
     def _store(self, event: Event) -> int:
-        """The status of a C-STORE request. What cannot be parsed raises, which pynetdicom answers with "cannot understand"."""
+        """Returns the status of a C-STORE request; if this raises, it is "cannot understand"."""
         request: Any = event.request
         if isinstance(request.DataSet, _Overflow):
-            _log.warning("an object of more than %d MB was refused", self._options.most_bytes // 10**6)
+            _log.warning("an object of more than %d MB was refused", self._options.max_bytes // 10**6)
             return OUT_OF_RESOURCES
         header = _read_identity(request.DataSet, UID(event.context.transfer_syntax))
         kind, instance, study = (header.get(name) for name in _IDENTITY)
@@ -155,77 +155,77 @@ class DicomReceiver:
             return OUT_OF_RESOURCES
         return SUCCESS if kept else OUT_OF_RESOURCES
 
-    def _bound_message(self, event: Event) -> None:
-        """Called before the data of a message are put together, which pynetdicom does in memory and without a limit."""
+    def _limit_message(self, event: Event) -> None:
+        """Called for each PDU: pynetdicom joins them to a message in memory and without a limit."""
         provider: Any = event.assoc.dimse
         if not isinstance(event.pdu, P_DATA_TF) or provider.message is None:
             return
-        if provider.message.data_set.tell() > self._options.most_bytes:
+        if provider.message.data_set.tell() > self._options.max_bytes:
             provider.message.data_set = _Overflow()
         command_bytes = provider.message.encoded_command_set.tell()
-        if command_bytes > _MOST_COMMAND_BYTES or provider.msg_queue.qsize() > _MOST_OUTSTANDING:
+        if command_bytes > _MAX_COMMAND_BYTES or provider.msg_queue.qsize() > _MAX_OUTSTANDING:
             event.assoc.abort()
 
 
 def image_classes() -> list[UID]:
-    """The SOP classes that are taken: images of any modality, captures excepted."""
+    """The SOP classes that are taken: images of any modality except secondary captures."""
     kinds = [UID(str(context.abstract_syntax)) for context in AllStoragePresentationContexts]
     return [kind for kind in kinds if "Image Storage" in kind.name and "Secondary Capture" not in kind.name]
 
 
 def transfer_syntaxes() -> list[UID]:
-    """The transfer syntaxes that are taken: those that are not compressed, and those that pydicom can decompress here."""
+    """The transfer syntaxes that are taken: uncompressed, or such as pydicom can decompress."""
     readable = [syntax for syntax in COMPRESSIONS if get_decoder(syntax).is_available]
     return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *readable]
 
 
 class _Server(ThreadedAssociationServer):
-    """Refuses connections beyond a number, and says of an error only its kind."""
+    """Refuses connections beyond a number, and logs errors without their message."""
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether a connection is taken at all."""
-        return len(self.active_associations) < _CONNECTIONS
+        """Whether a connection is accepted."""
+        return len(self.active_associations) < _MAX_CONNECTIONS
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Called where a connection could not be set up."""
         _log.warning("a connection failed before it was an association")
 
     def shutdown(self) -> None:
-        """Stops listening. The library's own also takes the server from a list that it puts only its own servers in."""
+        """Stops listening; the library's method looks the server up in a list that it is not in."""
         socketserver.BaseServer.shutdown(self)
         self.server_close()
 
 
 class _Overflow(io.BytesIO):
-    """Stands for a data set that is too large, and forgets it."""
+    """Stands in for a data set that is too large; what is written to it is dropped."""
 
     def write(self, data: Any, /) -> int:
-        """Forgets the data."""
+        """Drops the data."""
         return len(data)
 
 
-def _bound_connection(event: Event) -> None:
-    """Called when a connection opens: pynetdicom would wait for ever for data and believe any length that a PDU claims."""
+def _limit_connection(event: Event) -> None:
+    """Called on opening: pynetdicom waits for ever, and believes any length that a PDU claims."""
     transport: Any = event.assoc.dul.socket
     transport.socket.settimeout(_STALL_SECONDS)
     receive = transport.recv
 
-    def bounded(count: int) -> bytearray:
-        if count > _MOST_PDU_BYTES:
+    def receive_limited(count: int) -> bytearray:
+        if count > _MAX_PDU_BYTES:
             raise OSError("the PDU is larger than is taken")
         return receive(count)
 
-    transport.recv = bounded
+    transport.recv = receive_limited
 
 
 def _end_waiting(event: Event) -> None:
-    """Called when a connection closes: pynetdicom would go on waiting for an association request and count it as open."""
+    """Called on closing: pynetdicom would wait for an association request and count it as open."""
     association: Any = event.assoc
     if association.requestor.primitive is None and association.dul.to_user_queue.empty():
-        association.dul.to_user_queue.put(None)  # what it takes for the end of its waiting time
+        association.dul.to_user_queue.put(None)  # which pynetdicom takes for a timeout
 
 
-def _tell_rejection(event: Event) -> None:
+def _log_rejection(event: Event) -> None:
     requested: Any = event.assoc.requestor.primitive
     _log.warning(
         "an association from %s (AE title %s) for %s was rejected",

@@ -16,7 +16,7 @@ from kgp.errors import KgpError, UsageError
 ACCEPTED, REFUSED, LATER = "accepted", "refused", "later"
 _NOT_SUPPORTED = 0x0122
 _CONNECT_SECONDS = 10.0
-_ANSWER_SECONDS = 120.0  # an archive may be slow, and what it took but did not answer would be sent again
+_ANSWER_SECONDS = 120.0  # archives may be slow, and files without an answer are sent again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Destination:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """What the destination said to one file.
+class StoreResponse:
+    """What the destination answered to one file.
 
     Attributes:
         path: the file.
-        verdict: ACCEPTED; REFUSED, which asking again would not change; or LATER, where the destination has no room now.
-        status: the status it answered with.
+        verdict: ACCEPTED; REFUSED for good; or LATER, where the destination has no room at present.
+        status: the status of the C-STORE response.
     """
 
     path: Path
@@ -51,10 +51,10 @@ class NotReached(KgpError):
 
 
 def check_aet(title: str, option: str) -> str:
-    """An AE title as it is compared: without spaces around it.
+    """An AE title without the spaces around it, which do not count when titles are compared.
 
     Raises:
-        UsageError: it is not 1 to 16 printable ASCII characters without a backslash.
+        UsageError: the title is not 1 to 16 printable ASCII characters without a backslash.
     """
     stripped = title.strip()
     if not 1 <= len(stripped) <= 16 or not stripped.isascii() or not stripped.isprintable() or "\\" in stripped:
@@ -68,25 +68,26 @@ def parse_destination(text: str, option: str) -> Destination:
     """Reads AET@host:port.
 
     Raises:
-        UsageError: it is not of this form.
+        UsageError: the text is not of this form.
     """
-    aet, at, place = text.rpartition("@")
-    host, colon, port = place.rpartition(":")
+    aet, at, address = text.rpartition("@")
+    host, colon, port = address.rpartition(":")
     if not at or not colon or not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise UsageError(f"{option} expects AET@host:port such as ARCHIVE@10.0.0.5:104; {text!r} came.")
+        raise UsageError(f"{option} expects AET@host:port such as ARCHIVE@10.0.0.5:104, not {text!r}.")
     return Destination(check_aet(aet, option), host.strip("[]"), int(port))
 
 
-def send_files(paths: Sequence[Path], destination: Destination, calling_aet: str) -> Iterator[Answer]:
-    """Sends files over one association and yields each answer before the next file is sent.
+def send_files(paths: Sequence[Path], destination: Destination, calling_aet: str) -> Iterator[StoreResponse]:
+    """Sends files over one association; yields the response to each before it sends the next.
 
     Args:
         paths: DICOM files.
-        destination: where to.
+        destination: where to send.
         calling_aet: our AE title.
 
     Raises:
-        NotReached: there is no association, or it ended; what was not answered by then is not known to have arrived.
+        NotReached: there is no association, or it ended; a file without a response may have arrived
+            or not.
         OSError: a file cannot be read.
     """
     entity = AE(calling_aet)
@@ -96,8 +97,8 @@ def send_files(paths: Sequence[Path], destination: Destination, calling_aet: str
         destination.host, destination.port, contexts=_contexts(paths), ae_title=destination.aet
     )
     if not association.is_established:
-        happened = "rejects the association" if association.is_rejected else "cannot be reached"
-        raise NotReached(f"{destination} {happened}.")
+        reason = "rejects the association" if association.is_rejected else "cannot be reached"
+        raise NotReached(f"{destination} {reason}.")
     try:
         for path in paths:
             yield _send_one(association, path, destination)
@@ -105,29 +106,29 @@ def send_files(paths: Sequence[Path], destination: Destination, calling_aet: str
         association.release()
 
 
-def _send_one(association: Association, path: Path, destination: Destination) -> Answer:
+def _send_one(association: Association, path: Path, destination: Destination) -> StoreResponse:
     try:
-        answer = association.send_c_store(path)
+        status = association.send_c_store(path)
     except ValueError:  # none of the presentation contexts that were accepted fits the file
-        return Answer(path, REFUSED, _NOT_SUPPORTED)
+        return StoreResponse(path, REFUSED, _NOT_SUPPORTED)
     except RuntimeError:
         raise NotReached(f"{destination} ended the association.") from None
-    if "Status" not in answer:
+    if "Status" not in status:
         raise NotReached(f"{destination} did not answer.")
-    if code_to_category(answer.Status) in ("Success", "Warning"):
-        return Answer(path, ACCEPTED, answer.Status)
-    return Answer(path, LATER if 0xA700 <= answer.Status <= 0xA7FF else REFUSED, answer.Status)
+    if code_to_category(status.Status) in ("Success", "Warning"):
+        return StoreResponse(path, ACCEPTED, status.Status)
+    return StoreResponse(path, LATER if 0xA700 <= status.Status <= 0xA7FF else REFUSED, status.Status)
 
 
 def _contexts(paths: Sequence[Path]) -> list[PresentationContext]:
-    """One for each kind of file; and Verification, so that there is an association where all of them are rejected."""
-    wanted: dict[tuple[UID, UID], list[str | UID]] = {}
+    """Contexts for each kind of file, and Verification, so that one is accepted in any case."""
+    syntaxes_of: dict[tuple[UID, UID], list[str | UID]] = {}
     for path in paths:
         meta = read_file_meta_info(path)
         syntax = meta.TransferSyntaxUID
         others: list[UID] = [] if syntax.is_compressed else [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
-        wanted[meta.MediaStorageSOPClassUID, syntax] = list(dict.fromkeys([syntax, *others]))
+        syntaxes_of[meta.MediaStorageSOPClassUID, syntax] = list(dict.fromkeys([syntax, *others]))
     return [
         *VerificationPresentationContexts,
-        *(build_context(kind, syntaxes) for (kind, _), syntaxes in wanted.items()),
+        *(build_context(kind, syntaxes) for (kind, _), syntaxes in syntaxes_of.items()),
     ]

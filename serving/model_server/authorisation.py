@@ -1,10 +1,10 @@
-"""Whether a client sent the token that the server wants."""
+"""Whether a client sent the token that the server asks for."""
 
 import hmac
 
 
 def is_authorised(sent: str, token: str) -> bool:
-    """Compares an authorization header with "Bearer TOKEN", in a time that tells nothing of the token.
+    """Compares a header with "Bearer TOKEN", in a time that does not depend on the token.
 
     Args:
         sent: the header's value, "" where there was none.

@@ -1,4 +1,4 @@
-"""Joins requests that wait at the same time into one batch, as TensorFlow Serving's batching does."""
+"""Joins requests that wait at the same time into one batch, as TensorFlow Serving does."""
 
 import dataclasses
 import queue
@@ -11,7 +11,7 @@ import numpy as np
 
 from serving.model_server.version import ModelVersion
 
-Answer = dict[str, np.ndarray]
+Tensors = dict[str, np.ndarray]  # inputs or outputs by name; the first dimension counts rows
 _EXPIRED = "The deadline passed, or the client went away, before the answer was there."
 
 
@@ -27,15 +27,15 @@ class Expired(RuntimeError):
 class _Request:
     version: ModelVersion
     signature: str
-    inputs: Answer
-    wanted: Callable[[], bool]
-    future: "Future[Answer]"
+    inputs: Tensors
+    is_wanted: Callable[[], bool]
+    future: "Future[Tensors]"
 
     @property
     def rows(self) -> int:
         return len(next(iter(self.inputs.values())))
 
-    def joins(self, other: "_Request") -> bool:
+    def can_join(self, other: "_Request") -> bool:
         """Whether both can go through the network together."""
         return (
             self.version is other.version
@@ -47,12 +47,13 @@ class _Request:
 class Batcher:
     """A queue of requests and one thread that answers them; TensorFlow itself uses all cores.
 
-    A batch takes what waits, up to the largest size that the version was warmed up with, and is filled up to an allowed
-    size by repeating its last row. A request larger than that goes through in pieces.
+    A batch takes the requests that wait, up to the largest size that the version was warmed up
+    with. Its last row is repeated until it has one of those sizes. A request larger than the
+    largest size goes through in pieces.
 
     Args:
-        waiting: most requests that may wait; further ones are refused.
-        linger: seconds that a lone request waits for company.
+        waiting: how many requests may wait; further ones are refused.
+        linger: seconds that a lone request waits for others to join it.
         observe: called with the rows of each batch that was run.
     """
 
@@ -62,7 +63,7 @@ class Batcher:
         self._queue: queue.Queue[_Request | None] = queue.Queue(waiting)
         self._linger = linger
         self._observe = observe
-        self._left: _Request | None = None
+        self._postponed: _Request | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
@@ -73,21 +74,24 @@ class Batcher:
         return self._queue.qsize()
 
     def submit(
-        self, version: ModelVersion, signature: str, inputs: Answer, wanted: Callable[[], bool] = lambda: True
-    ) -> "Future[Answer]":
+        self, version: ModelVersion, signature: str, inputs: Tensors, is_wanted: Callable[[], bool] = lambda: True
+    ) -> "Future[Tensors]":
         """Queues a request whose inputs have a common first dimension.
 
         Args:
-            wanted: asked when the request's turn comes, and between its pieces; a request that nobody waits for any more is
-                dropped.
+            version: answers the request.
+            signature: name of the signature.
+            inputs: the named inputs.
+            is_wanted: asked before the request runs, and between its pieces; where it returns
+                False, the request is dropped.
 
         Returns:
-            The named outputs, or Expired.
+            The named outputs, or the error Expired where the request was dropped.
 
         Raises:
             QueueFull: too many requests wait.
         """
-        request = _Request(version, signature, inputs, wanted, Future())
+        request = _Request(version, signature, inputs, is_wanted, Future())
         try:
             self._queue.put_nowait(request)
         except queue.Full:
@@ -104,21 +108,21 @@ class Batcher:
             self._answer_next()
 
     def _answer_next(self) -> None:
-        """Answers one batch; nothing of it stays in the thread, so that a version that was replaced can be freed."""
-        first = self._left or self._queue.get()
-        self._left = None
+        """Answers one batch, and keeps no reference to it, so that its version can be freed."""
+        first = self._postponed or self._queue.get()
+        self._postponed = None
         if first is None:
             self._ended = True
             return
-        batch = [request for request in self._gather(first) if self._is_wanted(request)]
+        batch = [request for request in self._gather(first) if self._keep_if_wanted(request)]
         if batch:
             self._run(batch)
 
     def _gather(self, first: _Request) -> Iterator[_Request]:
-        """The first request and those behind it that can go with it."""
+        """The first request and those behind it that can run together with it."""
         yield first
-        rows, most, end = first.rows, first.version.batch_sizes[-1], time.monotonic() + self._linger
-        while rows < most:
+        rows, max_rows, end = first.rows, first.version.batch_sizes[-1], time.monotonic() + self._linger
+        while rows < max_rows:
             try:
                 following = self._queue.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
@@ -126,15 +130,16 @@ class Batcher:
             if following is None:
                 self._ended = True
                 return
-            if not following.joins(first) or rows + following.rows > most:
-                self._left = following
+            if not following.can_join(first) or rows + following.rows > max_rows:
+                self._postponed = following
                 return
             rows += following.rows
             yield following
 
     @staticmethod
-    def _is_wanted(request: _Request) -> bool:
-        if request.wanted():
+    def _keep_if_wanted(request: _Request) -> bool:
+        """Whether the client still waits; ends the request with Expired where it does not."""
+        if request.is_wanted():
             return True
         request.future.set_exception(Expired(_EXPIRED))
         return False
@@ -143,7 +148,7 @@ class Batcher:
         version, signature = batch[0].version, batch[0].signature
         try:
             inputs = {name: np.concatenate([request.inputs[name] for request in batch]) for name in batch[0].inputs}
-            outputs = self._in_pieces(version, signature, inputs, batch[0].wanted)
+            outputs = self._in_pieces(version, signature, inputs, batch[0].is_wanted)
         except Exception as error:  # noqa: BLE001 - it must reach those who wait, and the thread must live on
             for request in batch:
                 request.future.set_exception(error)
@@ -154,15 +159,17 @@ class Batcher:
             request.future.set_result({name: value[start:end] for name, value in outputs.items()})
             start = end
 
-    def _in_pieces(self, version: ModelVersion, signature: str, inputs: Answer, wanted: Callable[[], bool]) -> Answer:
-        """The outputs of any number of rows; only a request that is alone has more than one piece."""
-        rows, most = len(next(iter(inputs.values()))), version.batch_sizes[-1]
+    def _in_pieces(
+        self, version: ModelVersion, signature: str, inputs: Tensors, is_wanted: Callable[[], bool]
+    ) -> Tensors:
+        """The outputs of any number of rows; only a lone request has more than one piece."""
+        rows, max_rows = len(next(iter(inputs.values()))), version.batch_sizes[-1]
         pieces = []
-        for start in range(0, rows, most):
-            if start and not wanted():
+        for start in range(0, rows, max_rows):
+            if start and not is_wanted():
                 raise Expired(_EXPIRED)
-            piece = {name: value[start : start + most] for name, value in inputs.items()}
-            count = min(most, rows - start)
+            piece = {name: value[start : start + max_rows] for name, value in inputs.items()}
+            count = min(max_rows, rows - start)
             size = next(size for size in version.batch_sizes if size >= count)
             filled = {
                 name: np.concatenate([value, np.repeat(value[-1:], size - count, axis=0)])

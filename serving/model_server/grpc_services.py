@@ -19,13 +19,13 @@ from tensorflow_serving.apis import (
 
 from serving.model_server.answers import DEFAULT_SIGNATURE, Answerer, Refused
 from serving.model_server.metrics import Metrics
-from serving.model_server.store import NotAvailable, NotServed, ServedModels
-
-UNKNOWN = 2  # of tensorflow.error.Code
+from serving.model_server.model_information import fill_model_spec, model_metadata, model_status
+from serving.model_server.store import NotAvailable, ServedModels
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; Classify, Regress and MultiInference take tf.Example, which slices are not."""
+    """Predict and GetModelMetadata; Classify, Regress and MultiInference take tf.Example, which
+    slices are not."""
 
     def __init__(self, answerer: Answerer, metrics: Metrics) -> None:
         self._answerer = answerer
@@ -38,13 +38,18 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         spec = request.model_spec
         signature = spec.signature_name or DEFAULT_SIGNATURE
         response = predict_pb2.PredictResponse()
-        with _aborting(context), self._metrics.timed("Predict", spec.name):
-            _need_spec(request)
-            with self._answerer.lease(spec.name, _version(spec), spec.version_label) as found:
+        with _refusal_as_status(context), self._metrics.timed("Predict", spec.name):
+            _require_spec(request)
+            with self._answerer.lease(spec.name, _version_number(spec), spec.version_label) as version:
                 outputs = self._answerer.predict(
-                    found, signature, request.inputs, request.output_filter, context.time_remaining(), context.is_active
+                    version,
+                    signature,
+                    request.inputs,
+                    request.output_filter,
+                    context.time_remaining(),
+                    context.is_active,
                 )
-                _fill_spec(response.model_spec, spec.name, found.number, signature)
+                fill_model_spec(response.model_spec, spec.name, version.number, signature)
             for name, value in outputs.items():
                 response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
         return response
@@ -54,8 +59,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures of a model."""
         spec = request.model_spec
-        with _aborting(context), self._metrics.timed("GetModelMetadata", spec.name):
-            _need_spec(request)
+        with _refusal_as_status(context), self._metrics.timed("GetModelMetadata", spec.name):
+            _require_spec(request)
             if not request.metadata_field:
                 raise Refused(
                     grpc.StatusCode.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least one metadata_field"
@@ -63,7 +68,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             for field in request.metadata_field:
                 if field != "signature_def":
                     raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"Metadata field {field} is not supported")
-            return model_metadata(self._answerer, spec.name, _version(spec), spec.version_label)
+            return model_metadata(self._answerer, spec.name, _version_number(spec), spec.version_label)
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -78,15 +83,15 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """The states of a model's versions."""
         spec = request.model_spec
-        with _aborting(context), self._metrics.timed("GetModelStatus", spec.name):
-            _need_spec(request)
-            return model_status(self._models, spec.name, _version(spec))
+        with _refusal_as_status(context), self._metrics.timed("GetModelStatus", spec.name):
+            _require_spec(request)
+            return model_status(self._models, spec.name, _version_number(spec))
 
     def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Serves other models, or other labels; the call fails, and changes nothing, where that is not possible."""
-        with _aborting(context), self._metrics.timed("HandleReloadConfigRequest", ""):
+        """Serves other models or labels; where that is not possible, nothing changes."""
+        with _refusal_as_status(context), self._metrics.timed("HandleReloadConfigRequest", ""):
             try:
                 self._models.configure(_configuration(request))
             except ValueError as error:
@@ -97,16 +102,17 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 def _configuration(request: model_management_pb2.ReloadConfigRequest) -> dict[str, tuple[Path, dict[str, int]]]:
-    """Folder and labels of each model that a request wants served.
+    """Folder and labels of each model that a request asks for, by name.
 
     Raises:
-        ValueError: it is no list of models, names one twice, or wants versions chosen in a way that there is not.
+        ValueError: the request is not a list of models, names a model twice, or asks for another
+            version policy than "the newest".
     """
     if request.config.WhichOneof("config") != "model_config_list":
         raise ValueError(
             "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported"
         )
-    wanted: dict[str, tuple[Path, dict[str, int]]] = {}
+    models: dict[str, tuple[Path, dict[str, int]]] = {}
     for config in request.config.model_config_list.config:
         policy = config.model_version_policy
         if policy.WhichOneof("policy_choice") not in (None, "latest") or policy.latest.num_versions > 1:
@@ -114,73 +120,25 @@ def _configuration(request: model_management_pb2.ReloadConfigRequest) -> dict[st
                 f"model_version_policy of model {config.name} is not supported; the newest version is served, and every "
                 "version that has a label"
             )
-        if config.name in wanted:
+        if config.name in models:
             raise ValueError(f"Illegal to list model {config.name} multiple times in config list")
-        wanted[config.name] = (Path(config.base_path), dict(config.version_labels))
-    return wanted
-
-
-def model_metadata(
-    answerer: Answerer, name: str, version: int | None, label: str
-) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """The signatures of a served model.
-
-    Raises:
-        Refused: there is no such model, version or label.
-    """
-    response = get_model_metadata_pb2.GetModelMetadataResponse()
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    with answerer.lease(name, version, label) as found:
-        for key, definition in found.signatures.items():
-            signatures.signature_def[key].CopyFrom(definition)
-        _fill_spec(response.model_spec, name, found.number, "")
-    response.metadata["signature_def"].Pack(signatures)
-    return response
-
-
-def model_status(models: ServedModels, name: str, version: int | None) -> get_model_status_pb2.GetModelStatusResponse:
-    """The states of a model's versions, or of one of them.
-
-    Raises:
-        Refused: there is no such model or version.
-    """
-    try:
-        states = models.get(name).states
-    except NotServed:
-        states = {}
-    if version is not None:
-        states = {number: state for number, state in states.items() if number == version}
-    if not states:
-        which = "any versions" if version is None else f"version {version}"
-        raise Refused(grpc.StatusCode.NOT_FOUND, f"Could not find {which} of model {name}")
-    response = get_model_status_pb2.GetModelStatusResponse()
-    for number, state in states.items():
-        line = response.model_version_status.add()
-        line.version = number
-        line.state = state.state
-        line.status.error_code = UNKNOWN if state.error else 0
-        line.status.error_message = state.error
-    return response
+        models[config.name] = (Path(config.base_path), dict(config.version_labels))
+    return models
 
 
 @contextlib.contextmanager
-def _aborting(context: grpc.ServicerContext) -> Iterator[None]:
-    """Turns Refused into the call's status."""
+def _refusal_as_status(context: grpc.ServicerContext) -> Iterator[None]:
+    """Turns Refused into the status of the call."""
     try:
         yield
     except Refused as refused:
         context.abort(refused.code, refused.message)
 
 
-def _need_spec(request: Any) -> None:
+def _require_spec(request: Any) -> None:
     if not request.HasField("model_spec"):
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
 
 
-def _version(spec: model_pb2.ModelSpec) -> int | None:
+def _version_number(spec: model_pb2.ModelSpec) -> int | None:
     return spec.version.value if spec.HasField("version") else None
-
-
-def _fill_spec(spec: model_pb2.ModelSpec, name: str, number: int, signature: str) -> None:
-    spec.name, spec.signature_name = name, signature
-    spec.version.value = number

@@ -13,8 +13,8 @@ class Metrics:
     """Counters and times of one server, in a registry of its own.
 
     Args:
-        models: gives the names of the served models; others are counted as "unknown", so that clients cannot fill the memory
-            with names.
+        models: returns the names of the served models. Requests for other names are counted as
+            "unknown", so that clients cannot fill the memory with names.
     """
 
     def __init__(self, models: Callable[[], Collection[str]]) -> None:
@@ -32,7 +32,7 @@ class Metrics:
 
     @contextlib.contextmanager
     def timed(self, method: str, model: str) -> Iterator[None]:
-        """Counts the request that the `with` block answers; `model` is "" where it is about none."""
+        """Counts and times the request that the block answers; `model` may be ""."""
         start, code = time.perf_counter(), "OK"
         try:
             yield
@@ -48,12 +48,12 @@ class Metrics:
             self._seconds.labels(method, known).observe(time.perf_counter() - start)
 
     def observe_batch(self, rows: int) -> None:
-        """Counts a batch."""
+        """Counts a batch and its rows."""
         self._rows.observe(rows)
 
-    def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
-        """Adds a gauge that is read when the metrics are."""
-        prometheus_client.Gauge(name, what, registry=self._registry).set_function(value)
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Adds a gauge whose value is read whenever the metrics are."""
+        prometheus_client.Gauge(name, description, registry=self._registry).set_function(value)
 
     def text(self) -> bytes:
         """The metrics as Prometheus reads them."""

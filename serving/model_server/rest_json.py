@@ -13,28 +13,40 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from serving.model_server.answers import Refused
 
 
-def inputs_of(body: dict[str, Any], definition: meta_graph_pb2.SignatureDef) -> tuple[dict[str, Any], bool]:
-    """Named tensors of a request in row format ("instances") or column format ("inputs"), and whether it is the first."""
+def read_inputs(
+    body: dict[str, Any], definition: meta_graph_pb2.SignatureDef
+) -> tuple[dict[str, tensor_pb2.TensorProto], bool]:
+    """The named tensors of a request.
+
+    Args:
+        body: a request in row format ("instances") or column format ("inputs").
+        definition: the signature that it calls.
+
+    Returns:
+        The tensors, and whether the request is in row format.
+
+    Raises:
+        Refused: the body is not what the signature takes.
+    """
     if "instances" in body and "inputs" in body:
         raise _Malformed("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
     names = sorted(definition.inputs)
     if "instances" in body:
         values = _columns_of_rows(body["instances"], names)
     elif "inputs" in body:
-        found = body["inputs"] if isinstance(body["inputs"], dict) else {names[0]: body["inputs"]}
+        columns = body["inputs"] if isinstance(body["inputs"], dict) else {names[0]: body["inputs"]}
         for name in names:
-            if name not in found:
+            if name not in columns:
                 raise _Malformed(f"Missing named input: {name} in 'inputs' object.")
-        values = {name: found[name] for name in names}
+        values = {name: columns[name] for name in names}
     else:
         raise _Malformed("Missing 'inputs' or 'instances' key")
-    return {name: _tensor(name, value, definition.inputs[name].dtype) for name, value in values.items()}, (
-        "instances" in body
-    )
+    tensors = {name: _tensor(name, value, definition.inputs[name].dtype) for name, value in values.items()}
+    return tensors, "instances" in body
 
 
 def _columns_of_rows(rows: Any, names: list[str]) -> dict[str, list[Any]]:
-    """The values of each input, from a list with a value, or an object of the named inputs, for each row."""
+    """The values of each input, from rows that are values, or objects of the named inputs."""
     if not isinstance(rows, list):
         raise _Malformed("Excepting 'instances' to be an list/array")  # as TensorFlow Serving spells it
     if not rows:
@@ -53,7 +65,7 @@ def _columns_of_rows(rows: Any, names: list[str]) -> dict[str, list[Any]]:
 
 
 def _tensor(name: str, value: Any, dtype: int) -> tensor_pb2.TensorProto:
-    """A JSON value as a tensor; text, truth values and fractions are no numbers of another type."""
+    """A JSON value as a tensor; text, truth values, and fractions for integers are refused."""
     kind = tf.dtypes.as_dtype(dtype)
     try:
         array = np.array(value)
@@ -72,10 +84,11 @@ class _Malformed(Refused):
 
 
 def _plain(value: np.ndarray) -> Any:
+    """An array as JSON values; bytes become text."""
     return [item.decode() for item in value] if value.dtype == object else value.tolist()
 
 
-def as_rows(outputs: dict[str, np.ndarray]) -> list[Any]:
+def outputs_in_rows(outputs: dict[str, np.ndarray]) -> list[Any]:
     """A value for each row where there is one output, else an object for each row."""
     columns = {name: _plain(value) for name, value in outputs.items()}
     if len(columns) == 1:
@@ -83,7 +96,7 @@ def as_rows(outputs: dict[str, np.ndarray]) -> list[Any]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def as_columns(outputs: dict[str, np.ndarray]) -> Any:
+def outputs_in_columns(outputs: dict[str, np.ndarray]) -> Any:
     """The values of the only output, or an object of all outputs."""
     columns = {name: _plain(value) for name, value in outputs.items()}
     return next(iter(columns.values())) if len(columns) == 1 else columns

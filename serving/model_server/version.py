@@ -30,7 +30,7 @@ class ModelVersion:
         folder: the version folder; its name is the version's number.
 
     Raises:
-        KgpError: the folder is no complete export, or its network does not answer.
+        KgpError: the folder is not a complete export, or its network does not answer.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class ModelVersion:
         return {name: value.numpy() for name, value in outputs.items()}
 
     def hold(self) -> None:
-        """Says that a request is going to use the version; `release` ends it."""
+        """Keeps the version in memory for a request, until `release`."""
         with self._changed:
             self._users += 1
 
@@ -65,8 +65,8 @@ class ModelVersion:
             self._users -= 1
             self._changed.notify_all()
 
-    def drained(self, seconds: float) -> bool:
-        """Waits until nobody holds the version; whether that came in time."""
+    def wait_until_unused(self, seconds: float) -> bool:
+        """Waits up to `seconds` until no request holds the version; returns whether none does."""
         with self._changed:
             return self._changed.wait_for(lambda: self._users == 0, seconds)
 
@@ -82,5 +82,5 @@ def _signatures(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
     """The signatures of a SavedModel that can be called."""
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString((folder / "saved_model.pb").read_bytes())
-    found = saved.meta_graphs[0].signature_def
-    return {name: found[name] for name in sorted(found) if name != _INITIALISER}
+    signatures = saved.meta_graphs[0].signature_def
+    return {name: signatures[name] for name in sorted(signatures) if name != _INITIALISER}

@@ -12,7 +12,10 @@ from kgp.errors import KgpError
 
 @dataclasses.dataclass
 class ListSource:
-    """Cases given as lists of slices; a case given as text cannot be read, for the reason that the text gives."""
+    """Cases given as lists of slices.
+
+    A case given as text cannot be read, for the reason that the text gives.
+    """
 
     content: dict
     contrasts: tuple = ("T1", "FLAIR")

@@ -1,4 +1,6 @@
-"""Random changes of slices: the deterministic half with answers known by hand, the random half for its ranges."""
+"""Random changes of slices: the deterministic half with answers known by hand, the random half for
+its ranges.
+"""
 
 import math
 
@@ -130,7 +132,8 @@ def test_the_mask_follows_the_image(config):
     for number in range(5):
         image, moved = augment_pair(mask[..., None].astype(np.float32), mask, config, tf.constant([0, number]))
         assert moved.dtype == tf.uint8 and set(np.unique(moved)) == {0, 1}
-        # Nearest and linear sampling agree but where the linear one is in the middle between in and out.
+        # Nearest and linear sampling agree but where the linear one is in the middle between in and
+        # out.
         clear = np.abs(image.numpy()[..., 0] - 0.5) > 0.26
         np.testing.assert_array_equal((image.numpy()[..., 0] > 0.5)[clear], (moved.numpy() > 0)[clear])
         assert clear.mean() > 0.9

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kgp.evaluation.baseline import intensity_baseline
+from kgp.evaluation.baseline import BaselineScore, intensity_baseline
 from kgp.heatmap.reading import Cleanup
 
 
@@ -37,3 +37,14 @@ def test_degenerate_slices_give_an_empty_mask(image):
 def test_missing_channel_is_refused(image):
     with pytest.raises(ValueError, match="has 2 channels, so there is no channel 2"):
         intensity_baseline(image, 2)
+
+
+def test_score_counts_slices_with_a_mask_and_needs_flair(image):
+    truth = np.zeros((32, 32), bool)
+    truth[10:15, 10:15] = True
+    score, without_flair = BaselineScore(("T1", "FLAIR")), BaselineScore(("T1", "T2"))
+    for collected in (score, without_flair):
+        collected.add(image, truth, "a")
+        collected.add(image, np.zeros((32, 32), bool), "b")
+    assert score.summary()["median_dice"] == 1.0 and score.patients == ["a"]
+    assert without_flair.summary() is None

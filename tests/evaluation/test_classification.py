@@ -19,7 +19,7 @@ def sample() -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def found(sample) -> dict:
+def sample_result(sample) -> dict:
     targets, probabilities, groups = sample
     return classification_metrics(targets, probabilities, NAMES, 0, groups=groups)
 
@@ -27,44 +27,44 @@ def found(sample) -> dict:
 def test_by_hand():
     targets = [0, 0, 1, 1, 2]
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.1, 0.9, 0.0], [0.6, 0.2, 0.2], [0.1, 0.5, 0.4]])
-    found = classification_metrics(targets, probabilities, NAMES, 0)
-    assert found["accuracy"] == 0.4
-    assert found["tumour_only_accuracy"] == pytest.approx(1 / 3)
-    assert found["detection"]["precision"] == found["detection"]["recall"] == pytest.approx(2 / 3)
-    assert found["detection_f1"] == found["detection"]["f1"] == pytest.approx(2 / 3)
-    assert found["confusion_matrix"] == [[1, 1, 0], [1, 1, 0], [0, 1, 0]]
-    assert found["classes"]["grade III"]["precision"] == 0.0 and found["classes"]["grade III"]["support"] == 1
-    assert found["macro_f1"] == pytest.approx((0.5 + 0.4 + 0.0) / 3)
-    assert found["brier"] == pytest.approx((0.06 + 1.14 + 0.02 + 1.04 + 0.62) / 5)
-    assert found["intervals"] == dict.fromkeys(("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1"))
+    result = classification_metrics(targets, probabilities, NAMES, 0)
+    assert result["accuracy"] == 0.4
+    assert result["tumour_only_accuracy"] == pytest.approx(1 / 3)
+    assert result["detection"]["precision"] == result["detection"]["recall"] == pytest.approx(2 / 3)
+    assert result["detection_f1"] == result["detection"]["f1"] == pytest.approx(2 / 3)
+    assert result["confusion_matrix"] == [[1, 1, 0], [1, 1, 0], [0, 1, 0]]
+    assert result["classes"]["grade III"]["precision"] == 0.0 and result["classes"]["grade III"]["support"] == 1
+    assert result["macro_f1"] == pytest.approx((0.5 + 0.4 + 0.0) / 3)
+    assert result["brier"] == pytest.approx((0.06 + 1.14 + 0.02 + 1.04 + 0.62) / 5)
+    assert result["intervals"] == dict.fromkeys(("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1"))
 
 
-def test_equals_scikit_learn(sample, found):
+def test_equals_scikit_learn(sample, sample_result):
     targets, probabilities, _ = sample
     predicted = probabilities.argmax(axis=1)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(targets, predicted)
     for index, name in enumerate(NAMES):
-        scores = found["classes"][name]
+        scores = sample_result["classes"][name]
         assert (scores["precision"], scores["recall"], scores["f1"], scores["support"]) == pytest.approx(
             (precision[index], recall[index], f1[index], support[index])
         )
         assert scores["roc_auc"] == pytest.approx(metrics.roc_auc_score(targets == index, probabilities[:, index]))
-    assert found["macro_f1"] == pytest.approx(metrics.f1_score(targets, predicted, average="macro"))
-    assert found["macro_precision"] == pytest.approx(precision.mean())
-    assert found["macro_recall"] == pytest.approx(recall.mean())
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(targets, predicted))
-    assert found["detection_f1"] == pytest.approx(metrics.f1_score(targets > 0, predicted > 0))
-    np.testing.assert_array_equal(found["confusion_matrix"], metrics.confusion_matrix(targets, predicted))
+    assert sample_result["macro_f1"] == pytest.approx(metrics.f1_score(targets, predicted, average="macro"))
+    assert sample_result["macro_precision"] == pytest.approx(precision.mean())
+    assert sample_result["macro_recall"] == pytest.approx(recall.mean())
+    assert sample_result["accuracy"] == pytest.approx(metrics.accuracy_score(targets, predicted))
+    assert sample_result["detection_f1"] == pytest.approx(metrics.f1_score(targets > 0, predicted > 0))
+    np.testing.assert_array_equal(sample_result["confusion_matrix"], metrics.confusion_matrix(targets, predicted))
 
 
-def test_intervals_hold_the_values_and_everything_is_json(found):
-    for name, (low, high) in found["intervals"].items():
-        assert low < found[name] < high and high - low < 0.2
-    json.dumps(found, allow_nan=False)
+def test_intervals_hold_the_values_and_everything_is_json(sample_result):
+    for name, (low, high) in sample_result["intervals"].items():
+        assert low < sample_result[name] < high and high - low < 0.2
+    json.dumps(sample_result, allow_nan=False)
 
 
-def test_curves_are_thinned_but_keep_their_ends(found):
-    for curves in (*found["curves"].values(), found["detection"]["curves"]):
+def test_curves_are_thinned_but_keep_their_ends(sample_result):
+    for curves in (*sample_result["curves"].values(), sample_result["detection"]["curves"]):
         roc, precision_recall = curves["roc"], curves["precision_recall"]
         assert len(roc["false_positive_rate"]) == len(roc["true_positive_rate"]) <= 200
         assert (roc["false_positive_rate"][0], roc["true_positive_rate"][-1]) == (0.0, 1.0)
@@ -83,27 +83,27 @@ def test_calibration_error_by_hand():
 
 
 def test_class_without_samples_is_none_and_outside_the_macro():
-    found = classification_metrics([0, 0, 1], np.eye(3)[[0, 0, 1]], NAMES, 0, groups=["a", "b", "b"])
-    scores = found["classes"]["grade III"]
+    result = classification_metrics([0, 0, 1], np.eye(3)[[0, 0, 1]], NAMES, 0, groups=["a", "b", "b"])
+    scores = result["classes"]["grade III"]
     assert scores["support"] == 0 and all(scores[key] is None for key in scores if key != "support")
-    assert found["curves"]["grade III"] == {"roc": None, "precision_recall": None}
-    assert found["macro_f1"] == 1.0
-    json.dumps(found, allow_nan=False)
+    assert result["curves"]["grade III"] == {"roc": None, "precision_recall": None}
+    assert result["macro_f1"] == 1.0
+    json.dumps(result, allow_nan=False)
 
 
 def test_without_a_no_tumour_class():
-    found = classification_metrics([0, 1], np.array([[0.9, 0.1], [0.8, 0.2]]), ("a", "b"), None, groups=["x", "y"])
-    assert found["detection"] is None and found["detection_f1"] is None
-    assert found["tumour_only_accuracy"] == found["accuracy"] == 0.5
-    assert found["intervals"]["detection_f1"] is None
+    result = classification_metrics([0, 1], np.array([[0.9, 0.1], [0.8, 0.2]]), ("a", "b"), None, groups=["x", "y"])
+    assert result["detection"] is None and result["detection_f1"] is None
+    assert result["tumour_only_accuracy"] == result["accuracy"] == 0.5
+    assert result["intervals"]["detection_f1"] is None
 
 
 def test_only_tumour_free_slices():
-    found = classification_metrics([0], np.array([[1.0, 0.0]]), ("none", "tumour"), 0, groups=["a"])
-    assert found["tumour_only_accuracy"] is None and found["detection_f1"] is None
-    assert found["detection"]["f1"] is None and found["classes"]["none"]["roc_auc"] is None
-    assert found["intervals"]["accuracy"] is None
-    json.dumps(found, allow_nan=False)
+    result = classification_metrics([0], np.array([[1.0, 0.0]]), ("none", "tumour"), 0, groups=["a"])
+    assert result["tumour_only_accuracy"] is None and result["detection_f1"] is None
+    assert result["detection"]["f1"] is None and result["classes"]["none"]["roc_auc"] is None
+    assert result["intervals"]["accuracy"] is None
+    json.dumps(result, allow_nan=False)
 
 
 @pytest.mark.parametrize(

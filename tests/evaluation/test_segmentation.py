@@ -93,44 +93,44 @@ def records() -> list[SegmentationRecord]:
 
 
 def test_summary_by_hand(records):
-    found = segmentation_metrics(records, distance_unit="mm", oracle={"offset": 0.3, "median_dice": 0.9})
-    assert (found["slices"], found["tumour_slices"], found["patients"]) == (6, 4, 3)
-    delivered, any_prediction = found["as_delivered"]["all"], found["any_prediction"]["all"]
+    result = segmentation_metrics(records, distance_unit="mm", oracle={"offset": 0.3, "median_dice": 0.9})
+    assert (result["slices"], result["tumour_slices"], result["patients"]) == (6, 4, 3)
+    delivered, any_prediction = result["as_delivered"]["all"], result["any_prediction"]["all"]
     assert delivered["dice"]["median"] == 0.25 and delivered["dice"]["mean"] == 0.375
     assert any_prediction["dice"]["median"] == 0.75
     assert delivered["hd95"]["median"] == 1.0 and delivered["hd95"]["undefined"] == 2
-    assert found["as_delivered"]["classes"]["II"]["dice"]["median"] == 0.5
-    assert found["as_delivered"]["classes"]["III"]["hd95"] == {
+    assert result["as_delivered"]["classes"]["II"]["dice"]["median"] == 0.5
+    assert result["as_delivered"]["classes"]["III"]["hd95"] == {
         "median": None,
         "low": None,
         "high": None,
         "mean": None,
         "undefined": 1,
     }
-    assert set(found["as_delivered"]["classes"]) == {"II", "III"}
-    assert found["empty"] == {
+    assert set(result["as_delivered"]["classes"]) == {"II", "III"}
+    assert result["empty"] == {
         "tumour_slices_without_mask": 2,
         "reasons_on_tumour_slices": {"no_tumour": 2},
         "tumour_free_slices": 2,
         "tumour_free_slices_with_mask": 1,
     }
     assert delivered["dice"]["low"] <= 0.25 <= delivered["dice"]["high"]
-    assert found["oracle_offset"] == {"offset": 0.3, "median_dice": 0.9} and found["distance_unit"] == "mm"
-    assert found["average_precision"]["median"] == 0.5
-    json.dumps(found, allow_nan=False)
+    assert result["oracle_offset"] == {"offset": 0.3, "median_dice": 0.9} and result["distance_unit"] == "mm"
+    assert result["average_precision"]["median"] == 0.5
+    json.dumps(result, allow_nan=False)
 
 
 def test_single_patient_has_no_interval(records):
-    found = segmentation_metrics(records[:2])["as_delivered"]["all"]["dice"]
-    assert found["median"] == 0.75 and found["low"] is None and found["high"] is None
+    result = segmentation_metrics(records[:2])["as_delivered"]["all"]["dice"]
+    assert result["median"] == 0.75 and result["low"] is None and result["high"] is None
 
 
 @pytest.mark.parametrize("chosen", [slice(0, 0), slice(4, 6)], ids=["no slice", "tumour-free only"])
 def test_without_tumour_slices_everything_is_none(records, chosen):
-    found = segmentation_metrics(records[chosen])
-    assert found["tumour_slices"] == 0 and found["as_delivered"]["all"]["dice"]["median"] is None
-    assert found["as_delivered"]["classes"] == {} and found["oracle_offset"] is None
-    json.dumps(found, allow_nan=False)
+    result = segmentation_metrics(records[chosen])
+    assert result["tumour_slices"] == 0 and result["as_delivered"]["all"]["dice"]["median"] is None
+    assert result["as_delivered"]["classes"] == {} and result["oracle_offset"] is None
+    json.dumps(result, allow_nan=False)
 
 
 def test_masks_of_other_shapes_are_refused():

@@ -14,12 +14,12 @@ from kgp.runtime import load_runtime
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_files_answer_as_the_run_does(litert_files, precision):
-    path, found = litert_files(precision)
+    path, comparison = litert_files(precision)
     bound = {"float32": 1e-4, "float16": 1e-2}.get(precision, np.inf)
-    assert found["logits_difference"] <= bound and found["heatmap_difference"] <= bound
-    assert found["class_agreement"] >= 0.99
+    assert comparison["logits_difference"] <= bound and comparison["heatmap_difference"] <= bound
+    assert comparison["class_agreement"] >= 0.99
     manifest = json.loads(path.with_name(f"{path.name}.json").read_text())
-    assert (manifest["kind"], manifest["precision"], manifest["comparison"]) == ("litert", precision, found)
+    assert (manifest["kind"], manifest["precision"], manifest["comparison"]) == ("litert", precision, comparison)
     assert ("float_layers" in manifest) == (precision != "float32")
 
 
@@ -42,7 +42,10 @@ def test_inputs_and_outputs_are_named_static_and_float(litert_files, precision):
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_xnnpack_takes_the_network(litert_files, precision):
-    """All but the normalisation's percentiles and comparisons, and the evidence; told by what goes in and out of its parts."""
+    """XNNPACK runs all but the normalisation's percentiles and the evidence.
+
+    The operations it runs follow from the inputs and outputs of its parts.
+    """
     interpreter = Interpreter(str(litert_files(precision)[0]))
     interpreter.allocate_tensors()
     operations = interpreter._get_ops_details()
@@ -71,10 +74,12 @@ def test_an_existing_file_is_kept(tiny_run, tmp_path):
     assert path.read_bytes() == b"mine"
 
 
-def test_an_export_that_is_not_equal_leaves_the_earlier_one(tiny_run, tmp_path, monkeypatch):
+def test_an_export_that_is_not_equal_leaves_the_earlier_one(litert_files, tiny_run, tmp_path, monkeypatch):
     def unequal(*_):
         raise KgpError("the export is not equal")
 
+    content = litert_files("float32")[0].read_bytes()
+    monkeypatch.setattr("export.litert.converted", lambda *_: content)
     monkeypatch.setattr("export.litert.verify", unequal)
     path = tmp_path / "model.tflite"
     path.write_bytes(b"mine")
@@ -92,8 +97,8 @@ def test_unknown_endings_and_precisions_are_refused(tiny_run, tmp_path, name, pr
 def test_the_runtime_answers_slice_by_slice(litert_files, tiny_run):
     images = np.random.default_rng(4).uniform(0, 255, (3, 16, 16, 2)).astype(np.float32)
     runtime, run = load_runtime(litert_files("float32")[0]), load_runtime(tiny_run)
-    for found, wanted in zip(runtime.predict(images), run.predict(images), strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-4)
+    for actual, wanted in zip(runtime.predict(images), run.predict(images), strict=True):
+        np.testing.assert_allclose(actual, wanted, atol=1e-4)
 
 
 def test_an_operation_that_is_not_built_in_is_named_with_its_layer(tiny_run, monkeypatch):

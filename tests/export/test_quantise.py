@@ -6,16 +6,16 @@ LAYERS = ("a", "b", "c", "d", "e")
 
 
 def choose(costs, limit):
-    """The layers chosen where a file's heatmap is the sum of its layers' costs and good up to a limit."""
+    """The layers chosen where a heatmap is the sum of its layers' costs, up to a limit."""
     return layers_to_quantise(
         LAYERS,
         convert=lambda chosen: ",".join(chosen).encode(),
         predict=lambda content, _: np.array([sum(costs[name] for name in content.decode().split(",") if name)]),
-        good=lambda content: sum(costs[name] for name in content.decode().split(",") if name) <= limit,
+        is_within_bounds=lambda content: sum(costs[name] for name in content.decode().split(",") if name) <= limit,
     )
 
 
-def test_all_layers_go_where_all_are_good():
+def test_all_layers_go_where_all_are_within_bounds():
     assert choose(dict.fromkeys(LAYERS, 1.0), 5.0) == LAYERS
 
 

@@ -28,7 +28,7 @@ def images():
 
 
 def with_bias(run_folder, bias, folder):
-    """A copy of the tiny run whose head adds less."""
+    """A copy of a run with another bias in its head."""
     run, network = read_run(run_folder), build_run_network(read_run(run_folder))
     kernel, _ = network.get_layer("head").get_weights()
     network.get_layer("head").set_weights([kernel, np.array([-bias, bias])])
@@ -40,23 +40,23 @@ def with_bias(run_folder, bias, folder):
 
 
 def test_the_first_version_is_complete(saved_model):
-    folder, found = saved_model
+    folder, comparison = saved_model
     assert folder.name == "1"
     assert [path.name for path in folder.parent.iterdir()] == ["1"]
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {"saved_model.pb", "manifest.json", "README.md", "assets.extra/tf_serving_warmup_requests"} <= names
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["comparison"] == found
+    assert manifest["comparison"] == comparison
     assert set(manifest["files"]) == names - {"manifest.json", "README.md"}
     assert "Research use only" in (folder / "README.md").read_text()
 
 
 def test_the_comparison_says_they_are_equal(saved_model):
-    _, found = saved_model
-    assert found["logits_difference"] <= 1e-5 and found["heatmap_difference"] <= 1e-5
-    assert found["class_agreement"] == 1.0
-    assert found["accuracy"]["run"] == found["accuracy"]["export"]
-    assert found["milliseconds"]["export"] > 0 and found["peak_mib"]["run"] > 50
+    _, comparison = saved_model
+    assert comparison["logits_difference"] <= 1e-5 and comparison["heatmap_difference"] <= 1e-5
+    assert comparison["class_agreement"] == 1.0
+    assert comparison["accuracy"]["run"] == comparison["accuracy"]["export"]
+    assert comparison["milliseconds"]["export"] > 0 and comparison["peak_mib"]["run"] > 50
 
 
 @pytest.mark.parametrize("batch", [1, 3, 5])
@@ -83,9 +83,9 @@ def test_every_signature_has_named_outputs_and_a_free_batch(loaded, images, batc
 def test_masks_are_those_of_kgp_heatmap(loaded, images, tiny_run):
     runtime = load_runtime(tiny_run)
     logits, heatmaps = runtime.predict(images)
-    found = loaded.signatures["segment"](images=tf.constant(images))["mask"].numpy()
+    masks = loaded.signatures["segment"](images=tf.constant(images))["mask"].numpy()
     reading = runtime.description.readings["best"]
-    for image, logit, heatmap, mask in zip(images, logits, heatmaps, found, strict=True):
+    for image, logit, heatmap, mask in zip(images, logits, heatmaps, masks, strict=True):
         wanted = cut_mask(heatmap, int(logit.argmax()), reading, image=image, no_tumour_class=0).mask
         np.testing.assert_array_equal(mask > 0, wanted)
 
@@ -98,7 +98,7 @@ def test_classify_has_no_work_for_the_heatmap(tiny_run):
     for name in ("serving_default", "classify"):
         operations = tf.function(functions[name]).get_concrete_function(images).graph.get_operations()
         heads[name] = [one for one in operations if one.type == "Conv2D" and "head" in one.name]
-    assert [len(found) for found in heads.values()] == [2, 1]  # one for the map, one for the logits
+    assert [len(operations) for operations in heads.values()] == [2, 1]  # one for the map, one for the logits
 
 
 def test_contributions_and_constant_add_up_to_the_logits(loaded, images):
@@ -125,11 +125,12 @@ def test_warm_up_holds_every_signature_and_batch_size(saved_model):
     assert seen == slices | {("describe", (batch,)) for batch in BATCH_SIZES}
 
 
-def test_the_next_version_is_one_higher_and_may_send_heatmaps_in_16_bits(tiny_run, tmp_path):
+def test_the_next_version_is_one_higher_and_may_send_heatmaps_in_16_bits(tiny_run, tmp_path, measured_once):
     (tmp_path / "tiny" / "7").mkdir(parents=True)
-    folder, found = export_savedmodel(with_bias(tiny_run, 0.5, tmp_path / "run"), tmp_path / "tiny", heatmap="float16")
+    run = with_bias(tiny_run, 0.5, tmp_path / "run")
+    folder, comparison = export_savedmodel(run, tmp_path / "tiny", heatmap="float16")
     assert folder == tmp_path / "tiny" / "8"
-    assert found["heatmap_difference"] < 1e-3
+    assert comparison["heatmap_difference"] < 1e-3
     outputs = tf.saved_model.load(str(folder)).signatures["serving_default"].structured_outputs
     assert outputs["heatmap"].dtype == tf.float16 and outputs["logits"].dtype == tf.float32
 
@@ -151,20 +152,10 @@ def test_an_export_that_took_the_number_meanwhile_is_kept(tmp_path, monkeypatch)
     assert sorted(path.name for path in models.rglob("*")) == ["3", "4", "5", "theirs"]
 
 
-def test_masks_that_16_bits_would_lose_are_noticed(tiny_run, tmp_path):
-    """The tiny run's head adds 20, where 16 bits count in steps of 1/64, more than the map of untrained weights varies."""
+def test_masks_that_16_bits_lose_are_noticed_and_nothing_is_left(tiny_run, tmp_path):
+    """Near 20, the bias of the tiny run, 16 bits count in steps of 1/64; its map varies by less."""
     with pytest.raises(KgpError, match=r"not equal to .*: the median Dice between the masks is 0\.000"):
         export_savedmodel(tiny_run, tmp_path / "tiny", heatmap="float16")
-    assert not (tmp_path / "tiny").exists()
-
-
-def test_an_export_that_is_not_equal_leaves_nothing(tiny_run, tmp_path, monkeypatch):
-    def unequal(*_):
-        raise KgpError("the export is not equal")
-
-    monkeypatch.setattr("export.savedmodel.verify", unequal)
-    with pytest.raises(KgpError, match="not equal"):
-        export_savedmodel(tiny_run, tmp_path / "tiny")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ def network(arch, width=2, classes=3):
 
 
 def torch_state(arch, seed=0):
-    """Random weights in torch's layout, with the names and shapes that the published networks have."""
+    """Random weights in torch's layout, with names and shapes of the published networks."""
     rng = np.random.default_rng(seed)
     model = network(arch)
     plan = {
@@ -35,8 +35,8 @@ def torch_state(arch, seed=0):
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_network_is_inferred_from_the_shapes(arch):
-    found = infer_network(arch, torch_state(arch))
-    assert found == {"width": 2, "input_channels": 4, "classes": 3, "depth": ARCHITECTURES[arch]}
+    inferred = infer_network(arch, torch_state(arch))
+    assert inferred == {"width": 2, "input_channels": 4, "classes": 3, "depth": ARCHITECTURES[arch]}
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -64,7 +64,7 @@ def test_pixel_shuffle_channels_are_reordered_by_hand():
 
 
 def test_unet_equals_torch_functions():
-    """One level by torch's own operations: two convolutions, then the head on features and on their maximum."""
+    """One level by torch's own operations: two convolutions, the head on features and maximum."""
     torch = pytest.importorskip("torch")
     state = {key: value for key, value in torch_state("unet").items() if key.startswith(("down_path.0", "last"))}
     model = build_network("unet", (7, 9, 4), 3, width=2, depth=1)
@@ -72,8 +72,8 @@ def test_unet_equals_torch_functions():
     image = np.random.default_rng(1).random((2, 7, 9, 4)).astype(np.float32)
     tensors = {key: torch.tensor(value) for key, value in state.items()}
     features = torch.tensor(image.transpose(0, 3, 1, 2))
-    for place in (0, 2):
-        weight, bias = (tensors[f"down_path.0.block.{place}.{name}"] for name in ("weight", "bias"))
+    for index in (0, 2):
+        weight, bias = (tensors[f"down_path.0.block.{index}.{name}"] for name in ("weight", "bias"))
         features = torch.relu(torch.nn.functional.conv2d(features, weight, bias, padding=1))
     heatmap = torch.nn.functional.conv2d(features, tensors["last.weight"], tensors["last.bias"])
     peak = features.amax((2, 3), keepdim=True)

@@ -30,7 +30,7 @@ def calibrated(slices, candidates=OFFSETS):
 
 
 def blob(patient: str, radius: float = 12.0, predicted: int = 1, mask: bool = True) -> Slice:
-    """A heatmap that falls linearly from 10 at the centre; the true mask is where it exceeds 10 - radius / 2."""
+    """A heatmap that falls linearly from 10 at the centre; true where above 10 - radius / 2."""
     rows, columns = np.mgrid[:48, :48] - 23.5
     distance = np.hypot(rows, columns)
     heatmap = np.stack([np.zeros_like(distance), np.maximum(10.0 - distance / 2.0, 0.0)], axis=-1)
@@ -69,18 +69,18 @@ def test_search_equals_cutting_with_each_offset():
     ids=["none", "no mask", "empty mask", "predicted no tumour"],
 )
 def test_without_usable_masks_the_offset_is_zero(cases):
-    found = calibrated(cases, candidates=(0.0, 1.0))
-    assert found["readings"]["paper"]["offset"] == 0.0
-    assert found["masks_used"] == {"paper": False, "best": False} and found["patients"] == 0
+    content = calibrated(cases, candidates=(0.0, 1.0))
+    assert content["readings"]["paper"]["offset"] == 0.0
+    assert content["masks_used"] == {"paper": False, "best": False} and content["patients"] == 0
 
 
 def test_best_looks_at_no_mask():
     cases = [blob("a"), blob("a"), blob("b")]
-    found = calibrated(cases)
-    assert found["default"] == "best" and found["patients"] == 2 and found["slices"] == 3
-    assert found["masks_used"] == {"paper": True, "best": False}
-    assert found["readings"]["best"]["offset"] == 0.0
-    assert Reading.from_dict(json.loads(json.dumps(found["readings"]["best"]))) == BEST
+    content = calibrated(cases)
+    assert content["default"] == "best" and content["patients"] == 2 and content["slices"] == 3
+    assert content["masks_used"] == {"paper": True, "best": False}
+    assert content["readings"]["best"]["offset"] == 0.0
+    assert Reading.from_dict(json.loads(json.dumps(content["readings"]["best"]))) == BEST
 
 
 def test_smallest_of_equally_good_offsets_is_taken():

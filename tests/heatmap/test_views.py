@@ -5,7 +5,7 @@ from kgp.heatmap.views import average_views
 
 
 def pointwise(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A network without any preferred direction: the heatmap is twice the image, the logit its maximum."""
+    """A network without a direction: the heatmap is twice the image, the logit its maximum."""
     heatmap = 2.0 * images
     return heatmap.max(axis=(1, 2)), heatmap
 

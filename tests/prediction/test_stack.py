@@ -38,7 +38,7 @@ def test_calls_tell_why_a_mask_is_empty(bright_runtime):
 
 
 def test_map_means_tumour_in_every_slice(bright_runtime):
-    """Where "no tumour" is called, the map must not turn into that of "no tumour": it would be high everywhere."""
+    """Where "no tumour" is called, the map stays that of a tumour; the other is high everywhere."""
     result = predicted(bright_runtime(), square_slice(value=120.0)[None])
     assert result.calls[0].tumour_class == 1
     assert result.maps[0, 5, 7] == pytest.approx(-0.3)
@@ -51,7 +51,7 @@ def test_views_of_an_equivariant_runtime_agree(bright_runtime, views):
 
 
 def test_spacing_gives_the_anatomy_its_proportions(bright_runtime):
-    """Rows twice as far apart: 8 rows of 2 mm and 16 columns of 1 mm are a square, so nothing is padded."""
+    """8 rows of 2 mm and 16 columns of 1 mm are a square, so nothing is padded."""
     image = np.full((8, 16, 2), 100.0, np.float32)
     image[2:6, 4:12, 1] = 200.0
     mask = predicted(bright_runtime(), image[None], (2.0, 1.0)).masks[0]
@@ -99,7 +99,7 @@ def test_a_mask_that_vanishes_on_a_coarser_grid_has_a_reason(bright_runtime):
 
 
 def test_points_are_in_pixels_of_the_slice(bright_runtime):
-    """The network sees 16 x 16 pixels; the brightest pixel of the slice of 32 x 32 fills four of them there."""
+    """The network sees 16 x 16 pixels; the brightest pixel covers four of 32 x 32."""
     image = np.full((32, 32, 2), 100.0, np.float32)
     image[10:12, 20:22, 1] = 300.0
     call = predicted(bright_runtime(), image[None], with_evidence=True).calls[0]

@@ -8,7 +8,7 @@ from markupsafe import escape
 
 from kgp.evaluation.judge import judge
 from kgp.heatmap.reading import BEST
-from kgp.report.html import ShownCase, describe_reading, write_page, write_report
+from kgp.report.html import ShownSlice, describe_reading, write_page, write_report
 from kgp.runtime.runtime import Runtime
 
 HOSTILE = """<script>alert("1' onload='2")</script>{{ title }}"""
@@ -26,21 +26,21 @@ def judged(tiny_cohort, bright_runtime):
     return make
 
 
-def page_of(path, judgement, title="A run", facts=None, history=(), cases=()):
+def page_of(path, judgement, title="A run", facts=None, history=(), shown=()):
     dices = {}
     if judgement.metrics["segmentation"] is not None:
         dices = {
             name: [judged.segmentations[name].delivered.dice for judged in judgement.slices]
             for name in ("zero", "multiotsu")
         }
-    write_report(path, title, facts or {}, judgement.metrics, history, dices, cases)
+    write_report(path, title, facts or {}, judgement.metrics, history, dices, shown)
     return path.read_text(encoding="utf-8")
 
 
 def test_report_is_one_self_contained_page(judged, tmp_path):
     history = [{"epoch": 1, "loss": 1.0, "val_loss": 1.0, "val_accuracy": 0.5, "val_macro_f1": 0.4}]
     picture = np.zeros((20, 60, 3), np.uint8)
-    page = page_of(tmp_path / "report.html", judged(), history=history, cases=[ShownCase("highest Dice", picture)])
+    page = page_of(tmp_path / "report.html", judged(), history=history, shown=[ShownSlice("highest Dice", picture)])
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert not re.search(r"<script|<link|<iframe|@import", page)
     assert all(source.startswith("data:image/png;base64,") for source in re.findall(r'src="([^"]*)"', page))
@@ -92,8 +92,8 @@ def test_names_are_escaped(judged, tmp_path):
     metrics["segmentation"][HOSTILE] = metrics["segmentation"]["zero"]
     metrics["class_names"] = [HOSTILE, "b"]
     metrics["classification"]["curves"][HOSTILE] = metrics["classification"]["curves"]["tumour"]
-    case = ShownCase(HOSTILE, np.zeros((9, 9, 3), np.uint8))
-    page = page_of(tmp_path / "report.html", judgement, title=HOSTILE, facts={HOSTILE: HOSTILE}, cases=[case])
+    hostile = ShownSlice(HOSTILE, np.zeros((9, 9, 3), np.uint8))
+    page = page_of(tmp_path / "report.html", judgement, title=HOSTILE, facts={HOSTILE: HOSTILE}, shown=[hostile])
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 5
     assert re.findall(r"<img alt=\"([^\"]*)\" src=\"data:[^\"]*\">", page) == [str(escape(HOSTILE))]

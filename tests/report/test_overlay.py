@@ -8,7 +8,7 @@ from kgp.report.overlay import (
     PANEL,
     Picture,
     diverging_colours,
-    draw_case,
+    draw_picture,
     encode_png,
     grey_panel,
     map_panel,
@@ -30,7 +30,7 @@ def picture(size=16, **changes):
 
 @pytest.mark.parametrize("size", [16, 240, 300])
 def test_small_slices_are_enlarged_to_be_readable(size):
-    drawn = draw_case(picture(size))
+    drawn = draw_picture(picture(size))
     assert drawn.dtype == np.uint8 and drawn.shape[2] == 3
     assert drawn.shape[0] >= PANEL and drawn.shape[1] >= 3 * PANEL
 
@@ -75,7 +75,7 @@ def test_close_points_are_drawn_as_one():
 @pytest.mark.parametrize("value", [0.0, 7.0])
 def test_constant_slices_and_maps_can_be_drawn(value):
     flat = np.full((16, 16, 2), value, np.float32)
-    assert draw_case(picture(image=flat, map=flat[..., 0], mask=np.zeros((16, 16), bool))).dtype == np.uint8
+    assert draw_picture(picture(image=flat, map=flat[..., 0], mask=np.zeros((16, 16), bool))).dtype == np.uint8
 
 
 def test_sheet_takes_pictures_of_several_widths(tmp_path):
@@ -118,4 +118,4 @@ def test_long_titles_lose_their_middle():
     short = shortened(text, 400)
     assert cv2.getTextSize(short, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0] <= 400
     assert short.startswith("name_") and "..." in short and short.endswith("; research use only")
-    assert draw_case(picture(title=text)).shape == draw_case(picture()).shape
+    assert draw_picture(picture(title=text)).shape == draw_picture(picture()).shape

@@ -42,20 +42,20 @@ def test_exports_are_what_the_run_is(exported, tiny_run):
 
 
 def test_exports_answer_as_the_run_does(exported, tiny_run, images):
-    for found, wanted in zip(exported.predict(images), load_runtime(tiny_run).predict(images), strict=True):
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, wanted, atol=1e-4)
+    for actual, wanted in zip(exported.predict(images), load_runtime(tiny_run).predict(images), strict=True):
+        assert actual.dtype == np.float32
+        np.testing.assert_allclose(actual, wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("class_index", [0, 1])
 def test_evidence_is_that_of_the_run(exported, tiny_run, images, class_index):
-    found, wanted = (
+    actual, wanted = (
         evidence_of_map(explanation.contributions[0, ..., class_index], explanation.constants[0, class_index])
         for explanation in (exported.explain(images[:1]), load_runtime(tiny_run).explain(images[:1]))
     )
-    assert found.logit == pytest.approx(wanted.logit, abs=1e-4)
-    assert found.constant == pytest.approx(wanted.constant, abs=1e-4)
-    np.testing.assert_allclose(found.contributions[:5], wanted.contributions[:5], atol=1e-5)
+    assert actual.logit == pytest.approx(wanted.logit, abs=1e-4)
+    assert actual.constant == pytest.approx(wanted.constant, abs=1e-4)
+    np.testing.assert_allclose(actual.contributions[:5], wanted.contributions[:5], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def address(request, server):
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr("kgp.runtime.endpoint._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("kgp.runtime.endpoint._PAUSES", (0.001,) * 4)
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny/1"])
@@ -40,12 +40,12 @@ def test_served_models_answer_as_the_run_does(address, model, tiny_run):
     images = np.random.default_rng(4).uniform(0, 255, (5, 16, 16, 2)).astype(np.float32)
     served, run = load_runtime(f"{address}/{model}"), load_runtime(tiny_run)
     assert served.description == run.description
-    for found, wanted in zip(served.predict(images), run.predict(images), strict=True):
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, wanted, atol=1e-4)
-    found, wanted = served.explain(images), run.explain(images)
-    np.testing.assert_allclose(found.contributions, wanted.contributions, atol=1e-4)
-    np.testing.assert_allclose(found.constants, wanted.constants, atol=1e-4)
+    for actual, wanted in zip(served.predict(images), run.predict(images), strict=True):
+        assert actual.dtype == np.float32
+        np.testing.assert_allclose(actual, wanted, atol=1e-4)
+    actual, wanted = served.explain(images), run.explain(images)
+    np.testing.assert_allclose(actual.contributions, wanted.contributions, atol=1e-4)
+    np.testing.assert_allclose(actual.constants, wanted.constants, atol=1e-4)
 
 
 def test_segment_takes_an_address(address, tiny_cohort, tmp_path):
@@ -107,9 +107,9 @@ def test_the_token_is_sent_without_the_end_of_its_line(server, monkeypatch):
     assert load_runtime(f"http://127.0.0.1:{server.rest_port}/tiny").description.class_names == ("no_tumour", "tumour")
 
 
-@pytest.mark.parametrize("place", ["grpc://127.0.0.1/tiny", "grpc://127.0.0.1:1", "http://127.0.0.1:1/a/b"])
-def test_bad_addresses(place):
+@pytest.mark.parametrize("address", ["grpc://127.0.0.1/tiny", "grpc://127.0.0.1:1", "http://127.0.0.1:1/a/b"])
+def test_bad_addresses(address):
     with pytest.raises(UsageError, match="An address is SCHEME://HOST:PORT/MODEL"):
-        load_runtime(place)
+        load_runtime(address)
     with pytest.raises(UsageError, match="begins with grpc, grpcs, http or https, not 'ftp'"):
         load_runtime("ftp://x:1/tiny")

@@ -1,10 +1,11 @@
 """kgp.scans.case: one patient for prediction."""
 
+import sys
+
 import nibabel
 import numpy as np
 import pytest
 
-from kgp.data.sources import case as case_module
 from kgp.errors import KgpError
 from kgp.scans.case import read_case
 
@@ -41,12 +42,20 @@ def test_resampling_is_passed_on(tmp_path):
     assert read_case(("T1", "FLAIR"), tmp_path, "FLAIR").affine[0, 0] == 1.0
 
 
-def test_a_dicom_series_is_one_contrast(tmp_path, monkeypatch):
-    (tmp_path / "a.dcm").touch()
-    monkeypatch.setattr(case_module, "read_dicom_series", lambda folder, contrast: (folder, contrast))
-    assert read_case(("T1",), tmp_path) == (tmp_path, "T1")
+def test_a_dicom_series_is_one_contrast(phantom_study, tmp_path):
+    made = phantom_study(contrasts=("T1",))
+    folder = made.write(tmp_path) / "T1"
+    volume = read_case(("T1ce",), folder)
+    assert volume.contrasts == ("T1ce",)
+    np.testing.assert_array_equal(volume.data[..., 0], made.pixels["T1"].transpose(2, 1, 0))
     with pytest.raises(KgpError, match="holds no NIfTI file; a DICOM series has one contrast, but T1, T2 are needed"):
-        read_case(("T1", "T2"), tmp_path)
+        read_case(("T1", "T2"), folder)
+
+
+def test_dicom_without_pydicom(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(KgpError, match=r"Reading DICOM needs pydicom; install it with: pip install"):
+        read_case(("T1",), tmp_path)
 
 
 def test_a_case_that_is_not_there(tmp_path):

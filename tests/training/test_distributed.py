@@ -1,4 +1,6 @@
-"""Several devices and hosts, each in processes of their own, as TensorFlow's devices are set once a process."""
+"""Several devices and hosts, each in processes of their own, as TensorFlow's devices are set once a
+process.
+"""
 
 import csv
 import json
@@ -18,7 +20,7 @@ from kgp import train
 from kgp.config import OptimiserConfig
 from kgp.data.cohort import read_image
 from kgp.networks import build_network
-from kgp.prediction.slice import probabilities
+from kgp.prediction.slice import softmax
 from kgp.run_folder import build_run_network, read_run
 from kgp.runtime import load_runtime
 from kgp.training.distributed import distributed_model
@@ -135,7 +137,10 @@ sys.exit(train.main(sys.argv[1:]))
 
 
 def test_two_workers_are_one_also_when_one_was_lost(single, tiny_cohort, tmp_path):
-    """The loss of a worker ends the training of the other in one sentence; resumed, both end as one device would."""
+    """The loss of a worker ends the training of the other in one sentence.
+
+    Resumed, both end as one device would.
+    """
     words = ["--data", tiny_cohort.folder, *OPTIONS, "--out", tmp_path / "run", "--strategy", "multiworker"]
     ports = free_ports(2)
     first = start(words, **cluster(0, ports))
@@ -164,4 +169,4 @@ def test_a_run_trained_with_jax_is_a_run_of_tensorflow(tiny_cohort, tmp_path, ja
     assert lines
     for line in lines:
         logits, _ = runtime.predict(read_image(tiny_cohort, rows[line["id"]])[None])
-        assert float(line["p_tumour"]) == pytest.approx(probabilities(logits[0])[1], abs=1e-4)
+        assert float(line["p_tumour"]) == pytest.approx(softmax(logits[0])[1], abs=1e-4)

@@ -60,7 +60,10 @@ def assert_same_training(one, other):
 
 
 def test_killed_and_resumed_equals_uninterrupted(whole, tiny_cohort, tmp_path, monkeypatch):
-    """With every part of the state that a plain training lacks; one that Ctrl-C ends is in the next tests."""
+    """With every part of the state that a plain training lacks.
+
+    One that Ctrl-C ends is in the next tests.
+    """
     labelled, split = prepared(tiny_cohort)
     options = {"keep": "best", "accumulation": 2, "optimiser": "adam_l2", "equivariance": 0.3}
     config = small(**options)

@@ -118,7 +118,9 @@ def test_three_failures_in_a_row_end_the_search(make_search, monkeypatch):
 
 
 def test_what_a_chief_says_is_told(make_search, monkeypatch):
-    """A worker hears of a chief that is gone, and of what it refuses, as an error of the connection."""
+    """A worker hears of a chief that is gone, and of what it refuses, as an error of the
+    connection.
+    """
 
     class Answer(grpc.RpcError):
         def details(self):

@@ -1,8 +1,9 @@
 """The phantom's healthy head: tissue labels of an axial section at any level.
 
-Lengths are millimetres. A section lies in a field of view of 210 mm, rows run from anterior to posterior. x grows
-towards the right of the picture, y towards posterior, and the level upwards from the plane of the basal ganglia.
-Deep structures are placed in a standard brain (half axes 60 and 76 mm) that is stretched to the patient's.
+Lengths are millimetres. A section lies in a field of view of 210 mm, rows run from anterior to
+posterior. x grows towards the right of the picture, y towards posterior, and the level upwards from
+the plane of the basal ganglia. Deep structures are placed in a standard brain (half axes 60 and 76
+mm) that is stretched to the patient's.
 """
 
 import dataclasses
@@ -33,8 +34,9 @@ AIR, SCALP, BONE, MARROW, CSF, GREY, WHITE, STRIATUM, THALAMUS, PALLIDUM, VESSEL
 
 _STANDARD_WIDTH, _STANDARD_LENGTH = 60.0, 76.0
 
-# One lateral ventricle as a chain of five discs (x, y, radius) from the frontal horn to the occipital horn, at some
-# levels; in between it is interpolated. A negative radius means that the chain is interrupted there.
+# One lateral ventricle as a chain of five discs (x, y, radius) from the frontal horn to the
+# occipital horn, at some levels; in between it is interpolated. A negative radius means that the
+# chain is interrupted there.
 _VENTRICLE_LEVELS = np.array([-6.0, 8.0, 18.0, 27.0, 35.0])
 _VENTRICLE = np.array(
     [
@@ -58,7 +60,10 @@ _SYLVIAN = np.array([[32.0, -30.0], [35.5, -16.0], [34.5, -1.0], [45.0, 6.0], [6
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """What makes one patient's head; see `draw_head`. Lattices are noise that varies smoothly with the level."""
+    """What makes one patient's head.
+
+    See `draw_head`. Lattices are noise that varies smoothly with the level.
+    """
 
     half_width: float
     half_length: float
@@ -87,7 +92,8 @@ class Section:
         depth: millimetres below the brain's surface; negative outside the brain.
         ventricle_distance: millimetres from the lateral ventricles; negative inside.
         x, y: coordinates in the patient's own frame (not turned, not shifted), millimetres.
-        side: negative in the hemisphere on the picture's left, positive in the other; millimetres from the midline.
+        side: negative in the hemisphere on the picture's left, positive in the other; millimetres
+            from the midline.
     """
 
     tissue: np.ndarray
@@ -135,7 +141,8 @@ def cut_head(head: Head, level: float, pixels: int, push: np.ndarray | None = No
         head: the patient.
         level: in [LOWEST, HIGHEST] millimetres.
         pixels: side n of the section in pixels.
-        push: by how many millimetres deep structures are displaced, [2, n, n] along x and y (mass effect of a tumour).
+        push: by how many millimetres deep structures are displaced, [2, n, n] along x and y (mass
+            effect of a tumour).
 
     Returns:
         The section without vessels.
@@ -172,7 +179,9 @@ def patient_grid(head: Head, pixels: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ventricle_distance(head: Head, level: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Millimetres from the lateral ventricles, negative inside, at points x, y of the standard brain."""
+    """Millimetres from the lateral ventricles, negative inside, at points x, y of the standard
+    brain.
+    """
     discs = np.array(
         [
             [np.interp(level, _VENTRICLE_LEVELS, _VENTRICLE[:, disc, value]) for value in range(3)]
@@ -189,7 +198,7 @@ def ventricle_distance(head: Head, level: float, x: np.ndarray, y: np.ndarray) -
 def _surface_depth(
     head: Head, level: float, position: float, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Millimetres below the skin, and the angle about the head's centre (0 is the picture's right)."""
+    """Millimetres below the skin, and the angle about the head's centre (0 is to the right)."""
     scale = brain_scale(level)
     half_length, half_width = head.half_length * scale, head.half_width * scale
     across = np.abs(x) / (half_width * (1 + head.widening * np.clip(y / half_length, -1, 1)))
@@ -231,11 +240,14 @@ def _deep_coordinates(
 def _sulcus_distance(
     head: Head, level: float, position: float, depth: np.ndarray, angle: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Millimetres from the nearest sulcus: lines that run inwards from the surface, meander, and end at some depth."""
+    """Millimetres from the nearest sulcus: lines that run inwards from the surface, meander, and
+    end at some depth.
+    """
     meander = polar_field(layer(head.folding, position), angle, depth / 40.0)
     phase = head.gyri * angle + 1.5 * meander
     step = FIELD_OF_VIEW / len(x)
-    # The phase jumps where the angle does, and with it by whole turns only, as the number of gyri is whole.
+    # The phase jumps where the angle does, and with it by whole turns only, as the number of gyri
+    # is whole.
     slopes = [
         np.gradient(np.sin(phase), step, axis=axis) ** 2 + np.gradient(np.cos(phase), step, axis=axis) ** 2
         for axis in (0, 1)
@@ -247,13 +259,18 @@ def _sulcus_distance(
 
 
 def _fissure_distance(level: float, lateral: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Millimetres from the interhemispheric fissure, which the corpus callosum and the midbrain interrupt."""
+    """Millimetres from the interhemispheric fissure, which the corpus callosum and the midbrain
+    interrupt.
+    """
     bridge = 33.0 * np.sqrt(max(0.0, 1 - ((level - 5.0) / 26.0) ** 2))
     return np.hypot(lateral, np.maximum(bridge - np.abs(y + 10.0), 0)) if bridge else lateral
 
 
 def _sylvian_distance(level: float, lateral: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Millimetres from the Sylvian fissure, with the insula along its deep part; it fades out above the insula."""
+    """Millimetres from the Sylvian fissure, with the insula along its deep part.
+
+    It fades out above the insula.
+    """
     distance = np.full_like(y, 1e3)
     if level > 20.0:
         return distance
@@ -280,7 +297,9 @@ def _in_nucleus(
 
 
 def _segment(x: np.ndarray, y: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each point from a line segment, and the position in [0, 1] of the nearest point on it."""
+    """Distance of each point from a line segment, and the position in [0, 1] of the nearest point
+    on it.
+    """
     across, along = np.float32(end[0] - start[0]), np.float32(end[1] - start[1])
     x, y = x - np.float32(start[0]), y - np.float32(start[1])
     along_segment = np.clip((x * across + y * along) / (across**2 + along**2 + np.float32(1e-6)), 0, 1)

@@ -23,7 +23,8 @@ def smooth_field(values: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def polar_field(values: np.ndarray, angle: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """A lattice layer [radial, angular] drawn as a smooth field in polar coordinates, without a seam.
+    """A lattice layer [radial, angular] drawn as a smooth field in polar coordinates, without a
+    seam.
 
     Args:
         values: float32 [radial cells, angular cells].

@@ -1,4 +1,6 @@
-"""From tissue to raw intensities: four contrasts, bright spots that are no tumour, bias field, gain and noise."""
+"""From tissue to raw intensities: four contrasts, bright spots that are no tumour, bias field, gain
+and noise.
+"""
 
 import dataclasses
 
@@ -37,8 +39,10 @@ class Scanner:
         tissues: intensities [tissues, 4].
         gain: intensity units of each contrast, [4].
         bias: lattices of the logarithm of the bias field, [4, layers, cells, cells].
-        noise: standard deviation of the noise in each channel of the receiver, [4], where 1 is the brightest tissue.
-        caps: opacity of the bright caps on the ventricles, `spots` the mean number of bright spots in white matter.
+        noise: standard deviation of the noise in each channel of the receiver, [4], where 1 is the
+            brightest tissue.
+        caps: opacity of the bright caps on the ventricles, `spots` the mean number of bright spots
+            in white matter.
         patches: lattice that makes the caps uneven.
     """
 
@@ -70,7 +74,9 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
 
 
 def add_vessels(section: Section, level: float, rng: np.random.Generator) -> None:
-    """Draws the sagittal sinus, deep veins and small vessels of the surface into the section's tissue."""
+    """Draws the sagittal sinus, deep veins and small vessels of the surface into the section's
+    tissue.
+    """
     surface = np.abs(section.depth + 1.5)
     posterior = np.where(section.y > 0, surface, 1e3) if level < 24.0 else surface
     section.tissue[np.hypot(section.x, 0.9 * posterior) < rng.uniform(2.6, 3.6)] = VESSEL
@@ -86,7 +92,8 @@ def add_vessels(section: Section, level: float, rng: np.random.Generator) -> Non
 
 
 def tissue_image(section: Section, scanner: Scanner, position: float, rng: np.random.Generator) -> np.ndarray:
-    """Intensities of the section, float32 [n, n, 4], with what is bright in FLAIR in many an ageing brain.
+    """Intensities of the section, float32 [n, n, 4], with what is bright in FLAIR in many an ageing
+    brain.
 
     Args:
         section: the anatomy, vessels included.
@@ -109,7 +116,9 @@ def tissue_image(section: Section, scanner: Scanner, position: float, rng: np.ra
 
 
 def acquire(image: np.ndarray, scanner: Scanner, position: float, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Scans intensities [n, n, 4] at `size` pixels: partial volume, bias field, Rician noise, gain; uint16."""
+    """Scans intensities [n, n, 4] at `size` pixels: partial volume, bias field, Rician noise, gain;
+    uint16.
+    """
     signal = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     bias = np.stack([smooth_field(layer(values, position), size) for values in scanner.bias], axis=-1)
     signal = signal * np.exp(bias)

@@ -1,4 +1,6 @@
-"""The phantom's gliomas: where they sit, their outline in each slice, and how they look in each contrast."""
+"""The phantom's gliomas: where they sit, their outline in each slice, and how they look in each
+contrast.
+"""
 
 import dataclasses
 
@@ -17,7 +19,8 @@ from kgp.data.phantom.anatomy import (
 )
 from kgp.data.phantom.noise import lattice, layer, smooth_field
 
-# A tumour slice shows at least this share of the picture as tumour: 40 pixels of 64 x 64, and some for the rounding.
+# A tumour slice shows at least this share of the picture as tumour: 40 pixels of 64 x 64, and some
+# for the rounding.
 _SMALLEST_SHARE = 50 / 64**2
 
 
@@ -31,9 +34,11 @@ class Tumour:
         centre: x and y in the patient's frame.
         drift: movement of the centre from first to last slice.
         radius: at its largest section, oedema included.
-        elongation: ratio of the long to the short half axis; `direction` is the angle of the long one.
+        elongation: ratio of the long to the short half axis; `direction` is the angle of the long
+            one.
         ragged: size of the outline's irregularities relative to the radius.
-        core: share of the radius that the enhancing core takes, `core_shift` its offset from the centre.
+        core: share of the radius that the enhancing core takes, `core_shift` its offset from the
+            centre.
         ring: thickness of the enhancing ring.
         colour, ring_colour, core_colour: intensities of lesion (or oedema), ring, necrosis.
         enhancement: opacity of faint enhancement in a low-grade tumour.
@@ -61,7 +66,10 @@ class Tumour:
 
 
 def draw_tumour(rng: np.random.Generator, head: Head, slices: int, high_grade: bool) -> Tumour:
-    """Draws a tumour of a patient of whom `slices` slices (at least 2) are made; at least one stays free of it."""
+    """Draws a tumour of a patient of whom `slices` slices (at least 2) are made.
+
+    At least one of them stays free of it.
+    """
     count = int(np.clip(round(slices * rng.uniform(0.6, 0.84)), 1, slices - 1))
     first = int(rng.integers(0, slices - count + 1))
     middle = LOWEST + (first + (count - 1) / 2) / (slices - 1) * (HIGHEST - LOWEST)
@@ -91,7 +99,9 @@ def draw_tumour(rng: np.random.Generator, head: Head, slices: int, high_grade: b
 
 
 def _draw_centre(rng: np.random.Generator, head: Head, level: float) -> tuple[float, float]:
-    """A position in one hemisphere, away from midline, ventricles and surface, in the patient's frame."""
+    """A position in one hemisphere, away from midline, ventricles and surface, in the patient's
+    frame.
+    """
     while True:
         x, y = rng.uniform(-48.0, 48.0), rng.uniform(-60.0, 60.0)
         central = np.hypot(x / 60.0, y / 76.0) < 0.80 * brain_scale(level)
@@ -157,7 +167,9 @@ def _place(tumour: Tumour, index: int) -> tuple[float, float, float]:
 
 
 def _reach(tumour: Tumour, section: Section, centre_x: float, centre_y: float, position: float) -> np.ndarray:
-    """Distance from the centre in which the outline is a circle: elongated and irregular, millimetres [n, n]."""
+    """Distance from the centre in which the outline is a circle: elongated and irregular,
+    millimetres [n, n].
+    """
     x, y = section.x - np.float32(centre_x), section.y - np.float32(centre_y)
     cosine, sine = np.float32(np.cos(tumour.direction)), np.float32(np.sin(tumour.direction))
     stretch = np.float32(np.sqrt(tumour.elongation))
@@ -168,7 +180,9 @@ def _reach(tumour: Tumour, section: Section, centre_x: float, centre_y: float, p
 
 
 def _radius_of_area(reach: np.ndarray, pixels: float) -> float:
-    """The radius at which the tumour covers at least so many of the pixels it may cover; 0 where there are fewer."""
+    """The radius at which the tumour covers at least so many of the pixels it may cover; 0 where
+    there are fewer.
+    """
     needed = int(np.ceil(pixels))
     return float(np.partition(reach, needed)[needed]) if needed < reach.size else 0.0
 

@@ -20,7 +20,8 @@ def open_source(
         csv: table of grades (brats) or of volumes (nifti).
 
     Raises:
-        UsageError: the kind is unknown or does not go with the path, or the contrasts are not the data's.
+        UsageError: the kind is unknown or does not go with the path, or the contrasts are not the
+            data's.
         KgpError: there is no such folder, or nothing in it is known.
     """
     _check_options(path, kind, contrasts, csv)

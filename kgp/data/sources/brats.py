@@ -1,12 +1,13 @@
 """BraTS case folders of 2018 to 2024.
 
-A case is a folder with one file for each contrast and `seg`: NAME_t1, NAME_t1ce, NAME_t2, NAME_flair, NAME_seg (to 2021) or
-NAME-t1n, NAME-t1c, NAME-t2w, NAME-t2f, NAME-seg (2023, 2024), .nii or .nii.gz. The grade comes from a folder HGG or LGG
-above the case (2018), from name_mapping.csv (2020), or from a table with the columns case and grade. Slices with an empty
-mask have label 0, the others the grade of their patient: 1 LGG, 2 HGG. Nearly empty slices are left out.
+A case is a folder with one file for each contrast and `seg`: NAME_t1, NAME_t1ce, NAME_t2,
+NAME_flair, NAME_seg (to 2021) or NAME-t1n, NAME-t1c, NAME-t2w, NAME-t2f, NAME-seg (2023, 2024),
+.nii or .nii.gz. The grade comes from a folder HGG or LGG above the case (2018), from
+name_mapping.csv (2020), or from a table with the columns case and grade. Slices with an empty mask
+have label 0, the others the grade of their patient: 1 LGG, 2 HGG. Nearly empty slices are left out.
 
-Any label of a mask is tumour, but for the resection cavity of 2024 (BraTS-GLI-..., label 4, which earlier years give to the
-enhancing tumour).
+Any label of a mask is tumour, but for the resection cavity of 2024 (BraTS-GLI-..., label 4, which
+earlier years give to the enhancing tumour).
 """
 
 import re
@@ -115,7 +116,9 @@ class BratsSource:
 
 
 def _find_cases(path: Path) -> tuple[dict[str, dict[str, Path]], dict[str, str]]:
-    """Files of each case folder by contrast ("seg" for the mask), and a sentence for each case that has one twice."""
+    """Files of each case folder by contrast ("seg" for the mask), and a sentence for each case that
+    has one twice.
+    """
     cases: dict[str, dict[str, Path]] = {}
     doubled: dict[str, str] = {}
     for file in sorted([*path.rglob("*.nii"), *path.rglob("*.nii.gz")]):

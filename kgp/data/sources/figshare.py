@@ -1,7 +1,8 @@
 """The brain tumour data set of J. Cheng (figshare 1512427): one .mat file (v7.3, HDF5) a slice.
 
-Each file holds cjdata with image [512, 512], label (1 meningioma, 2 glioma, 3 pituitary), PID and tumorMask. There is no
-slice without a tumour. A letter at the end of a PID marks a further visit of the same person; splits go by the person.
+Each file holds cjdata with image [512, 512], label (1 meningioma, 2 glioma, 3 pituitary), PID and
+tumorMask. There is no slice without a tumour. A letter at the end of a PID marks a further visit of
+the same person; splits go by the person.
 """
 
 import re

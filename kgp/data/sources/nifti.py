@@ -1,9 +1,10 @@
 """NIfTI volumes with a table.
 
-volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast with the path of its
-file; optional: group (what splits go by), mask or seg (path of the mask). Paths are relative to the table's folder. A slice has
-the volume's label; where there is a mask, slices without tumour have label 0, under the name that the table gives it, else
-"no_tumour". Slices that are nearly empty are left out.
+volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast
+with the path of its file; optional: group (what splits go by), mask or seg (path of the mask).
+Paths are relative to the table's folder. A slice has the volume's label; where there is a mask,
+slices without tumour have label 0, under the name that the table gives it, else "no_tumour". Slices
+that are nearly empty are left out.
 """
 
 from collections import Counter
@@ -125,12 +126,15 @@ def cut_slices(
 ) -> Iterator[SourceSlice]:
     """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
 
-    Brain is what differs from the background in every contrast, and the background is the usual value of the volume's
-    corners: the lowest value will not do where interpolation undershot, or intensities are normalised.
+    Brain is what differs from the background in every contrast, and the background is the usual
+    value of the volume's
+    corners: the lowest value will not do where interpolation undershot, or intensities are
+        normalised.
 
     Args:
         mask: bool [X, Y, Z], or None.
-        label: number and name of the volume's label; slices with an empty mask have `no_tumour` instead.
+        label: number and name of the volume's label; slices with an empty mask have `no_tumour`
+            instead.
     """
     stack, spacing = axial_slices(volume)
     masks = None

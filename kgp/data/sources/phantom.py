@@ -11,24 +11,27 @@ from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError, UsageError
 
 LABEL_NAMES = ("healthy", "low_grade", "high_grade")
-# Labels of the patients in turn. One in six is healthy; as a tumour shows in some seven of ten slices of its patient,
-# two in five slices are healthy and the grades share the rest.
+# Labels of the patients in turn. One in six is healthy; as a tumour shows in some seven of ten
+# slices of its patient, two in five slices are healthy and the grades share the rest.
 _PATIENT_LABELS = (1, 2, 0, 1, 2, 1, 2, 1, 0, 2, 1, 2)
 
 
 class PhantomSource:
-    """Axial slices of drawn heads with T1, T2, T1ce and FLAIR: healthy, low-grade or high-grade glioma.
+    """Axial slices of drawn heads with T1, T2, T1ce and FLAIR: healthy, low-grade or high-grade
+    glioma.
 
-    A low-grade tumour is an even, diffuse lesion, bright in FLAIR and T2; a high-grade tumour has an enhancing ring
-    around necrosis and oedema about it, all of which count as mask. Each tumour patient has healthy slices too. Bright
-    caps on the ventricles, spots in white matter, vessels, choroid plexus, scalp and a bias field are no tumour.
+    A low-grade tumour is an even, diffuse lesion, bright in FLAIR and T2; a high-grade tumour has
+    an enhancing ring around necrosis and oedema about it, all of which count as mask. Each tumour
+    patient has healthy slices too. Bright caps on the ventricles, spots in white matter, vessels,
+    choroid plexus, scalp and a bias field are no tumour.
 
-    A patient depends on `seed`, the patient's number, `slices` and `size` alone: the same slices come out whatever the
-    number of patients and in whatever order they are read.
+    A patient depends on `seed`, the patient's number, `slices` and `size` alone: the same slices
+    come out whatever the number of patients and in whatever order they are read.
 
     Args:
         patients: number of patients.
-        slices: slices a patient, spread from the basal ganglia to the centrum semiovale; at least 2.
+        slices: slices a patient, spread from the basal ganglia to the centrum semiovale; at least
+            2.
         size: side of the slices in pixels; the field of view is 210 mm.
         seed: chooses among cohorts.
 

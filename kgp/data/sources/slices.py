@@ -1,9 +1,10 @@
 """Single slices with a table: a folder with index.csv.
 
-Columns: id, image, label, label_name, patient; optional: mask, patient_group (what splits go by, where visits of one
-person carry several patient ids), volume, slice (number in the volume), spacing_row and spacing_column (mm). Other
-columns are ignored. Images are PNG, TIFF or NPY, [H, W] or [H, W, C]; masks are non-zero where there is tumour, and an
-empty `mask` says that there is none. Label 0 is "no tumour".
+Columns: id, image, label, label_name, patient; optional: mask, patient_group (what splits go by,
+where visits of one person carry several patient ids), volume, slice (number in the volume),
+spacing_row and spacing_column (mm). Other columns are ignored. Images are PNG, TIFF or NPY, [H, W]
+or [H, W, C]; masks are non-zero where there is tumour, and an empty `mask` says that there is none.
+Label 0 is "no tumour".
 """
 
 import os
@@ -22,15 +23,17 @@ _REQUIRED = ("id", "image", "label", "label_name", "patient")
 
 
 class SlicesSource:
-    """Reader of a folder with index.csv; a case is one slice, so that a bad file costs one slice and not a patient.
+    """Reader of a folder with index.csv.
+
+    A case is one slice, so that a bad file costs one slice and not a patient.
 
     Args:
         path: the folder.
         contrasts: names of the image channels; default channel_1, channel_2, ...
 
     Raises:
-        KgpError: index.csv is missing, lacks a column or lists nothing, no image can be read, or the names do not fit
-            the channels.
+        KgpError: index.csv is missing, lacks a column or lists nothing, no image can be read, or
+            the names do not fit the channels.
     """
 
     name = "slices"
@@ -57,8 +60,8 @@ class SlicesSource:
         """The slice of that id (several, where the id stands several times).
 
         Raises:
-            KgpError: a file is missing, cut short or leaves the folder, sizes or channels do not fit, or a field is
-                empty or no number.
+            KgpError: a file is missing, cut short or leaves the folder, sizes or channels do not
+                fit, or a field is empty or no number.
         """
         for row in self._rows[case]:
             yield self._slice(row)
@@ -145,7 +148,10 @@ class SlicesSource:
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of index.csv, each with its line as a further column "line"; a missing cell is empty."""
+    """The rows of index.csv, each with its line as a further column "line".
+
+    A missing cell is empty.
+    """
     if not path.is_file():
         raise KgpError(f"No data found: {path} is missing.")
     table = read_table(path, _REQUIRED)

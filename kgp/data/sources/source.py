@@ -1,4 +1,6 @@
-"""What a source is: a reader that yields raw slices case by case, and says what is wrong with its files."""
+"""What a source is: a reader that yields raw slices case by case, and says what is wrong with its
+files.
+"""
 
 import dataclasses
 from collections.abc import Iterator
@@ -14,8 +16,8 @@ class SourceSlice:
     Attributes:
         image: raw intensities [H, W, C] in the source's own type (uint8, uint16, int16, float32).
         mask: bool [H, W], or None where the source has no mask.
-        spacing: millimetres between pixel centres along rows axis and columns axis, or None where unknown.
-        The other fields as in `kgp.data.cohort.SliceRow`.
+        spacing: millimetres between pixel centres along rows axis and columns axis, or None where
+        unknown. The other fields as in `kgp.data.cohort.SliceRow`.
     """
 
     id: str
@@ -67,4 +69,7 @@ class Source(Protocol):
         """
 
     def check(self) -> list[DataFault]:
-        """Findings that concern the data set as a whole (duplicate ids, missing files); no pixels are read."""
+        """Findings that concern the data set as a whole (duplicate ids, missing files).
+
+        No pixels are read.
+        """

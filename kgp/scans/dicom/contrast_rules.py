@@ -1,4 +1,4 @@
-"""Rules that tell by its headers which contrast a series is; see contrast_rules.ini."""
+"""Rules by which the headers of a series say which contrast it is; see contrast_rules.ini."""
 
 import configparser
 import importlib.resources
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgp.errors import UsageError
-from kgp.scans.dicom.header import MrHeader
+from kgp.scans.dicom.header import ImageHeader
 
 _LEAVE_OUT, _AGENT = "leave out", "agent"
 _RANGES = ("echo_time", "repetition_time", "inversion_time")
@@ -17,7 +17,7 @@ _CONTRAST_KEYS = {"words", "not_words", "agent", *_RANGES}
 
 @dataclass(frozen=True)
 class _Words:
-    """Patterns of which one must match and another must not; None for a pattern that is not given."""
+    """A pattern that must match and one that must not; None for one that is not given."""
 
     words: re.Pattern | None
     not_words: re.Pattern | None
@@ -28,14 +28,23 @@ class _Words:
 
 @dataclass(frozen=True)
 class _Rule:
-    """What a contrast is told by; a range of None means that the number must be missing or 0."""
+    """The conditions for one contrast.
+
+    Attributes:
+        words: of the description.
+        agent: whether a contrast agent must be given (True), must not be given (False), or does not
+            matter (None).
+        ranges: of the times in milliseconds by name; None means that the time must be missing or 0.
+    """
 
     words: _Words
     agent: bool | None
     ranges: dict[str, tuple[float, float] | None]
 
-    def numbers_hold(self, header: MrHeader) -> bool:
-        return bool(self.ranges) and all(_holds(getattr(header, name), range_) for name, range_ in self.ranges.items())
+    def fits_times_of(self, header: ImageHeader) -> bool:
+        return bool(self.ranges) and all(
+            _in_range(getattr(header, name), range_) for name, range_ in self.ranges.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -54,23 +63,29 @@ class ContrastRules:
     agent: _Words
     contrasts: dict[str, _Rule]
 
-    def contrasts_of(self, header: MrHeader) -> set[str]:
+    def contrasts_of(self, header: ImageHeader) -> set[str]:
         """Names of the contrasts that a series could be, by the header of one of its images."""
-        text = re.sub("[_-]", " ", header.description)
         if self.is_left_out(header):
             return set()
-        given = header.agent or self.agent.match(text)
-        allowed = {name: rule for name, rule in self.contrasts.items() if rule.agent in (None, given)}
+        text = _plain(header.description)
+        agent_given = header.agent or self.agent.match(text)
+        allowed = {name: rule for name, rule in self.contrasts.items() if rule.agent in (None, agent_given)}
         if any(rule.words.match(text) for rule in self.contrasts.values()):
             return {name for name, rule in allowed.items() if rule.words.match(text)}
-        return {name for name, rule in allowed.items() if rule.numbers_hold(header)}
+        # Where the description says nothing, the times decide.
+        return {name for name, rule in allowed.items() if rule.fits_times_of(header)}
 
-    def is_left_out(self, header: MrHeader) -> bool:
+    def is_left_out(self, header: ImageHeader) -> bool:
         """Whether a series is a localiser or computed from others."""
         types = self.image_types
-        return self.leave_out.match(re.sub("[_-]", " ", header.description)) or (
+        return self.leave_out.match(_plain(header.description)) or (
             types is not None and any(types.fullmatch(value) for value in header.image_type)
         )
+
+
+def _plain(description: str) -> str:
+    """A description as the patterns see it."""
+    return re.sub("[_-]", " ", description)
 
 
 def read_rules(path: Path | None = None) -> ContrastRules:
@@ -80,7 +95,8 @@ def read_rules(path: Path | None = None) -> ContrastRules:
         path: the file; None for the rules that come with kgp.
 
     Raises:
-        UsageError: the file is missing or is no such file, or a key, pattern or range in it cannot be used.
+        UsageError: the file is missing or is no such file, or a key, pattern or range in it cannot
+            be used.
     """
     where = "the built-in rules" if path is None else str(path)
     parser = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",), inline_comment_prefixes=None)
@@ -139,7 +155,7 @@ def _range(text: str, section: str, key: str, where: str) -> tuple[float, float]
     return low, high
 
 
-def _holds(value: float | None, range_: tuple[float, float] | None) -> bool:
+def _in_range(value: float | None, range_: tuple[float, float] | None) -> bool:
     if range_ is None:
         return not value
     return value is not None and range_[0] <= value <= range_[1]

@@ -1,6 +1,7 @@
-"""The files of a DICOM study wherever they lie: below a folder, in a zip archive, or named one by one.
+"""The files of a DICOM study: below a folder, in a zip archive, or named one by one.
 
-Nothing is extracted: members of an archive are read in place, so their names are never used as paths.
+Nothing is extracted: members of an archive are read in place, so their names are never used as
+paths.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ _LARGEST = 2 << 30  # bytes of one file
 _MOST_RATIO = 200  # deflate reaches 1000 on zeros; slices that are half air stay below 20
 _SMALL_ENOUGH = 64 << 20  # unpacked bytes below which the ratio does not matter
 _LONGEST_NAME = 200
+META_START = 132  # of the file meta information, behind the preamble and the mark of DICOM
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class StudyFile:
         """Its bytes; a member of an archive is unpacked into memory.
 
         Raises:
-            KgpError: it is too large, or the member is damaged, encrypted, or packed in an unknown way.
+            KgpError: it is too large, or the member is damaged, encrypted, or packed in an unknown
+                way.
             OSError: the file cannot be read.
         """
         if self.archive is None or self.member is None:
@@ -55,7 +58,7 @@ class StudyFile:
         try:
             return io.BytesIO(self.archive.read(self.member))
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
-            raise KgpError(f"{self.name} cannot be unpacked: {printable(str(error))}.") from None
+            raise KgpError(f"{self.name} cannot be unpacked: {shown_text(str(error))}.") from None
 
 
 @contextlib.contextmanager
@@ -63,32 +66,37 @@ def open_study(sources: Sequence[Path]) -> Iterator[list[StudyFile]]:
     """Yields the files of a study; archives among them stay open inside the block.
 
     Args:
-        sources: folders (with all below them; links to folders are not followed), zip archives and files.
+        sources: folders (with all below them; links to folders are not followed), zip archives and
+            files.
 
     Raises:
-        KgpError: a source is missing, a part of a folder cannot be read, an archive is damaged or would unpack to too
-            much, or there are too many files.
+        KgpError: a source is missing, a part of a folder cannot be read, an archive is damaged or
+            would unpack to too much, or there are too many files.
     """
     with contextlib.ExitStack() as archives:
         files: list[StudyFile] = []
         for source in sources:
             if source.is_dir():
-                found = _below(source)
+                files += _below(source)
             elif not source.is_file():
                 raise KgpError(f"{source} is missing." if not source.exists() else f"{source} is not a file or folder.")
             elif _is_archive(source):
-                found = _members(source, archives)
+                files += _members(source, archives)
             else:
-                found = [StudyFile(str(source), source)]
-            files += found
+                files.append(StudyFile(str(source), source))
             if len(files) > _MOST_FILES:
                 raise KgpError(f"{source} holds more than {_MOST_FILES} files; give the folder of one study.")
         yield files
 
 
-def printable(text: str) -> str:
+def is_dicom(stream: BinaryIO) -> bool:
+    """Whether a file, read from its beginning, has the mark of DICOM behind its preamble."""
+    return stream.read(META_START)[META_START - 4 :] == b"DICM"
+
+
+def shown_text(text: str) -> str:
     """A text from a file as a message may show it: no control characters, of bounded length."""
-    return "".join(one if one.isprintable() else "?" for one in text[:_LONGEST_NAME])
+    return "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_NAME])
 
 
 def _below(folder: Path) -> list[StudyFile]:
@@ -97,19 +105,19 @@ def _below(folder: Path) -> list[StudyFile]:
     Raises:
         KgpError: a part of it cannot be read, so that slices could be missing without a word.
     """
-    found = []
+    files: list[StudyFile] = []
     try:
         for where, folders, names in os.walk(folder, onerror=_raise):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 path = Path(where, name)
                 if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode):
-                    found.append(StudyFile(printable(str(path)), path))
-            if len(found) > _MOST_FILES:
+                    files.append(StudyFile(shown_text(str(path)), path))
+            if len(files) > _MOST_FILES:
                 break
     except OSError as error:
-        raise KgpError(f"{printable(str(error.filename))} cannot be read: {error.strerror}.") from None
-    return found
+        raise KgpError(f"{shown_text(str(error.filename))} cannot be read: {error.strerror}.") from None
+    return files
 
 
 def _raise(error: OSError) -> None:
@@ -125,16 +133,17 @@ def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
     try:
         archive = archives.enter_context(zipfile.ZipFile(path))
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise KgpError(f"{path} cannot be read as a zip archive: {printable(str(error))}.") from None
-    members = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one.filename)]
-    unpacked, packed = sum(one.file_size for one in members), max(path.stat().st_size, 1)
-    largest = max((one.file_size for one in members), default=0)
+        raise KgpError(f"{path} cannot be read as a zip archive: {shown_text(str(error))}.") from None
+    members = [member for member in archive.infolist() if not member.is_dir() and not _is_hidden(member.filename)]
+    unpacked, packed = sum(member.file_size for member in members), max(path.stat().st_size, 1)
+    largest = max((member.file_size for member in members), default=0)
     too_dense = unpacked > _SMALL_ENOUGH and unpacked > _MOST_RATIO * packed
     if unpacked > _MOST_BYTES or largest > _LARGEST or too_dense:
         raise KgpError(
-            f"{path} would unpack to {unpacked / 2**20:.0f} MiB from {packed / 2**20:.1f} MiB, which is more than is read."
+            f"{path} would unpack to {unpacked / 2**20:.0f} MiB from {packed / 2**20:.1f} MiB, which is more than is "
+            "read."
         )
-    return [StudyFile(printable(f"{path}:{one.filename}"), path, archive, one) for one in members]
+    return [StudyFile(shown_text(f"{path}:{member.filename}"), path, archive, member) for member in members]
 
 
 def _is_hidden(member: str) -> bool:

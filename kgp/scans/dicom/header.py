@@ -1,4 +1,4 @@
-"""The headers of a study's files: which are MR images, and what tells them apart. Pixels are not touched here."""
+"""Headers of DICOM files: which are images, and what distinguishes them. No pixels are read."""
 
 import math
 import re
@@ -18,20 +18,21 @@ from pydicom.uid import (
 
 from kgp.errors import KgpError
 from kgp.scans.dicom.damage import DAMAGE
-from kgp.scans.dicom.files import StudyFile, printable
-from kgp.scans.dicom.place import Place, frame_group, read_frame_places, read_place
+from kgp.scans.dicom.files import META_START, StudyFile, is_dicom, shown_text
+from kgp.scans.dicom.place import SlicePlace, frame_group, read_frame_places, read_place
 
-MULTIFRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
-_MR = (MRImageStorage, *MULTIFRAME)
-_ENDINGS = ("dcm", "dicom", "ima", "img", "mr")
-_HEAD = 1024
-_META = 132  # where the file meta information begins
-_READ = [
-    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
-    "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber", "EchoTime", "RepetitionTime",
-    "InversionTime", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
-    "PhotometricInterpretation", "BitsAllocated", "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient",
-    "PixelSpacing", "SliceThickness", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+_MULTIFRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+_MR = (MRImageStorage, *_MULTIFRAME)
+_DIRECTORY = "Media Storage Directory Storage"
+_DICOM_ENDINGS = ("dcm", "dicom", "ima", "img", "mr")
+_BYTES_LOOKED_AT = 1024  # to tell text from binary data
+_ATTRIBUTES = [
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+    "FrameOfReferenceUID", "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber",
+    "EchoTime", "RepetitionTime", "InversionTime", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Rows",
+    "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated",
+    "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 _NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -39,29 +40,31 @@ _NO_AGENT = ("", "NONE", "NO", "N", "0")
 
 
 @dataclass(frozen=True)
-class MrHeader:
-    """One MR image, single-frame or multi-frame.
+class ImageHeader:
+    """One image, single-frame or multi-frame.
 
     Attributes:
-        file: where it lies.
-        uid, study, series: SOP instance, study and series UID.
-        frame_of_reference: UID, "" where there is none.
-        patient: what tells patients apart; never shown.
+        file: the file it is in.
+        instance_uid, study_uid, series_uid: SOPInstanceUID, StudyInstanceUID and SeriesInstanceUID.
+        frame_of_reference: FrameOfReferenceUID, "" where there is none.
+        patient: PatientID and PatientName, which distinguish patients; never shown.
         multiframe: whether it is an enhanced object.
-        description: SeriesDescription, "" where there is none, without the patient's name and number.
+        description: SeriesDescription, "" where there is none, without the patient's name and
+            number.
         number: SeriesNumber, None where there is none.
         image_type: values of ImageType in upper case.
-        echo_time, repetition_time, inversion_time: milliseconds, None where it is not said.
+        echo_time, repetition_time, inversion_time: milliseconds, None where the header lacks it.
         agent: whether a contrast agent is named.
-        kind: what all images of a series must have in common to be read as grey values.
-        places: one for each frame; empty where `lost` says why.
-        lost: why the place is not known, as a sentence, or "".
+        pixel_kind: SamplesPerPixel, PhotometricInterpretation, BitsAllocated and
+            PixelRepresentation as text, which all images of a series must have in common.
+        places: one for each frame; empty where `why_no_places` says why.
+        why_no_places: why the place is not known, as a sentence, or "".
     """
 
     file: StudyFile
-    uid: str
-    study: str
-    series: str
+    instance_uid: str
+    study_uid: str
+    series_uid: str
     frame_of_reference: str
     patient: tuple[str, str]
     multiframe: bool
@@ -72,9 +75,9 @@ class MrHeader:
     repetition_time: float | None
     inversion_time: float | None
     agent: bool
-    kind: tuple[str, ...]
-    places: tuple[Place, ...]
-    lost: str
+    pixel_kind: tuple[str, ...]
+    places: tuple[SlicePlace, ...]
+    why_no_places: str
 
 
 @dataclass(frozen=True)
@@ -82,29 +85,33 @@ class OtherObject:
     """Something else that may lie in a study: another modality, a report, a text file.
 
     Attributes:
-        what: its kind in words.
-        series: its series UID, "" where it has none.
+        kind: in words.
+        series_uid: SeriesInstanceUID, "" where there is none.
     """
 
-    what: str
-    series: str
+    kind: str
+    series_uid: str
 
 
-def read_header(file: StudyFile) -> MrHeader | OtherObject:
-    """Reads what tells one file from others.
+def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | OtherObject:
+    """Reads the header of a file.
+
+    Args:
+        file: the file.
+        mr_only: take images of other modalities for other objects.
 
     Raises:
         KgpError: the file is a damaged DICOM object, or could be one by its name and is none.
     """
     try:
         with file.open() as stream:
-            head = stream.read(_HEAD)
-            if head[128:132] != b"DICM":
-                return _not_dicom(file, head)
+            if not is_dicom(stream):
+                stream.seek(0)
+                return _not_dicom(file, stream.read(_BYTES_LOOKED_AT))
             _refuse_deflated(file, stream)
             stream.seek(0)
-            dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_READ)
-        return _header(file, dataset)
+            dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_ATTRIBUTES)
+        return _classified(file, dataset, mr_only)
     except KgpError:
         raise
     except RecursionError:
@@ -116,48 +123,56 @@ def read_header(file: StudyFile) -> MrHeader | OtherObject:
 
 
 def _refuse_deflated(file: StudyFile, stream: BinaryIO) -> None:
-    """Refuses a data set that is packed as a whole: pydicom would unpack it without a limit, and MR images never are."""
-    stream.seek(_META)
+    """Refuses a data set that is packed as a whole.
+
+    pydicom would unpack it without a limit, and MR images never are packed so.
+    """
+    stream.seek(META_START)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         raise KgpError(f"{file.name} is packed as a whole ({DeflatedExplicitVRLittleEndian.name}), which is not read.")
 
 
 def _not_dicom(file: StudyFile, head: bytes) -> OtherObject:
-    """Passes over what is plainly something else; an image cut short must not be missing without a word."""
-    ending = file.name.rpartition("/")[2].rpartition(".")[2].lower() if "." in file.name.rpartition("/")[2] else ""
-    text = bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
-    if ending in _ENDINGS or not (text or ending.isalpha()):
+    """Passes over what is clearly something else.
+
+    An image that was cut short is refused, as otherwise a slice would be missing.
+    """
+    _, dot, ending = file.name.rpartition("/")[2].lower().rpartition(".")
+    ending = ending if dot else ""
+    is_text = bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
+    if ending in _DICOM_ENDINGS or not (is_text or ending.isalpha()):
         raise KgpError(f"{file.name} is cut short or not a DICOM file.")
     return OtherObject("other file", "")
 
 
-def _header(file: StudyFile, dataset: Any) -> MrHeader | OtherObject:
+def _classified(file: StudyFile, dataset: Any, mr_only: bool) -> ImageHeader | OtherObject:
+    """An image that has what every image must have, or another object."""
     kind = _text(dataset, "SOPClassUID")
     declared = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-    if not kind and UID(declared).name in ("Media Storage Directory Storage",):
+    if not kind and UID(declared).name == _DIRECTORY:
         kind = declared
     if not kind or (declared and declared != kind):
         raise KgpError(f"{file.name} does not say which kind of object it is; it is damaged.")
-    series = _text(dataset, "SeriesInstanceUID")
-    modality = _text(dataset, "Modality")
-    if kind not in _MR:
-        return OtherObject(UID(kind).name if UID(kind).name != kind else "unknown object", series)
-    if modality not in ("MR", ""):
-        # An image must not be missing without a word because its header was damaged.
+    name = UID(kind).name
+    is_image = "Image Storage" in name or "Rows" in dataset
+    if kind not in _MR and (mr_only or not is_image):
+        return OtherObject(name if name != kind else "unknown object", _text(dataset, "SeriesInstanceUID"))
+    if kind in _MR and _text(dataset, "Modality") not in ("MR", ""):
+        # Taken for another object, a damaged image would be a slice that is missing.
         raise KgpError(f"{file.name} is stored as an MR image and says that its modality is another.")
-    missing = [name for name in _NEEDED if not _text(dataset, name)]
+    missing = [attribute for attribute in _NEEDED if not _text(dataset, attribute)]
     if missing:
-        raise KgpError(f"{file.name} is an MR image without {', '.join(missing)}.")
-    for name in (*_NEEDED, "FrameOfReferenceUID"):
-        if not _UID.fullmatch(_text(dataset, name) or "0"):
-            raise KgpError(f"{file.name} has a {name} that is no UID; it is damaged.")
-    return _mr_header(file, dataset, kind in MULTIFRAME)
+        raise KgpError(f"{file.name} is an {'MR ' if kind in _MR else ''}image without {', '.join(missing)}.")
+    for attribute in (*_NEEDED, "FrameOfReferenceUID"):
+        if not _UID.fullmatch(_text(dataset, attribute) or "0"):
+            raise KgpError(f"{file.name} has a {attribute} that is no UID; it is damaged.")
+    return _image_header(file, dataset, kind in _MULTIFRAME)
 
 
-def _mr_header(file: StudyFile, dataset: Any, multiframe: bool) -> MrHeader:
+def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeader:
     patient = (_text(dataset, "PatientID"), str(dataset.get("PatientName") or ""))
-    places, lost = _places(file, dataset, multiframe)
+    places, why_no_places = _places(file, dataset, multiframe)
     number = dataset.get("SeriesNumber")
     echo, timing, inversion = dataset, dataset, dataset.get("InversionTime")
     if multiframe:
@@ -166,32 +181,34 @@ def _mr_header(file: StudyFile, dataset: Any, multiframe: bool) -> MrHeader:
         times = (frame_group(dataset, 0, "MRModifierSequence") or {}).get("InversionTimes")
         inversion = times if times is None or isinstance(times, float | int) else next(iter(times), None)
     agent = _text(dataset, "ContrastBolusAgent").strip().upper() not in _NO_AGENT
-    return MrHeader(
+    return ImageHeader(
         file=file,
-        uid=_text(dataset, "SOPInstanceUID"),
-        study=_text(dataset, "StudyInstanceUID"),
-        series=_text(dataset, "SeriesInstanceUID"),
+        instance_uid=_text(dataset, "SOPInstanceUID"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
         frame_of_reference=_text(dataset, "FrameOfReferenceUID"),
         patient=patient,
         multiframe=multiframe,
-        description=_without(patient, _text(dataset, "SeriesDescription")),
+        description=_without_patient(_text(dataset, "SeriesDescription"), patient),
         number=None if number is None or number == "" else int(number),
-        image_type=tuple(str(one).upper() for one in _values(dataset, "ImageType")),
+        image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
         echo_time=_milliseconds(echo.get("EffectiveEchoTime" if multiframe else "EchoTime")),
         repetition_time=_milliseconds(timing.get("RepetitionTime")),
         inversion_time=_milliseconds(inversion),
         agent=agent or bool(dataset.get("ContrastBolusAgentSequence")),
-        kind=tuple(
+        pixel_kind=tuple(
             str(dataset.get(name, ""))
             for name in ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "PixelRepresentation")
         ),
         places=places,
-        lost=lost,
+        why_no_places=why_no_places,
     )
 
 
-def _places(file: StudyFile, dataset: Any, multiframe: bool) -> tuple[tuple[Place, ...], str]:
-    """The places of the frames, or why there are none: that matters only where the series is used."""
+def _places(file: StudyFile, dataset: Any, multiframe: bool) -> tuple[tuple[SlicePlace, ...], str]:
+    """The places of the frames, or why they are not known; that matters only in a series that is
+    used.
+    """
     try:
         if multiframe:
             return tuple(read_frame_places(dataset, file.name)), ""
@@ -201,12 +218,13 @@ def _places(file: StudyFile, dataset: Any, multiframe: bool) -> tuple[tuple[Plac
 
 
 def _text(dataset: Any, name: str) -> str:
-    """The one value of an attribute as text; "" where there is none."""
+    """The value of an attribute as text; "" where there is none."""
     value = dataset.get(name)
     return "" if value is None else str(value)
 
 
 def _values(dataset: Any, name: str) -> Sequence[Any]:
+    """The values of an attribute that may have one, several or none."""
     value = dataset.get(name)
     if value is None:
         return ()
@@ -220,9 +238,9 @@ def _milliseconds(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _without(patient: tuple[str, str], description: str) -> str:
-    """A description for messages and rules, without control characters and the patient's name and number."""
-    shown = printable(description)[:64]
+def _without_patient(description: str, patient: tuple[str, str]) -> str:
+    """A description for messages and rules, without the patient's name and number."""
+    shown = shown_text(description)[:64]
     for word in (patient[0], *patient[1].replace("=", "^").split("^")):
         if len(word) > 2:
             start = shown.lower().find(word.lower())

@@ -19,7 +19,7 @@ from pydicom.uid import (
 
 from kgp.errors import KgpError
 from kgp.scans.dicom.damage import DAMAGE
-from kgp.scans.dicom.header import MrHeader
+from kgp.scans.dicom.header import ImageHeader
 from kgp.scans.dicom.place import frame_group
 
 _GREY = ("1", "MONOCHROME2")
@@ -31,30 +31,32 @@ COMPRESSIONS = (
 )  # fmt: skip
 
 
-def read_pixels(header: MrHeader) -> tuple[np.ndarray, Any]:
+def read_pixels(header: ImageHeader) -> tuple[np.ndarray, Any]:
     """Reads one image whose place is known.
 
     Returns:
-        Intensities float32 [frames, rows, columns] in the order of the frames, and the whole header without the pixels, every
-        value of it readable.
+        Intensities float32 [frames, rows, columns] in the order of the frames, and the whole header
+        without the pixels, every value of it readable.
 
     Raises:
         KgpError: the pixels are not one grey value each, are cut short, or cannot be decoded.
     """
     name = header.file.name
-    if header.kind[:2] != _GREY or header.kind[2] not in _DEPTHS:
-        raise KgpError(f"{name} holds pixels of the kind {' '.join(header.kind[:3])}, not grey values of 8 or 16 bits.")
+    if header.pixel_kind[:2] != _GREY or header.pixel_kind[2] not in _DEPTHS:
+        raise KgpError(
+            f"{name} holds pixels of the kind {' '.join(header.pixel_kind[:3])}, not grey values of 8 or 16 bits."
+        )
     try:
         with header.file.open() as stream:
             dataset = pydicom.dcmread(stream)
-        if "PixelData" not in dataset or str(dataset.SOPInstanceUID) != header.uid:
-            raise KgpError(f"{name} is an MR image without pixels; it may be cut short.")
+        if "PixelData" not in dataset or str(dataset.SOPInstanceUID) != header.instance_uid:
+            raise KgpError(f"{name} is an image without pixels; it may be cut short.")
         _check_packing(dataset, name)
         pixels = dataset.pixel_array.reshape(len(header.places), *header.places[0].shape)
-        intensities = rescaled(dataset, pixels, name)
+        intensities = _rescale(dataset, pixels, name)
         del dataset.PixelData
         for element in dataset.iterall():
-            _ = element.value  # a value that cannot be read is to be found here and not when results are written
+            _ = element.value  # a value that cannot be read fails here and not when results are written
     except KgpError:
         raise
     except RecursionError:
@@ -64,7 +66,7 @@ def read_pixels(header: MrHeader) -> tuple[np.ndarray, Any]:
     return intensities, dataset
 
 
-def rescaled(dataset: Any, pixels: np.ndarray, name: str) -> np.ndarray:
+def _rescale(dataset: Any, pixels: np.ndarray, name: str) -> np.ndarray:
     """Stored values [frames, rows, columns] with slope and intercept of each frame, float32.
 
     Raises:
@@ -73,12 +75,14 @@ def rescaled(dataset: Any, pixels: np.ndarray, name: str) -> np.ndarray:
     intensities = pixels.astype(np.float32)
     multiframe = "PerFrameFunctionalGroupsSequence" in dataset
     for frame, values in enumerate(intensities):
-        said = (frame_group(dataset, frame, "PixelValueTransformationSequence") if multiframe else None) or dataset
-        slope, intercept = (_number(said, "RescaleSlope", 1.0), _number(said, "RescaleIntercept", 0.0))
+        group = frame_group(dataset, frame, "PixelValueTransformationSequence") if multiframe else None
+        slope = _number(group or dataset, "RescaleSlope", 1.0)
+        intercept = _number(group or dataset, "RescaleIntercept", 0.0)
         if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
             raise KgpError(f"{name} rescales its values with slope {slope:g} and intercept {intercept:g}.")
-        values *= slope
-        values += intercept
+        with np.errstate(over="ignore"):  # what is too large is refused below
+            values *= slope
+            values += intercept
     if not np.isfinite(intensities).all():
         raise KgpError(f"{name} holds values that are not finite after rescaling.")
     return intensities
@@ -90,13 +94,16 @@ def _number(dataset: Any, attribute: str, default: float) -> float:
 
 
 def _check_packing(dataset: Any, name: str) -> None:
-    """Compressed pixels need a decoder; others must fill the matrix exactly, where one byte of padding may follow."""
+    """Refuses compressed pixels without a decoder, and others that do not fill the matrix.
+
+    One byte of padding may follow.
+    """
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         if syntax not in COMPRESSIONS or not get_decoder(syntax).is_available:
             raise KgpError(
-                f"{name} is compressed as {syntax.name}, for which there is no decoder here; pip install 'kgp[console]' brings "
-                "the usual ones."
+                f"{name} is compressed as {syntax.name}, for which there is no decoder here; pip install 'kgp[console]' "
+                "brings the usual ones."
             )
         return
     frames = int(dataset.get("NumberOfFrames") or 1)

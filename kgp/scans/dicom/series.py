@@ -1,105 +1,127 @@
-"""One DICOM series as a volume; read only. Slices are ordered by position, never by file name or instance number."""
+"""One DICOM series in order: its images, where its slices lie, and their intensities.
 
-import contextlib
-from collections.abc import Iterator
+Slices are ordered by position, never by file name or instance number.
+"""
+
+import collections
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kgp.errors import KgpError
-from kgp.scans.dicom.place import Place, read_place, stack
+from kgp.scans.dicom.files import StudyFile, is_dicom, shown_text
+from kgp.scans.dicom.header import ImageHeader, read_header
+from kgp.scans.dicom.pixels import read_pixels
+from kgp.scans.dicom.privacy import quiet_libraries
+from kgp.scans.dicom.slice_stack import SliceStack, stack_slices
 from kgp.scans.volume import Volume
 
 
+@dataclass(frozen=True)
+class Series:
+    """One series in order along its normal.
+
+    Attributes:
+        images: single-frame images in the order of the slices, or the one multi-frame object.
+        frames: for each slice the 1-based number of its frame in the multi-frame object, else None.
+        geometry: where the slices lie.
+    """
+
+    images: list[ImageHeader]
+    frames: list[int | None]
+    geometry: SliceStack
+
+
 def read_dicom_series(folder: Path, contrast: str) -> Volume:
-    """Reads the one series of single-frame images in a folder.
+    """Reads the one series in a folder, without its subfolders.
 
     Args:
-        folder: every readable DICOM file in it must belong to one series.
+        folder: every image in it must belong to one series; other files are passed over.
         contrast: name that the one channel is to have.
 
     Returns:
         The rescaled intensities with an affine in right-anterior-superior millimetres.
 
     Raises:
-        KgpError: pydicom is missing; there is no image or there are several series; a position, orientation or spacing is
-            missing; slices are doubled, missing, or not parallel; or pixels cannot be read.
+        KgpError: there is no image or there are several series; a position, orientation or spacing
+            is missing; slices are doubled, missing, or not parallel; or a file is damaged.
     """
-    try:
-        import pydicom
-    except ImportError:
-        raise KgpError('Reading DICOM needs pydicom; install it with: pip install "kgp[console]"') from None
-    datasets = [
-        dataset for path in sorted(folder.iterdir()) if path.is_file() and (dataset := _open(pydicom, path)) is not None
-    ]
-    if not datasets:
-        raise KgpError(f"{folder} holds no DICOM image.")
-    series = dict(_series(dataset) for dataset in datasets)
-    if len(series) > 1:
-        raise KgpError(
-            f"{folder} holds {len(series)} series ({', '.join(repr(text) for text in series.values())}); give a "
-            "folder with one."
-        )
-    order, affine = stack(str(folder), [_place(dataset) for dataset in datasets])
-    data = np.stack([_pixels(datasets[index]).T for index in order], axis=-1)
-    return Volume(data[..., None], affine, (contrast,))
+    paths = [path for path in sorted(folder.iterdir()) if path.is_file() and _looks_like_dicom(path)]
+    with quiet_libraries():
+        headers = [read_header(StudyFile(shown_text(str(path)), path), mr_only=False) for path in paths]
+        images = [header for header in headers if isinstance(header, ImageHeader)]
+        if not images:
+            raise KgpError(f"{folder} holds no DICOM image.")
+        descriptions = {image.series_uid: image.description for image in images}
+        if len(descriptions) > 1:
+            raise KgpError(
+                f"{folder} holds {len(descriptions)} series ({', '.join(map(repr, descriptions.values()))}); give a "
+                "folder with one."
+            )
+        series = arrange_series(images)
+        intensities, _ = read_intensities(series)
+    return Volume(intensities[..., None], series.geometry.grid.affine, (contrast,))
 
 
-def _open(pydicom: Any, path: Path) -> Any:
-    """The image in a file, or None where the file is something else."""
-    try:
-        with _one_sentence(path):
-            dataset = pydicom.dcmread(path)
-    except pydicom.errors.InvalidDicomError:
-        if path.suffix.lower() == ".dcm":
-            raise KgpError(f"{path} is cut short or not a DICOM file.") from None
-        return None
-    if "PixelData" in dataset and "SeriesInstanceUID" in dataset:
-        return dataset
-    # A report or a directory may lie beside the images; an image cut short must not be taken for one.
-    kind = pydicom.uid.UID(str(dataset.file_meta.get("MediaStorageSOPClassUID", "")))
-    if not kind or "Image Storage" in kind.name:
-        raise KgpError(f"{path} is a DICOM image without pixels or SeriesInstanceUID; it may be cut short.")
-    return None
+def arrange_series(images: Sequence[ImageHeader]) -> Series:
+    """Puts the images of one series in order along their normal.
+
+    Args:
+        images: all images of the series, in any order.
+
+    Raises:
+        KgpError: the images differ in kind, an image is there twice, a place is missing, or the
+            slices do not make one straight stack.
+    """
+    first = images[0]
+    where = f"The series of {first.file.name}"
+    for image in images:
+        if image.why_no_places:
+            raise KgpError(image.why_no_places)
+        if image.pixel_kind != first.pixel_kind or image.multiframe != first.multiframe:
+            raise KgpError(f"{image.file.name} holds another kind of pixels than {first.file.name} of the same series.")
+    if first.multiframe and len(images) > 1:
+        raise KgpError(f"{where} has {len(images)} multi-frame objects where one is expected.")
+    repeated = [uid for uid, count in collections.Counter(image.instance_uid for image in images).items() if count > 1]
+    if repeated:
+        names = [image.file.name for image in images if image.instance_uid == repeated[0]]
+        raise KgpError(f"{names[0]} and {names[1]} are the same image (SOPInstanceUID).")
+    order, geometry = stack_slices(where, [place for image in images for place in image.places])
+    if first.multiframe:
+        return Series([first], [index + 1 for index in order], geometry)
+    return Series([images[index] for index in order], [None] * len(order), geometry)
 
 
-def _series(dataset: Any) -> tuple[str, str]:
-    """UID and description of the series."""
-    with _one_sentence(dataset.filename):
-        return str(dataset.SeriesInstanceUID), str(dataset.get("SeriesDescription", ""))
+def read_intensities(series: Series) -> tuple[np.ndarray, list[Any]]:
+    """Reads the pixels of a series.
+
+    Returns:
+        Rescaled intensities float32 [columns, rows, slices], and the header of each image without
+        pixels (pydicom).
+
+    Raises:
+        KgpError: the pixels of an image cannot be read.
+    """
+    stack = np.empty(series.geometry.shape, np.float32)
+    headers = []
+    if series.images[0].multiframe:
+        intensities, header = read_pixels(series.images[0])
+        stack[:] = intensities[[frame - 1 for frame in series.frames if frame is not None]]
+        headers.append(header)
+    else:
+        for index, image in enumerate(series.images):
+            intensities, header = read_pixels(image)
+            stack[index] = intensities[0]
+            headers.append(header)
+    return stack.transpose(2, 1, 0), headers
 
 
-def _place(dataset: Any) -> Place:
-    with _one_sentence(dataset.filename):
-        return read_place(dataset, str(dataset.filename))
-
-
-def _pixels(dataset: Any) -> np.ndarray:
-    """Rescaled intensities float32 [rows, columns]."""
-    from kgp.scans.dicom.damage import DAMAGE
-    from kgp.scans.dicom.pixels import rescaled
-
-    try:
-        pixels = dataset.pixel_array
-    except DAMAGE as error:
-        reason = str(error).partition("\n")[0].rstrip(".:")  # pydicom lists every decoder, a line each
-        raise KgpError(f"{dataset.filename}: the pixels cannot be read: {reason}.") from None
-    if pixels.ndim != 2:
-        raise KgpError(f"{dataset.filename} holds {pixels.ndim}-dimensional pixels where one grey slice is expected.")
-    with _one_sentence(dataset.filename):
-        return rescaled(dataset, pixels[None], str(dataset.filename))[0]
-
-
-@contextlib.contextmanager
-def _one_sentence(path: Path | str) -> Iterator[None]:
-    """Turns what pydicom raises for a damaged file, which may be as late as when a value is looked at, into one sentence."""
-    from kgp.scans.dicom.damage import DAMAGE
-
-    try:
-        yield
-    except KgpError:
-        raise
-    except DAMAGE as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise KgpError(f"{path} is cut short or damaged: {reason}.") from None
+def _looks_like_dicom(path: Path) -> bool:
+    """Whether a file has the mark of DICOM, or a name that says so although it may be cut short."""
+    if path.suffix.lower() == ".dcm":
+        return True
+    with path.open("rb") as stream:
+        return is_dicom(stream)

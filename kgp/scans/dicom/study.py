@@ -1,4 +1,4 @@
-"""One DICOM study: its MR series, the contrasts among them, and these as a volume on the grid of one of them."""
+"""One DICOM study: its MR series, which contrasts they are, and these as one volume."""
 
 import collections
 import logging
@@ -11,16 +11,17 @@ import numpy as np
 
 from kgp.errors import KgpError
 from kgp.scans.dicom.contrast_rules import ContrastRules
-from kgp.scans.dicom.damage import quiet_libraries
 from kgp.scans.dicom.files import StudyFile, open_study
-from kgp.scans.dicom.header import MrHeader, OtherObject, read_header
-from kgp.scans.dicom.pixels import read_pixels
-from kgp.scans.dicom.place import stack
-from kgp.scans.volume import Volume, coverage, on_grid
+from kgp.scans.dicom.header import ImageHeader, OtherObject, read_header
+from kgp.scans.dicom.privacy import quiet_libraries
+from kgp.scans.dicom.series import Series, arrange_series, read_intensities
+from kgp.scans.dicom.slice_stack import SliceStack
+from kgp.scans.grid import resample
+from kgp.scans.volume import Volume
 
 _log = logging.getLogger(__name__)
-_LEAST_COVERAGE = 0.5
-_ALL = 0.999
+_LEAST_SHARE = 0.5  # of the reference's voxels that a series must cover
+_WHOLE_SHARE = 0.999  # from which on nothing is said of it
 
 
 @dataclass(frozen=True)
@@ -29,203 +30,163 @@ class Study:
 
     Attributes:
         volume: intensities on the grid of the reference series; voxel axes are column, row, slice.
-        headers: of the reference series without pixels (pydicom): one a slice in order along the normal, or the one of an
-            enhanced object.
+        headers: of the reference series without pixels (pydicom): one a slice in order along the
+            normal, or the one of an enhanced object.
         frames: for each slice the 1-based number of its frame in an enhanced object, else None.
-        series: what was taken for each contrast: series number, number of slices, whether it was resampled, and the share of
-            the reference's voxels that it covers.
+        geometry: where the slices of the reference series lie.
+        series: what was taken for each contrast: series number, number of slices, whether it was
+            resampled, and the share of the reference's voxels that it covers.
         instances: SOPInstanceUID of every image that was read, contrast by contrast.
     """
 
     volume: Volume
     headers: list[Any]
     frames: list[int | None]
+    geometry: SliceStack
     series: Mapping[str, Mapping[str, Any]]
     instances: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """One series in order.
-
-    Attributes:
-        images: single-frame images in order, or the one enhanced object.
-        order: order of the frames, as indices; of the images where they have one each.
-        affine: [4, 4] from (column, row, slice) to millimetres, right-anterior-superior.
-    """
-
-    images: list[MrHeader]
-    order: list[int]
-    affine: np.ndarray
-
-
 def read_study(sources: Sequence[Path], contrasts: Sequence[str], rules: ContrastRules, reference: str) -> Study:
-    """Reads the contrasts of a study, headers first and only then the pixels of the series that are needed.
+    """Reads the contrasts of a study: all headers, then the pixels of the series that are needed.
 
     Args:
         sources: folders, zip archives and files that hold one study of one patient.
         contrasts: names of the contrasts, in the order of the channels.
         rules: which series is which contrast.
-        reference: the contrast on whose grid the others are brought by their affines, where they differ.
+        reference: the contrast on whose grid the others are brought by their affines, where they
+            differ.
 
     Raises:
-        KgpError: there is no MR image; the files belong to several patients or studies; a contrast is missing or ambiguous; a
-            series does not make one straight stack; the series do not lie in one frame of reference; or pixels cannot be read.
+        KgpError: there is no MR image; the files belong to several patients or studies; a contrast
+            is missing or ambiguous; a series does not make one straight stack; the series do not
+            lie in one frame of reference; or pixels cannot be read.
     """
     with quiet_libraries(), open_study(sources) as files:
-        series = _series(files, " and ".join(map(str, sources)))
-        chosen = _choose(series, contrasts, rules)
-        frames_of_reference = {header.frame_of_reference for images in chosen.values() for header in images}
+        images = _images_by_series(files, " and ".join(map(str, sources)))
+        chosen = _images_by_contrast(images, contrasts, rules)
+        frames_of_reference = {image.frame_of_reference for images in chosen.values() for image in images}
         if frames_of_reference == {""} or len(frames_of_reference) > 1:
             raise KgpError(
-                f"The series for {', '.join(contrasts)} do not lie in one frame of reference (FrameOfReferenceUID), so they "
-                "cannot be laid over each other."
+                f"The series for {', '.join(contrasts)} do not lie in one frame of reference (FrameOfReferenceUID), so "
+                "they cannot be laid over each other."
             )
-        stacks = {contrast: _stack(images) for contrast, images in chosen.items()}
-        return _assemble(stacks, reference)
+        return _read_onto({contrast: arrange_series(images) for contrast, images in chosen.items()}, reference)
 
 
-def _series(files: Sequence[StudyFile], where: str) -> dict[str, list[MrHeader]]:
+def _images_by_series(files: Sequence[StudyFile], where: str) -> dict[str, list[ImageHeader]]:
     """The MR images by series UID, all of one patient and study."""
-    series: dict[str, list[MrHeader]] = collections.defaultdict(list)
+    images: dict[str, list[ImageHeader]] = collections.defaultdict(list)
     others: list[OtherObject] = []
     for file in files:
         header = read_header(file)
         if isinstance(header, OtherObject):
             others.append(header)
         else:
-            series[header.series].append(header)
-    kinds = collections.Counter(other.what for other in others)
-    left = ", ".join(f"{count} x {what}" for what, count in sorted(kinds.items()))
-    if not series:
-        raise KgpError(f"{where} holds no MR image" + (f"; it holds {left}." if left else "; it holds no file at all."))
-    mixed = {other.series for other in others} & set(series)
+            images[header.series_uid].append(header)
+    kinds = collections.Counter(other.kind for other in others)
+    left_out = ", ".join(f"{count} x {what}" for what, count in sorted(kinds.items()))
+    if not images:
+        rest = f"it holds {left_out}" if left_out else "it holds no file at all"
+        raise KgpError(f"{where} holds no MR image; {rest}.")
+    mixed = {other.series_uid for other in others} & set(images)
     if mixed:
-        first = series[mixed.pop()][0]
-        raise KgpError(f"The series of {first.file.name} mixes MR images with other objects ({left}).")
-    headers = [header for images in series.values() for header in images]
-    patients = {header.patient[0] or header.patient[1] for header in headers}
-    studies = {header.study for header in headers}
+        first = images[mixed.pop()][0]
+        raise KgpError(f"The series of {first.file.name} mixes MR images with other objects ({left_out}).")
+    all_images = [image for one_series in images.values() for image in one_series]
+    patients = {image.patient[0] or image.patient[1] for image in all_images}
+    studies = {image.study_uid for image in all_images}
     if len(patients) > 1:
         raise KgpError(
             f"{where} holds images of {len(patients)} patients; those of one study of one patient are expected."
         )
     if len(studies) > 1:
         raise KgpError(f"{where} holds images of {len(studies)} studies; those of one are expected.")
-    if left:
-        _log.info("Left out: %s.", left)
-    return series
+    if left_out:
+        _log.info("Left out: %s.", left_out)
+    return images
 
 
-def _choose(
-    series: Mapping[str, list[MrHeader]], contrasts: Sequence[str], rules: ContrastRules
-) -> dict[str, list[MrHeader]]:
-    """The one series of each contrast."""
+def _images_by_contrast(
+    images: Mapping[str, list[ImageHeader]], contrasts: Sequence[str], rules: ContrastRules
+) -> dict[str, list[ImageHeader]]:
+    """The images of the one series of each contrast."""
     unknown = [contrast for contrast in contrasts if contrast not in rules.contrasts]
     if unknown:
         raise KgpError(
             f"The rules have no section for {', '.join(unknown)}, which the model needs; give one with --rules."
         )
-    if all(rules.is_left_out(images[0]) for images in series.values()):
-        raise KgpError(f"The study holds localisers and computed series only: {_listed(series, rules)}.")
-    could_be = {uid: rules.contrasts_of(images[0]) & set(contrasts) for uid, images in series.items()}
-    found = {contrast: [uid for uid in series if contrast in could_be[uid]] for contrast in contrasts}
-    complaints = [f"{len(uids) or 'no'} series for {contrast}" for contrast, uids in found.items() if len(uids) != 1]
-    complaints += [f"one series for {' and '.join(sorted(could))}" for could in could_be.values() if len(could) > 1]
-    if complaints:
+    if all(rules.is_left_out(one_series[0]) for one_series in images.values()):
+        raise KgpError(f"The study holds localisers and computed series only: {_series_in_words(images, rules)}.")
+    candidates = {uid: rules.contrasts_of(one_series[0]) & set(contrasts) for uid, one_series in images.items()}
+    uids = {contrast: [uid for uid in images if contrast in candidates[uid]] for contrast in contrasts}
+    faults = [
+        f"{len(fitting) or 'no'} series for {contrast}" for contrast, fitting in uids.items() if len(fitting) != 1
+    ]
+    faults += [f"one series for {' and '.join(sorted(names))}" for names in candidates.values() if len(names) > 1]
+    if faults:
         raise KgpError(
-            f"The study has {' and '.join(complaints)} where one for each of {', '.join(contrasts)} is expected; it holds "
-            f"{_listed(series, rules)}. A file of rules (--rules) can tell them apart."
+            f"The study has {' and '.join(faults)} where one for each of {', '.join(contrasts)} is expected; it holds "
+            f"{_series_in_words(images, rules)}. A file of rules (--rules) can tell them apart."
         )
-    return {contrast: series[uids[0]] for contrast, uids in found.items()}
+    return {contrast: images[fitting[0]] for contrast, fitting in uids.items()}
 
 
-def _listed(series: Mapping[str, list[MrHeader]], rules: ContrastRules) -> str:
+def _series_in_words(images: Mapping[str, list[ImageHeader]], rules: ContrastRules) -> str:
     """The series with what the rules look at."""
-    lines = []
-    for images in sorted(series.values(), key=lambda images: (images[0].number or 0, images[0].series)):
-        first = images[0]
-        numbers = {"TE": first.echo_time, "TR": first.repetition_time, "TI": first.inversion_time}
-        words = [f"{name} {value:g}" for name, value in numbers.items() if value is not None]
-        words += ["contrast agent"] if first.agent else []
-        could = sorted(rules.contrasts_of(first)) or ["left out" if rules.is_left_out(first) else "no rule fits"]
-        about = ", ".join([f"{sum(len(image.places) for image in images)} slices", *words])
+    in_words = []
+    for one_series in sorted(
+        images.values(), key=lambda one_series: (one_series[0].number or 0, one_series[0].series_uid)
+    ):
+        first = one_series[0]
+        times = {"TE": first.echo_time, "TR": first.repetition_time, "TI": first.inversion_time}
+        facts = [f"{sum(len(image.places) for image in one_series)} slices"]
+        facts += [f"{name} {value:g}" for name, value in times.items() if value is not None]
+        facts += ["contrast agent"] if first.agent else []
+        names = sorted(rules.contrasts_of(first)) or ["left out" if rules.is_left_out(first) else "no rule fits"]
         number = "without number" if first.number is None else str(first.number)
-        lines.append(f"series {number} '{first.description}' ({about}: {' or '.join(could)})")
-    return "; ".join(lines)
+        in_words.append(f"series {number} '{first.description}' ({', '.join(facts)}: {' or '.join(names)})")
+    return "; ".join(in_words)
 
 
-def _stack(images: list[MrHeader]) -> _Stack:
-    """One series in order along its normal."""
-    first = images[0]
-    where = f"The series of {first.file.name}"
-    for image in images:
-        if image.lost:
-            raise KgpError(image.lost)
-        if image.kind != first.kind or image.multiframe != first.multiframe:
-            raise KgpError(f"{image.file.name} holds another kind of pixels than {first.file.name} of the same series.")
-    if first.multiframe and len(images) > 1:
-        raise KgpError(f"{where} has {len(images)} multi-frame objects where one is expected.")
-    doubled = [uid for uid, count in collections.Counter(image.uid for image in images).items() if count > 1]
-    if doubled:
-        names = [image.file.name for image in images if image.uid == doubled[0]]
-        raise KgpError(f"{names[0]} and {names[1]} are the same image (SOPInstanceUID).")
-    order, affine = stack(where, [place for image in images for place in image.places])
-    return _Stack(images if first.multiframe else [images[index] for index in order], order, affine)
-
-
-def _assemble(stacks: Mapping[str, _Stack], reference: str) -> Study:
-    target = stacks[reference]
-    rows, columns = target.images[0].places[0].shape
-    shape = (columns, rows, len(target.order))
-    data = np.empty((*shape, len(stacks)), np.float32)
+def _read_onto(series: Mapping[str, Series], reference: str) -> Study:
+    """Reads the pixels of all contrasts onto the grid of one."""
+    target = series[reference].geometry.grid
+    data = np.empty((*target.shape, len(series)), np.float32)
     headers: list[Any] = []
-    series = {}
-    for channel, (contrast, one) in enumerate(stacks.items()):
-        values, read = _read(one)
-        share = coverage(values.shape, one.affine, shape, target.affine)
-        if share < _LEAST_COVERAGE:
+    taken = {}
+    for channel, (contrast, one_series) in enumerate(series.items()):
+        intensities, read_headers = read_intensities(one_series)
+        grid = one_series.geometry.grid
+        share = target.share_inside(grid)
+        if share < _LEAST_SHARE:
             raise KgpError(
                 f"The series for {contrast} covers {share:.0%} of the one for {reference}; half is the least."
             )
-        data[..., channel], resampled = on_grid(values, one.affine, shape, target.affine)
+        data[..., channel] = resample(intensities, grid, target)
         if contrast == reference:
-            headers = read
-        number = one.images[0].number
-        series[contrast] = {
-            "series": number,
-            "slices": len(one.order),
-            "resampled": resampled,
+            headers = read_headers
+        taken[contrast] = {
+            "series": one_series.images[0].number,
+            "slices": len(one_series.frames),
+            "resampled": not grid.is_same(target),
             "covers": round(share, 3),
         }
-        _log.info(
-            "%s is series %s, %d slices%s.",
-            contrast,
-            number,
-            len(one.order),
-            f", resampled to {reference}" if resampled else "",
-        )
-        if share < _ALL:
+        _log_taken(contrast, taken[contrast], reference)
+        if share < _WHOLE_SHARE:
             _log.warning(
                 "%s covers %.0f %% of %s; the rest is filled with its lowest value.", contrast, 100 * share, reference
             )
-    frames = [index + 1 if target.images[0].multiframe else None for index in target.order]
-    instances = tuple(image.uid for one in stacks.values() for image in one.images)
-    return Study(Volume(data, target.affine, tuple(stacks)), headers, frames, series, instances)
+    return Study(
+        volume=Volume(data, target.affine, tuple(series)),
+        headers=headers,
+        frames=series[reference].frames,
+        geometry=series[reference].geometry,
+        series=taken,
+        instances=tuple(image.instance_uid for one_series in series.values() for image in one_series.images),
+    )
 
 
-def _read(one: _Stack) -> tuple[np.ndarray, list[Any]]:
-    """Intensities [columns, rows, slices] of a series, and its headers."""
-    headers = []
-    rows, columns = one.images[0].places[0].shape
-    values = np.empty((len(one.order), rows, columns), np.float32)
-    if one.images[0].multiframe:
-        intensities, header = read_pixels(one.images[0])
-        values[:] = intensities[one.order]
-        headers.append(header)
-    else:
-        for index, image in enumerate(one.images):
-            intensities, header = read_pixels(image)
-            values[index] = intensities[0]
-            headers.append(header)
-    return values.transpose(2, 1, 0), headers
+def _log_taken(contrast: str, taken: Mapping[str, Any], reference: str) -> None:
+    resampled = f", resampled to {reference}" if taken["resampled"] else ""
+    _log.info("%s is series %s, %d slices%s.", contrast, taken["series"], taken["slices"], resampled)

@@ -3,11 +3,13 @@
 Reproduces: nothing but the way from labels to masks, on drawn heads.
 Command:    kgp train --arch reconresnet
 Hardware:   two CPU cores: a few minutes, under 3 GB; see benchmarks/README.md.
-Expected:   macro-F1 above 0.85 and a median Dice above 0.55 on the phantom's test patients; see benchmarks/README.md.
+Expected:   macro-F1 above 0.85 and a median Dice above 0.55 on the phantom's test patients; see
+    benchmarks/README.md.
 
-What it changes against `best`: fewer filters, levels and epochs, a higher learning rate, slices at the phantom's own
-size, and a head that pools before it projects, as the paper's does: with so few slices it learns sooner. GP-UNet and
-GP-ShuffleUNet pool the highest 5 % and 2.5 % instead of the maximum, which gave maps that are too peaked.
+What it changes against `best`: fewer filters, levels and epochs, a higher learning rate, slices at
+the phantom's own size, and a head that pools before it projects, as the paper's does: with so few
+slices it learns sooner. GP-UNet and GP-ShuffleUNet pool the highest 5 % and 2.5 % instead of the
+maximum, which gave maps that are too peaked.
 """
 
 from kgp.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig

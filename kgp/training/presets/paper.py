@@ -2,11 +2,13 @@
 
 Reproduces: the training of the paper's three networks on BraTS slices.
 Command:    kgp train --data BRATS --arch reconresnet --preset paper
-Hardware:   the paper used one GPU; on two CPU cores a full-size epoch of 1,000 slices takes about an hour.
-Expected:   the paper reports a median Dice of 0.728 on BraTS 2020 after full training with its slice-level split.
+Hardware:   the paper used one GPU; on two CPU cores a full-size epoch of 1,000 slices takes about
+    an hour.
+Expected:   the paper reports a median Dice of 0.728 on BraTS 2020 after full training with its
+    slice-level split.
 
-Dropout is 0.5 at the bottleneck, and 0.2 in GP-ReconResNet's blocks. The paper's slice-level split is
-`--split slice-leaky`.
+Dropout is 0.5 at the bottleneck, and 0.2 in GP-ReconResNet's blocks. The paper's slice-level split
+is `--split slice-leaky`.
 """
 
 from kgp.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig

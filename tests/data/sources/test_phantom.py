@@ -168,7 +168,9 @@ def test_two_slices_are_enough(number):
 
 
 def _enhancement(item):
-    """How bright the brightest tenth of the tumour is in T1ce against the same share of the inner head."""
+    """How bright the brightest tenth of the tumour is in T1ce against the same share of the inner
+    head.
+    """
     contrast = item.image[..., T1CE]
     return np.percentile(contrast[item.mask], 90) / np.percentile(contrast[_inner_head(item)], 90)
 

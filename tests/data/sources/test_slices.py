@@ -17,7 +17,9 @@ def image(number):
 
 
 def write_folder(folder, columns=COLUMNS, drop=(), **changes):
-    """Three slices s0, s1, s2 of patients p0, p0, p1; `changes` maps column to the value that s1 has."""
+    """Three slices s0, s1, s2 of patients p0, p0, p1; `changes` maps column to the value that s1
+    has.
+    """
     rows = []
     for number in range(3):
         cv2.imwrite(str(folder / f"i{number}.png"), image(number)[..., ::-1])

@@ -1,4 +1,4 @@
-"""Phantom slices, and heatmaps that look like a network's without one: smooth noise with a bump at the tumour."""
+"""Phantom slices, and drawn heatmaps: smooth noise with a bump at the tumour."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from kgp.data.sources.phantom import PhantomSource
 
 @pytest.fixture(scope="session")
 def slices():
-    """Raw slices float32 [16, 48, 48, 4] of two patients, one of them with a tumour, with their masks."""
+    """Raw slices float32 [16, 48, 48, 4] of two patients, one with a tumour, and their masks."""
     source = PhantomSource(patients=3, slices=8, size=48)
     drawn = [piece for case in source.cases()[1:] for piece in source.read(case)]
     return np.stack([piece.image for piece in drawn]).astype(np.float32), np.stack([piece.mask for piece in drawn])

@@ -29,9 +29,9 @@ def test_components_are_scipys(share, diagonal):
     masks = random_masks(share)
     structure = ndimage.generate_binary_structure(2, 2 if diagonal else 1)
     labels = label_components(tf.constant(masks), diagonal).numpy()
-    for mask, found in zip(masks, labels, strict=True):
+    for mask, numbers in zip(masks, labels, strict=True):
         wanted, count = ndimage.label(mask, structure)
-        pairs = {(ours, theirs) for ours, theirs in zip(found[mask], wanted[mask], strict=True)}
+        pairs = {(ours, theirs) for ours, theirs in zip(numbers[mask], wanted[mask], strict=True)}
         assert len(pairs) == count == len({ours for ours, _ in pairs})
 
 

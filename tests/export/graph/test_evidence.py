@@ -20,11 +20,11 @@ def head():
 def test_contributions_are_those_of_numpy(head, head_order, pooling, value):
     features, kernel, bias = head
     arguments = {"head_order": head_order, "pooling": pooling, "pooling_value": value}
-    found, constants = (np.asarray(array) for array in contributions(features, kernel, bias, **arguments))
-    points = np.asarray(top_points(found))
+    actual, constants = (np.asarray(array) for array in contributions(features, kernel, bias, **arguments))
+    points = np.asarray(top_points(actual))
     for index in range(2):
         maps, rest = evidence.contributions(features[index], kernel, bias, **arguments)
-        np.testing.assert_allclose(found[index], maps, atol=2e-6)
+        np.testing.assert_allclose(actual[index], maps, atol=2e-6)
         np.testing.assert_allclose(constants[index], rest, atol=2e-6)
         for class_index in range(3):
             first = evidence.evidence_of_map(maps[..., class_index], rest[class_index]).top(12)
@@ -37,10 +37,10 @@ def test_contributions_are_those_of_numpy(head, head_order, pooling, value):
 def test_equal_values_share_the_last_places_of_a_top_fraction():
     features = np.ones((1, 2, 2, 1), np.float32)
     kernel, bias = np.full((1, 1), 3.0, np.float32), np.zeros(1, np.float32)
-    found, _ = contributions(
+    actual, _ = contributions(
         features, kernel, bias, head_order="pool_then_project", pooling="topfraction", pooling_value=0.5
     )
-    np.testing.assert_allclose(np.asarray(found)[0, ..., 0], np.full((2, 2), 0.75))
+    np.testing.assert_allclose(np.asarray(actual)[0, ..., 0], np.full((2, 2), 0.75))
 
 
 @pytest.mark.parametrize("pooling", ["max", "average", "lse", "topfraction"])

@@ -35,10 +35,11 @@ def numpy_masks(images, heatmaps, logits, reading, no_tumour_class):
 def test_masks_are_those_of_numpy(slices, answers, name, no_tumour_class):
     images, (heatmaps, logits) = slices[0], answers
     wanted = numpy_masks(images, heatmaps, logits, READINGS[name], no_tumour_class)
-    found = cut_masks(heatmaps, logits, images, READINGS[name], no_tumour_class).numpy()
+    actual = cut_masks(heatmaps, logits, images, READINGS[name], no_tumour_class).numpy()
     assert wanted.any(axis=(1, 2)).sum() >= 8
-    for mask, other in zip(wanted, found, strict=True):
-        # scikit-image sums the histogram of multi-Otsu in 32 bits, so a threshold may be one bin off
+    for mask, other in zip(wanted, actual, strict=True):
+        # scikit-image sums the histogram of multi-Otsu in 32 bits, so a threshold may be one bin
+        # off
         assert 2 * (mask & other).sum() >= 0.98 * (mask.sum() + other.sum())
 
 
@@ -69,8 +70,8 @@ def test_a_slice_that_is_not_finite_has_an_empty_mask_and_does_not_touch_the_oth
     ],
 )
 def test_values_next_to_the_threshold_fall_as_with_numpy(reading):
-    near = np.nextafter(np.float32(0.1), np.array([-1, 1, 1], np.float32) * np.inf)
-    values = np.concatenate([near, [0.1, 0.0, 0.05, 0.5, 1.0, 1.0]]).astype(np.float32)
+    neighbours = np.nextafter(np.float32(0.1), np.array([-1, 1, 1], np.float32) * np.inf)
+    values = np.concatenate([neighbours, [0.1, 0.0, 0.05, 0.5, 1.0, 1.0]]).astype(np.float32)
     heatmaps = np.zeros((8, 3, 3, 2), np.float32)
     for seed in range(8):
         heatmaps[seed, ..., 1] = np.random.default_rng(seed).permutation(values).reshape(3, 3)

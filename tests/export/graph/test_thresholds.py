@@ -30,14 +30,14 @@ def test_counts_are_numpys(values):
 
 def test_otsu_is_scikit_images(values):
     rows, region = values
-    for row, inside, found in zip(rows, region, otsu(rows, region).numpy(), strict=True):
-        assert found == pytest.approx(filters.threshold_otsu(row[inside].astype(np.float64)), rel=1e-9)
+    for row, inside, actual in zip(rows, region, otsu(rows, region).numpy(), strict=True):
+        assert actual == pytest.approx(filters.threshold_otsu(row[inside].astype(np.float64)), rel=1e-9)
 
 
 def test_multiotsu_is_scikit_images(values):
     rows, region = values
-    found, filled = multiotsu(rows, region)
-    for row, inside, threshold, bins in zip(rows, region, found.numpy(), filled.numpy(), strict=True):
+    actual, filled = multiotsu(rows, region)
+    for row, inside, threshold, bins in zip(rows, region, actual.numpy(), filled.numpy(), strict=True):
         inside = row[inside].astype(np.float64)
         wanted = filters.threshold_multiotsu(inside, classes=3)[-1]
         assert threshold == pytest.approx(wanted, abs=1.01 * np.ptp(inside) / 256)  # one bin: theirs sums in 32 bits
@@ -53,9 +53,9 @@ def test_multiotsu_of_three_levels_lies_on_the_middle_one():
 def test_multiotsu_with_most_values_in_the_lowest_bin_is_scikit_images():
     rng = np.random.default_rng(8)
     rows = np.maximum(rng.normal(-1.0, 1.5, (6, 2000)), 0.0)
-    found, _ = multiotsu(rows, np.ones_like(rows, bool))
+    actual, _ = multiotsu(rows, np.ones_like(rows, bool))
     wanted = [filters.threshold_multiotsu(row, classes=3)[-1] for row in rows]
-    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    np.testing.assert_allclose(actual, wanted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.9, 1.0])

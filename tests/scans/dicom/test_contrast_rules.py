@@ -10,12 +10,12 @@ pytest.importorskip("pydicom")
 from kgp.errors import UsageError
 from kgp.scans.dicom.contrast_rules import read_rules
 from kgp.scans.dicom.files import StudyFile
-from kgp.scans.dicom.header import MrHeader
+from kgp.scans.dicom.header import ImageHeader
 
-HEADER = MrHeader(
-    file=StudyFile("IM1", Path("IM1")), uid="1", study="2", series="3", frame_of_reference="4", patient=("", ""),
-    multiframe=False, description="", number=1, image_type=("ORIGINAL", "PRIMARY"), echo_time=None, repetition_time=None,
-    inversion_time=None, agent=False, kind=(), places=(), lost="",
+HEADER = ImageHeader(
+    file=StudyFile("IM1", Path("IM1")), instance_uid="1", study_uid="2", series_uid="3", frame_of_reference="4",
+    patient=("", ""), multiframe=False, description="", number=1, image_type=("ORIGINAL", "PRIMARY"), echo_time=None,
+    repetition_time=None, inversion_time=None, agent=False, pixel_kind=(), places=(), why_no_places="",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from kgp.errors import KgpError
-from kgp.scans.dicom.files import open_study, printable
+from kgp.scans.dicom.files import open_study, shown_text
 
 
 def contents(*sources):
@@ -83,7 +83,7 @@ def test_what_is_no_file(tmp_path):
 
 
 def test_names_of_files_cannot_steer_a_terminal():
-    assert printable("a\x1b[2Jb\n" + "c" * 300) == "a?[2Jb?" + "c" * 193
+    assert shown_text("a\x1b[2Jb\n" + "c" * 300) == "a?[2Jb?" + "c" * 193
 
 
 def test_a_file_that_is_too_large(tmp_path):

@@ -25,11 +25,6 @@ def expected(made, contrasts=CONTRASTS):
     return np.stack([made.pixels[name].transpose(2, 1, 0) for name in contrasts], axis=-1).astype(np.float32)
 
 
-@pytest.fixture(params=["axial", "sagittal", "coronal", "oblique", "negated column", "negated row"])
-def orientation(request):
-    return request.param
-
-
 def test_classic_series(phantom_study, tmp_path, orientation):
     made = phantom_study(orientation)
     study = read(made.write(tmp_path / "study"))
@@ -38,6 +33,7 @@ def test_classic_series(phantom_study, tmp_path, orientation):
     assert study.volume.contrasts == CONTRASTS and study.frames == [None] * 6
     assert [header.SOPInstanceUID.rpartition(".")[2] for header in study.headers] == list("123456")
     assert study.series["T1"] == {"series": 3, "slices": 6, "resampled": False, "covers": 1.0}
+    assert study.geometry.shape == (6, 20, 14) and study.volume.grid.is_same(study.geometry.grid)
     assert study.instances == tuple(f"{made.root}.{series}.{number}" for series in (3, 4) for number in range(1, 7))
 
 
@@ -46,16 +42,8 @@ def test_enhanced_objects(phantom_study, tmp_path, orientation):
     study = read(made.write(tmp_path / "study", enhanced=True))
     np.testing.assert_array_equal(study.volume.data, 2 * expected(made) - 5)
     np.testing.assert_allclose(study.volume.affine, made.affine, atol=1e-6)
-    order = np.random.default_rng(3).permutation(6)
+    order = made.frame_order("FLAIR")
     assert len(study.headers) == 1 and [order[frame - 1] for frame in study.frames] == list(range(6))
-
-
-def test_slope_and_intercept_of_each_slice(phantom_study, tmp_path):
-    made = phantom_study()
-    study = read(made.write(tmp_path, changes={("T1", 2): {"RescaleSlope": "0.5", "RescaleIntercept": "7"}}))
-    wanted = expected(made)
-    wanted[:, :, 2, 0] = wanted[:, :, 2, 0] * 0.5 + 7
-    np.testing.assert_array_equal(study.volume.data, wanted)
 
 
 def test_a_zip_archive_and_single_files(phantom_study, tmp_path):
@@ -82,7 +70,7 @@ def test_other_things_in_the_folder_are_left_out(phantom_study, tmp_path, caplog
     assert "1 x Comprehensive SR Storage, 2 x other file" in caplog.text
 
 
-def grid(made, contrast, **changes):
+def for_each_slice(contrast, **changes):
     """A change for every slice of a series."""
     return {(contrast, index): changes for index in range(6)}
 
@@ -101,108 +89,26 @@ def test_another_grid_is_resampled_by_its_affine(phantom_study, tmp_path):
     np.testing.assert_array_equal(study.volume.data[..., 1], expected(made)[..., 1])
 
 
-@pytest.mark.parametrize("syntax", ["JPEGLosslessSV1", "JPEGLSLossless", "JPEG2000Lossless", "RLELossless"])
-def test_compressed_pixels(phantom_study, tmp_path, syntax):
-    made = phantom_study()
-    uid = getattr(pydicom.uid, syntax)
-    folder = made.write(tmp_path)
-    for path in folder.rglob("IM*"):
-        dataset = pydicom.dcmread(path)
-        try:
-            compress(dataset, uid)
-        except (RuntimeError, ImportError) as error:
-            pytest.skip(f"no encoder: {error}")
-        dataset.save_as(path)
-    if not pydicom.pixels.get_decoder(uid).is_available:
-        pytest.skip("no decoder; the extra console brings one")
-    np.testing.assert_array_equal(read(folder).volume.data, expected(made))
-
-
-@pytest.mark.parametrize(
-    ("syntax", "message"),
-    [
-        (pydicom.uid.MPEG2MPML, r"IM\d is compressed as MPEG2 .*, for which there is no decoder here"),
-        (pydicom.uid.RLELossless, r"IM\d: the pixels or a header cannot be read"),
-        (pydicom.uid.UID("1.2.3.4"), r"IM\d: the pixels or a header cannot be read"),
-    ],
-)
-def test_pixels_that_are_not_what_they_say(phantom_study, tmp_path, syntax, message):
-    folder = phantom_study().write(tmp_path)
-    for path in folder.rglob("IM*"):
-        dataset = pydicom.dcmread(path)
-        dataset.file_meta.TransferSyntaxUID = syntax
-        dataset.PixelData = pydicom.encaps.encapsulate([bytes(100)])
-        dataset["PixelData"].VR = "OB"
-        dataset["PixelData"].is_undefined_length = True
-        dataset.save_as(path, implicit_vr=False, little_endian=True)
-    with pytest.raises(KgpError, match=message):
-        read(folder)
-
-
-def compress(dataset, uid):
-    """In place, by an encoder of pydicom or, for lossless JPEG, by our own."""
-    if uid != pydicom.uid.JPEGLosslessSV1:
-        dataset.compress(uid, generate_instance_uid=False)
-        return
-    dataset.PixelData = pydicom.encaps.encapsulate([lossless_jpeg(dataset.pixel_array)])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = uid
-
-
-def lossless_jpeg(pixels):
-    """Lossless JPEG (process 14, first-order prediction) of 12-bit pixels with one code of 5 bits for every category."""
-    rows, columns = pixels.shape
-    values = pixels.astype(int)
-    bits = ""
-    for row in range(rows):
-        for column in range(columns):
-            before = values[row, column - 1] if column else (values[row - 1, 0] if row else 1 << 11)
-            difference = values[row, column] - before
-            size = int(abs(difference)).bit_length()
-            bits += f"{size:05b}"
-            if size:
-                bits += f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}"
-    bits += "1" * (-len(bits) % 8)
-    scan = bytes(int(bits[start : start + 8], 2) for start in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
-    frame = bytes([0xFF, 0xC3, 0, 11, 12, rows >> 8, rows & 255, columns >> 8, columns & 255, 1, 1, 0x11, 0])
-    table = bytes([0xFF, 0xC4, 0, 19 + 13, 0, 0, 0, 0, 0, 13, *[0] * 11, *range(13)])
-    return b"\xff\xd8" + frame + table + bytes([0xFF, 0xDA, 0, 8, 1, 1, 0, 1, 0, 0]) + scan + b"\xff\xd9"
-
-
-# Files that are wrong one by one.
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"ImagePositionPatient": None}, "IM7 has no ImagePositionPatient, so its place in space is not known"),
-        ({"ImageOrientationPatient": None}, "IM7 has no ImageOrientationPatient"),
-        ({"PixelSpacing": None}, "IM7 has no PixelSpacing"),
         ({"ImageOrientationPatient": [1, 0, 0, 0, 0.8, 0.6]}, "IM7 is not parallel to the other slices"),
         ({"ImagePositionPatient": [-40.5, -33.25, 29.0]}, "has a gap of .* mm between slices . and ."),
         ({"ImagePositionPatient": [-40.5, -33.25, 24.25]}, "has two slices at one position"),
         ({"ImagePositionPatient": [-30.5, -33.25, 27.5]}, "do not lie in one straight stack"),
         ({"Rows": 14, "Columns": 20}, "IM7 has another matrix or pixel spacing"),
-        ({"Rows": 21}, "IM7 has another matrix"),
-        ({"PixelData": bytes(100)}, "IM7 holds 100 bytes of pixels where 560 are expected"),
-        ({"PixelData": None}, "IM7 is an MR image without pixels; it may be cut short"),
+        ({"PixelData": None}, "IM7 is an image without pixels; it may be cut short"),
         ({"PatientID": "ANOTHER"}, "holds images of 2 patients"),
         ({"StudyInstanceUID": "1.9"}, "holds images of 2 studies"),
         ({"FrameOfReferenceUID": "1.9"}, "do not lie in one frame of reference"),
         ({"FrameOfReferenceUID": None}, "do not lie in one frame of reference"),
         ({"SeriesInstanceUID": "1.9"}, "The study has 2 series for FLAIR where one for each of T1, FLAIR is expected"),
         ({"SOPInstanceUID": "1.2.840.99.1.4.1"}, "are the same image"),
-        ({"SeriesInstanceUID": "1.2.x"}, "IM7 has a SeriesInstanceUID that is no UID; it is damaged"),
-        ({"SOPInstanceUID": "1." + 64 * "9"}, "IM7 has a SOPInstanceUID that is no UID"),
-        ({"SOPInstanceUID": None}, "IM7 is an MR image without SOPInstanceUID"),
         ({"Modality": "CT"}, "IM7 is stored as an MR image and says that its modality is another"),
         ({"SOPClassUID": pydicom.uid.CTImageStorage}, "mixes MR images with other objects"),
-        ({"SOPClassUID": None}, "IM7 does not say which kind of object it is"),
         ({"PixelRepresentation": 1}, "holds another kind of pixels than"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "holds another kind of pixels than"),
-        ({"RescaleSlope": "0"}, "IM7 rescales its values with slope 0 and intercept 0"),
-        ({"RescaleSlope": "1e300"}, "IM7 rescales its values with slope 1e.300|IM7 holds values that are not finite"),
     ],
 )
 def test_one_slice_that_is_wrong(phantom_study, tmp_path, changes, message):
@@ -226,7 +132,7 @@ def test_one_slice_that_is_wrong(phantom_study, tmp_path, changes, message):
 )
 def test_a_whole_series_that_is_wrong(phantom_study, tmp_path, changes, message):
     made = phantom_study()
-    folder = made.write(tmp_path, changes=grid(made, "T1", **changes))
+    folder = made.write(tmp_path, changes=for_each_slice("T1", **changes))
     with pytest.raises(KgpError, match=message):
         read(folder)
 
@@ -235,8 +141,6 @@ def test_a_whole_series_that_is_wrong(phantom_study, tmp_path, changes, message)
     ("changes", "message"),
     [
         ({"NumberOfFrames": 7}, "IM0 claims 7 frames and describes 6"),
-        ({"PerFrameFunctionalGroupsSequence": None}, "IM0 claims 6 frames and describes 0"),
-        ({"SharedFunctionalGroupsSequence": None}, "IM0, frame 1, has no ImageOrientationPatient"),
         ({"PixelData": bytes(100)}, "IM0 holds 100 bytes of pixels where 3360 are expected"),
     ],
 )
@@ -272,7 +176,7 @@ def test_a_missing_slice_and_a_file_twice(phantom_study, tmp_path):
 def test_a_study_of_one_patient_ct(phantom_study, tmp_path):
     made = phantom_study()
     ct = {"SOPClassUID": pydicom.uid.CTImageStorage, "Modality": "CT"}
-    folder = made.write(tmp_path, changes=grid(made, "T1", **ct) | grid(made, "FLAIR", **ct))
+    folder = made.write(tmp_path, changes=for_each_slice("T1", **ct) | for_each_slice("FLAIR", **ct))
     with pytest.raises(KgpError, match="holds no MR image; it holds 12 x CT Image Storage"):
         read(folder)
 
@@ -281,8 +185,8 @@ def test_localisers_only(phantom_study, tmp_path):
     made = phantom_study()
     folder = made.write(
         tmp_path,
-        changes=grid(made, "T1", SeriesDescription="localizer")
-        | grid(made, "FLAIR", SeriesDescription="3-plane scout"),
+        changes=for_each_slice("T1", SeriesDescription="localizer")
+        | for_each_slice("FLAIR", SeriesDescription="3-plane scout"),
     )
     with pytest.raises(KgpError, match="The study holds localisers and computed series only: series 3 'localizer'"):
         read(folder)
@@ -298,15 +202,6 @@ def test_nothing_at_all(tmp_path):
         read(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("content", [b"", bytes(2000), b"\x7fELF\0\1\2" * 50])
-@pytest.mark.parametrize("name", ["IM8", "a.dcm"])
-def test_a_file_that_could_be_an_image_and_is_none(phantom_study, tmp_path, name, content):
-    folder = phantom_study().write(tmp_path)
-    (folder / "T1" / name).write_bytes(content)
-    with pytest.raises(KgpError, match=f"{name} is cut short or not a DICOM file"):
-        read(folder)
-
-
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.7, 0.9, 0.99])
 def test_a_file_cut_short(phantom_study, tmp_path, share):
     path = phantom_study().write(tmp_path) / "FLAIR" / "IM4"
@@ -316,30 +211,9 @@ def test_a_file_cut_short(phantom_study, tmp_path, share):
         read(tmp_path)
 
 
-def test_sequences_nested_three_hundred_deep(phantom_study, tmp_path):
-    folder = phantom_study().write(tmp_path)
-    opened = b"\x18\0\x14\x91SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\xff\xff\xff\xff"
-    closed = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
-    path = folder / "T1" / "IM7"
-    content = path.read_bytes()
-    start = content.index(b"\x20\0\x0d\0UI")  # before the study UID, where group 18 ends
-    path.write_bytes(content[:start] + 300 * opened + 300 * closed + content[start:])
-    with pytest.raises(KgpError, match="IM7 nests sequences too deeply to be read"):
-        read(folder)
-
-
-def test_a_file_that_is_packed_as_a_whole(phantom_study, tmp_path):
-    path = phantom_study().write(tmp_path) / "T1" / "IM7"
-    dataset = pydicom.dcmread(path)
-    dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
-    dataset.save_as(path)
-    with pytest.raises(KgpError, match=r"IM7 is packed as a whole \(Deflated Explicit VR Little Endian\)"):
-        read(tmp_path)
-
-
 def test_contrasts_that_are_missing_or_ambiguous(phantom_study, tmp_path):
     made = phantom_study(contrasts=("T1", "T2", "FLAIR"))
-    folder = made.write(tmp_path, changes=grid(made, "T2", SeriesDescription="t1 se"))
+    folder = made.write(tmp_path, changes=for_each_slice("T2", SeriesDescription="t1 se"))
     with pytest.raises(KgpError) as caught:
         read(folder, contrasts=("T1", "T1ce", "FLAIR"))
     assert str(caught.value).partition(" where ")[0] == "The study has 2 series for T1 and no series for T1ce"
@@ -357,7 +231,7 @@ def test_a_series_that_covers_next_to_nothing(phantom_study, tmp_path):
 
 def test_the_patients_name_in_a_description_is_not_told(phantom_study, tmp_path):
     made = phantom_study()
-    folder = made.write(tmp_path, changes=grid(made, "T1", SeriesDescription="t9 secret phantom-7"))
+    folder = made.write(tmp_path, changes=for_each_slice("T1", SeriesDescription="t9 secret phantom-7"))
     with pytest.raises(KgpError) as caught:
         read(folder, contrasts=("T1ce", "FLAIR"))
     assert "'t9 ... ...'" in str(caught.value)

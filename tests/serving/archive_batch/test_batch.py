@@ -1,5 +1,7 @@
-"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker up as long as needed."""
+"""`kgp batch` as a user starts it, on Ray's embedded engine. A named pipe in a study holds a worker
+up as long as needed."""
 
+import contextlib
 import csv
 import os
 import signal
@@ -15,8 +17,8 @@ import kgp
 from kgp import segment
 from kgp.errors import KgpError
 from kgp.files import read_json
-from serving.archive_batch.batch import Progress
-from serving.archive_batch.ledger import Ledger
+from serving.archive_batch.batch import BatchProgress, run_batch
+from serving.archive_batch.ledger import ArchiveLedger
 from serving.archive_batch.worker import BatchJob
 
 MARK = "KGP_TEST_MARK"
@@ -30,7 +32,7 @@ def model(litert_files):
 
 @pytest.fixture
 def start():
-    """Starts the command in a process of its own, whose environment, and that of all it starts, is marked."""
+    """Starts the command; MARK is in the environment of its process and of all that it starts."""
     started = []
 
     def start(archive, model, out, workers=1):
@@ -97,8 +99,8 @@ def marked_processes(out, title):
     """Processes started by a command for `out` whose command line holds a word."""
     for folder in Path("/proc").iterdir():
         try:
-            ours = folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes()
-            if ours and title in (folder / "cmdline").read_bytes().decode(errors="replace"):
+            is_marked = folder.name.isdecimal() and f"{MARK}={out}\0".encode() in (folder / "environ").read_bytes()
+            if is_marked and title in (folder / "cmdline").read_bytes().decode(errors="replace"):
                 yield int(folder.name)
         except OSError:
             continue
@@ -122,19 +124,19 @@ def test_killed_and_started_again(tmp_path, start, model, write_study, wait_unti
     write_study(archive / "p3", contrasts=("t1",))
     pipe = Pipe(archive / "p4" / "a.npy")
     process = start(archive, model, out)
-    wait_until(pipe.is_opened, seconds=120)
+    wait_until(pipe.is_opened, seconds=120, pause=0.1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    wait_until(lambda: not list(marked_processes(out, "ray::MapWorker")))
+    wait_until(lambda: not list(marked_processes(out, "ray::MapWorker")), pause=0.2)
     before = results(out)
     assert list(before) == ["p1"]
 
     (archive / "p4" / "a.npy").unlink()
     write_picture(archive / "p4" / "a.npy")
-    status, said, told = finished(start(archive, model, out, workers=2))
-    assert status == 1 and "3 studies done, 1 failed" in said, told
-    assert "1 studies were done before" in told and "4 of 4 studies, 1 failed" in told
-    assert "Failed: p3: " in told and "no file for the contrast FLAIR" in told and "Traceback" not in told
+    status, stdout, stderr = finished(start(archive, model, out, workers=2))
+    assert status == 1 and "3 studies done, 1 failed" in stdout, stderr
+    assert "1 studies were done before" in stderr and "4 of 4 studies, 1 failed" in stderr
+    assert "Failed: p3: " in stderr and "no file for the contrast FLAIR" in stderr and "Traceback" not in stderr
     assert [line["study"] for line in table(out / "studies.csv")] == ["p1", "p4", "site/p2"]
     assert [line["study"] for line in table(out / "failed.csv")] == ["p3"]
     after = results(out)
@@ -143,10 +145,10 @@ def test_killed_and_started_again(tmp_path, start, model, write_study, wait_unti
 
     single = tmp_path / "single"
     assert segment.main([str(model), str(archive / "site" / "p2"), "--out", str(single)]) == 0
-    ours = out / "studies" / "site" / "p2"
-    assert read_json(ours / "summary.json") == read_json(single / "summary.json")
+    result = out / "studies" / "site" / "p2"
+    assert read_json(result / "summary.json") == read_json(single / "summary.json")
     for name in ("mask.nii.gz", "heatmap.nii.gz"):
-        one, other = (nibabel.load(folder / name).get_fdata() for folder in (ours, single))
+        one, other = (nibabel.load(folder / name).get_fdata() for folder in (result, single))
         np.testing.assert_array_equal(one, other)
 
 
@@ -154,30 +156,34 @@ def test_a_worker_dies_and_ctrl_c_keeps_what_is_there(tmp_path, start, model, wa
     archive, out = tmp_path / "archive", tmp_path / "out"
     first, second = (Pipe(archive / study / "a.npy") for study in ("p1", "p2"))
     process = start(archive, model, out)
-    wait_until(first.is_opened, seconds=120)
+    wait_until(first.is_opened, seconds=120, pause=0.1)
     (worker,) = marked_processes(out, "ray::MapWorker")
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: gone(worker))
-    wait_until(first.is_opened, seconds=120)
+    wait_until(first.is_opened, seconds=120, pause=0.1)
     write_picture(tmp_path / "a.npy")
     first.feed((tmp_path / "a.npy").read_bytes())
-    wait_until(second.is_opened, seconds=120)
+    wait_until(second.is_opened, seconds=120, pause=0.1)
     process.send_signal(signal.SIGINT)
-    status, said, told = finished(process)
-    assert (status, said) == (130, "")
-    assert told == "1 studies are done; the same command does the others\nkgp batch: interrupted.\n"
+    status, stdout, stderr = finished(process)
+    assert (status, stdout) == (130, "")
+    assert stderr == "1 studies are done; the same command does the others\nkgp batch: interrupted.\n"
     assert [line["study"] for line in table(out / "studies.csv")] == ["p1"]
-    wait_until(lambda: not list(marked_processes(out, "")))
+    wait_until(lambda: not list(marked_processes(out, "")), pause=0.2)
 
 
-def test_the_ledger_of_another_model(tmp_path, start, model):
-    write_picture(tmp_path / "archive" / "p1" / "a.npy")
+def test_the_ledger_of_another_model(tmp_path, monkeypatch):
     out = tmp_path / "out"
-    with Ledger(out).claimed("another", "runs/other", tmp_path / "archive"):
+    with ArchiveLedger(out).claimed("another", "runs/other", tmp_path / "archive"):
         pass
-    status, said, told = finished(start(tmp_path / "archive", model, out))
-    assert (status, said) == (1, "")
-    assert told == (f"kgp batch: {out} holds results of another model (runs/other) than {model}; name another --out.\n")
+    # Without Ray, whose start takes seconds: until the ledger is opened, it only reads the identity.
+    monkeypatch.setattr("serving.archive_batch.batch.ray_engine", lambda address, workers: contextlib.nullcontext())
+    monkeypatch.setattr("serving.archive_batch.batch._ask_model_identity", lambda model, resources: f"of {model}")
+    with pytest.raises(KgpError) as caught:
+        run_batch(BatchJob(tmp_path / "archive", "runs/mine", out))
+    assert str(caught.value) == (
+        f"{out} holds results of another model (runs/other) than runs/mine; name another --out."
+    )
 
 
 def test_no_model(tmp_path, start):
@@ -190,14 +196,14 @@ def test_no_model(tmp_path, start):
 def test_progress(tmp_path):
     for name in "abcde":
         (tmp_path / name).mkdir()
-    progress = Progress(BatchJob(tmp_path, "run", tmp_path), frozenset("a"))
-    progress._count.join()
+    progress = BatchProgress(tmp_path, frozenset("a"))
+    progress._search.join()
     assert progress.line(0.0) == "1 of 5 studies, 0 failed"
     progress.add("b", "")
     progress.add("c", "it is empty.")
     # One study in the two seconds since the first answer, and two are left.
-    assert progress.line(progress._first + 2.0) == "3 of 5 studies, 1 failed, 0.50 studies/s, 0:00:04 left"
-    progress.add_silent()
+    assert progress.line(progress._first_at + 2.0) == "3 of 5 studies, 1 failed, 0.50 studies/s, 0:00:04 left"
+    progress.finish()
     assert set(progress.failed) == {"c", "d", "e"} and "no answer came" in progress.failed["e"]
 
 
@@ -207,8 +213,8 @@ def test_an_archive_that_goes_away_is_told(tmp_path, monkeypatch):
         raise OSError("stale file handle")
 
     monkeypatch.setattr("serving.archive_batch.batch.find_studies", studies)
-    progress = Progress(BatchJob(tmp_path, "run", tmp_path), frozenset())
+    progress = BatchProgress(tmp_path, frozenset())
     progress.add("a", "")
     with pytest.raises(KgpError, match="could not be looked through to its end: stale file handle"):
-        progress.add_silent()
+        progress.finish()
     assert progress.failed == {}

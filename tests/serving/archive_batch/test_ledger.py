@@ -2,13 +2,13 @@ import pytest
 
 from kgp.errors import KgpError
 from kgp.files import read_json, write_json
-from serving.archive_batch.ledger import Ledger
+from serving.archive_batch.ledger import ArchiveLedger
 
 
 @pytest.fixture
 def out(tmp_path):
     """The folder of a batch with one study."""
-    ledger = Ledger(tmp_path / "out")
+    ledger = ArchiveLedger(tmp_path / "out")
     with ledger.claimed("identity", "runs/a", tmp_path):
         finish(ledger, "site/p1")
     return tmp_path / "out"
@@ -20,17 +20,17 @@ def finish(ledger, study):
 
 
 def claim(out, identity="identity", archive=None):
-    with Ledger(out).claimed(identity, "runs/b", archive or out.parent):
+    with ArchiveLedger(out).claimed(identity, "runs/b", archive or out.parent):
         return True
 
 
 def test_lines_come_in_the_order_of_names(out):
-    finish(Ledger(out), "p0")
-    assert Ledger(out).lines() == {name: {"study": name, "seconds": 1.0} for name in ("p0", "site/p1")}
+    finish(ArchiveLedger(out), "p0")
+    assert ArchiveLedger(out).lines() == {name: {"study": name, "seconds": 1.0} for name in ("p0", "site/p1")}
 
 
 def test_a_study_needs_both_result_and_line(out):
-    ledger = Ledger(out)
+    ledger = ArchiveLedger(out)
     ledger.record("p2", {"study": "p2"})
     write_json(ledger.result("p3") / "summary.json", {})
     assert list(ledger.lines()) == ["site/p1"]
@@ -38,7 +38,7 @@ def test_a_study_needs_both_result_and_line(out):
 
 def test_a_damaged_line_counts_as_missing(out, caplog):
     (out / "ledger" / "site" / "p1.json").write_text('{"study": "site')
-    assert Ledger(out).lines() == {}
+    assert ArchiveLedger(out).lines() == {}
     assert "p1.json is damaged, so its study is segmented again" in caplog.text
 
 
@@ -54,7 +54,7 @@ def test_fragments_of_killed_processes_go(out):
 
 def test_only_one_batch_at_a_time(out):
     with (
-        Ledger(out).claimed("identity", "runs/a", out.parent),
+        ArchiveLedger(out).claimed("identity", "runs/a", out.parent),
         pytest.raises(KgpError, match="is being written by another kgp batch"),
     ):
         claim(out)

@@ -7,7 +7,7 @@ from serving.archive_batch.studies import find_studies, study_folder
 
 @pytest.fixture
 def archive(tmp_path):
-    """Studies at several depths, and what is none."""
+    """Studies at several depths, and folders and files that are not studies."""
     for name in (
         "p2/flair.nii.gz",
         "p10/IM1",
@@ -54,10 +54,10 @@ def test_links_are_followed_but_not_round_and_round(archive, tmp_path):
 
 
 def test_studies_are_found_one_by_one(archive):
-    found = find_studies(archive)
-    assert next(found) == "empty"
+    studies = find_studies(archive)
+    assert next(studies) == "empty"
     (archive / "site" / "p0").mkdir()
-    assert "site/p0" in list(found)
+    assert "site/p0" in list(studies)
 
 
 def test_a_name_in_another_encoding(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from kgp import segment
 from kgp.errors import KgpError
 from kgp.files import read_json, write_json
-from serving.archive_batch.ledger import FORMAT, Ledger
+from serving.archive_batch.ledger import FORMAT, ArchiveLedger
 from serving.archive_batch.worker import BatchJob, StudyWorker, model_identity
 
 
@@ -32,14 +32,14 @@ def test_a_study_is_what_kgp_segment_makes_of_it(job, write_study):
     assert StudyWorker(job, "bright").segment("site/p1") == ""
     single = job.out / "single"
     assert segment.main(["run", str(case), "--out", str(single)]) == 0
-    found = Ledger(job.out).result("site/p1")
-    assert {path.name for path in found.iterdir()} == {path.name for path in single.iterdir()}
+    result = ArchiveLedger(job.out).result("site/p1")
+    assert {path.name for path in result.iterdir()} == {path.name for path in single.iterdir()}
     for name in ("summary.json", "slices.csv", "overlay.png"):
-        assert (found / name).read_bytes() == (single / name).read_bytes()
-    (line,) = Ledger(job.out).lines().values()
+        assert (result / name).read_bytes() == (single / name).read_bytes()
+    (line,) = ArchiveLedger(job.out).lines().values()
     assert line["study"] == "site/p1" and line["class"] == "tumour" and line["seconds"] > 0
     assert line["probability"] == pytest.approx(1 / (1 + np.exp(-0.9)), abs=1e-6)  # FLAIR 240 has the logit 0.9
-    assert line["mask_volume_mm3"] == read_json(found / "summary.json")["mask_volume_mm3"] == 40.0
+    assert line["mask_volume_mm3"] == read_json(result / "summary.json")["mask_volume_mm3"] == 40.0
 
 
 @pytest.mark.usefixtures("bright")
@@ -49,7 +49,7 @@ def test_a_result_without_line_is_made_again_in_its_place(job, write_study):
     assert worker.segment("p1") == ""
     (job.out / "ledger" / "p1.json").unlink()
     assert worker.segment("p1") == ""
-    assert [path.name for path in (job.out / "studies").iterdir()] == list(Ledger(job.out).lines()) == ["p1"]
+    assert [path.name for path in (job.out / "studies").iterdir()] == list(ArchiveLedger(job.out).lines()) == ["p1"]
 
 
 @pytest.mark.usefixtures("bright")
@@ -69,14 +69,14 @@ def test_bad_studies_have_one_sentence_and_no_line(job, write_study):
         answer = worker({"study": study.encode()})
         assert answer["study"] == study.encode()
         assert reason in answer["reason"] and "\n" not in answer["reason"]
-    assert Ledger(job.out).lines() == {}
+    assert ArchiveLedger(job.out).lines() == {}
 
 
 @pytest.mark.usefixtures("bright")
 def test_a_black_study_has_no_class(job, write_study):
     write_study(job.archive / "p1", black=True)
     assert StudyWorker(job, "bright").segment("p1") == ""
-    (line,) = Ledger(job.out).lines().values()
+    (line,) = ArchiveLedger(job.out).lines().values()
     assert (line["class"], line["probability"], line["mask_volume_mm3"]) == ("", "", 0.0)
 
 
@@ -89,7 +89,7 @@ def test_a_model_that_changed_is_refused(job):
 @pytest.mark.usefixtures("bright")
 def test_a_study_that_kills_its_worker_is_given_up(job, write_study):
     write_study(job.archive / "p1")
-    ledger, worker = Ledger(job.out), StudyWorker(job, "bright")
+    ledger, worker = ArchiveLedger(job.out), StudyWorker(job, "bright")
     assert [ledger.begin("p1") for _ in range(3)] == [1, 2, 3]
     assert "its worker died 3 times" in worker.segment("p1")
     assert not ledger.result("p1").exists()
@@ -111,5 +111,5 @@ def test_all_runtimes(kind, request, tmp_path):
     np.save(tmp_path / "archive" / "p1" / "a.npy", np.random.default_rng(1).uniform(0, 99, (16, 16, 2)))
     job = BatchJob(tmp_path / "archive", str(places[kind]()), tmp_path / "out")
     assert StudyWorker(job, model_identity(job.model)).segment("p1") == ""
-    (line,) = Ledger(job.out).lines().values()
+    (line,) = ArchiveLedger(job.out).lines().values()
     assert line["class"] == "tumour" and line["mask_volume_mm3"] == ""

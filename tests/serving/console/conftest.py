@@ -1,4 +1,4 @@
-"""A console whose answers can be written down: FLAIR above a threshold is a tumour, pixel by pixel."""
+"""A console with known answers: FLAIR above a threshold is a tumour, pixel by pixel."""
 
 import pytest
 

@@ -11,7 +11,7 @@ SPACING = (1.5, 0.75)
 
 @pytest.fixture
 def stack():
-    """Three slices, dark but for a square in FLAIR of the second and the third, of which one pixel is the brightest."""
+    """Three dark slices; FLAIR of two has a square, of which one pixel is the brightest."""
     stack = np.full((3, 20, 14, 2), 60.0, np.float32)
     stack[1, 3:8, 4:9, 1] = stack[2, 14:19, 1:6, 1] = 250.0
     stack[1, 5, 6, 1] = stack[2, 17, 3, 1] = 260.0

@@ -15,7 +15,7 @@ RUN_EACH = 8  # of those that can be read; the others are read only
 
 
 def mutated(content, rng, at):
-    """The file with a bit turned, bytes replaced, removed, added or zeroed at a place, or cut there."""
+    """The file with a bit turned, bytes replaced, removed, added or zeroed, or cut off."""
     data, count = bytearray(content), int(rng.integers(1, 9))
     kind = int(rng.integers(6))
     if kind == 0:
@@ -66,7 +66,8 @@ def test_mutated_files(studies, console, tmp_path, capfd, caplog):
         np.testing.assert_allclose(found.volume.affine, truth[enhanced].volume.affine, atol=1e-3)
         changed = found.volume.data != truth[enhanced].volume.data
         counts["other pixels" if changed.any() else "as it was"] += 1
-        # Bytes of pixels carry no sum to check, so that there the file is believed; a slice is never lost or moved.
+        # Bytes of pixels carry no sum to check, so that there the file is believed; a slice is
+        # never lost or moved.
         assert not changed.any() or at >= len(content) - PIXEL_BYTES[enhanced] - 64, seed
         assert enhanced or changed.any(axis=(0, 1)).sum() <= 1
         if (counts["as it was"] + counts["other pixels"]) % RUN_EACH == 0:

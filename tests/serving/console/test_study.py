@@ -37,14 +37,14 @@ def change_network(loaded, **changes):
 
 
 def whole_indices(places, affine):
-    """Voxel indices of places [N, 3] under an affine from indices to millimetres; they must be whole numbers."""
+    """Voxel indices, whole numbers, of positions [N, 3] in millimetres under an affine."""
     indices = (places - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
     np.testing.assert_allclose(indices, np.round(indices), atol=1e-3)
     return np.round(indices).astype(int)
 
 
 def on_source(volume, made):
-    """Values of a highdicom volume on the (slice, row, column) grid of the study, by patient coordinates; 0 elsewhere."""
+    """Values of a highdicom volume on the study's (slice, row, column) grid; 0 elsewhere."""
     indices = np.argwhere(np.ones(volume.array.shape, bool))
     places = indices @ volume.affine[:3, :3].T + volume.affine[:3, 3]
     column, row, index = whole_indices(places, RAS @ made.affine).T

@@ -8,23 +8,23 @@ import pytest
 from serving.dicom_output.writer import write_dicom
 
 
-def test_values_and_affine_come_back(console_result, orientation, kind, affine_of, tmp_path):
-    result = console_result(orientation, kind)
+def test_values_and_affine_come_back(study_result, orientation, kind, affine_of, tmp_path):
+    result = study_result(orientation, kind)
     write_dicom(result, tmp_path / "out")
     volume = highdicom.imread(tmp_path / "out" / "heatmap.dcm").get_volume(apply_real_world_transform=False)
     array, affine = volume.array, volume.affine
     if np.dot(affine[:3, 0], affine_of(orientation)[:3, 0]) < 0:  # slices the other way round
-        affine = affine @ np.array([[-1, 0, 0, 6], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        affine = affine @ np.array([[-1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
         array = array[::-1]
     np.testing.assert_allclose(affine, affine_of(orientation), atol=1e-6)
     np.testing.assert_array_equal(array, result.heatmap)
 
 
-def test_pixels_are_float32_and_positions_their_own(console_result, tmp_path):
-    result = console_result("oblique")
+def test_pixels_are_float32_and_positions_their_own(study_result, tmp_path):
+    result = study_result("oblique")
     write_dicom(result, tmp_path / "out")
     made = pydicom.dcmread(tmp_path / "out" / "heatmap.dcm")
-    frames = np.frombuffer(made.FloatPixelData, "<f4").reshape(7, 20, 14)
+    frames = np.frombuffer(made.FloatPixelData, "<f4").reshape(6, 20, 14)
     assert "PixelData" not in made
     by_position = {tuple(source.ImagePositionPatient): index for index, source in enumerate(result.sources)}
     for frame, item in zip(frames, made.PerFrameFunctionalGroupsSequence, strict=True):
@@ -34,8 +34,8 @@ def test_pixels_are_float32_and_positions_their_own(console_result, tmp_path):
         assert reference.ReferencedSOPInstanceUID == result.sources[index].SOPInstanceUID
 
 
-def test_values_mean_class_activation(console_result, tmp_path):
-    result = console_result()
+def test_values_mean_class_activation(study_result, tmp_path):
+    result = study_result()
     write_dicom(result, tmp_path / "out")
     made = pydicom.dcmread(tmp_path / "out" / "heatmap.dcm")
     mapping = made.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
@@ -47,11 +47,11 @@ def test_values_mean_class_activation(console_result, tmp_path):
     assert (quantity.CodeValue, quantity.CodingSchemeDesignator) == ("130402", "DCM")
     assert made.ContentQualification == "RESEARCH"
     assert "Research use only" in made.ContentDescription and "Research use only" in made.SeriesDescription
-    assert made.FrameOfReferenceUID == "1.2.840.99.1.3"
+    assert made.FrameOfReferenceUID == result.sources[0].FrameOfReferenceUID
 
 
 @pytest.mark.parametrize("value", [0.0, -3.5])
-def test_a_constant_map_is_written(value, console_result, tmp_path):
-    write_dicom(console_result(heatmap=np.full((7, 20, 14), value, np.float32)), tmp_path / "out")
+def test_a_constant_map_is_written(value, study_result, tmp_path):
+    write_dicom(study_result(heatmap=np.full((6, 20, 14), value, np.float32)), tmp_path / "out")
     made = highdicom.imread(tmp_path / "out" / "heatmap.dcm")
     assert (made.get_volume(apply_real_world_transform=True).array == value).all()

@@ -6,6 +6,8 @@ import pydicom
 import pytest
 from pydicom.sr.codedict import codes
 
+from kgp.scans.dicom.place import read_place
+from kgp.scans.dicom.slice_stack import SliceStack
 from serving.dicom_output.measurements import study_finding
 from serving.dicom_output.report import sentence
 from serving.dicom_output.writer import write_dicom
@@ -36,8 +38,8 @@ def comments(report):
     ]
 
 
-def test_the_call_of_the_study(console_result, kind, tmp_path):
-    result = console_result(kind=kind)
+def test_the_call_of_the_study(study_result, kind, tmp_path):
+    result = study_result(kind=kind)
     report = content(result, tmp_path / "out")
     (group,) = report.content.get_image_measurement_groups()
     (probability,) = group.get_measurements(name=concept(codes.DCM.Probability))
@@ -50,8 +52,8 @@ def test_the_call_of_the_study(console_result, kind, tmp_path):
     assert source.referenced_frame_numbers == (None if kind == "single" else [result.frames[3]])
 
 
-def test_evidence_points_lie_on_their_slices(console_result, kind, tmp_path):
-    result = console_result(kind=kind)
+def test_evidence_points_lie_on_their_slices(study_result, kind, tmp_path):
+    result = study_result(kind=kind)
     report = content(result, tmp_path / "out")
     (group,) = report.content.get_image_measurement_groups()
     points = group.get_measurements(name=concept(codes.DCM.ClassActivation))
@@ -68,8 +70,8 @@ def test_evidence_points_lie_on_their_slices(console_result, kind, tmp_path):
         assert reference.get("ReferencedFrameNumber") == result.frames[3]
 
 
-def test_measurements_of_the_region(console_result, orientation, kind, affine_of, tmp_path):
-    result = console_result(orientation, kind)
+def test_measurements_of_the_region(study_result, kind, affine_of, tmp_path):
+    result = study_result("oblique", kind)
     report = content(result, tmp_path / "out")
     (group,) = report.content.get_volumetric_roi_measurement_groups()
     (volume,) = group.get_measurements(name=concept(codes.SCT.Volume))
@@ -82,22 +84,24 @@ def test_measurements_of_the_region(console_result, orientation, kind, affine_of
     assert group.tracking_uid == made.SegmentSequence[0].TrackingUID
     assert group.finding_type == codes.SCT.Neoplasm
     (point,) = report.content.get_planar_roi_measurement_groups()
-    centre = affine_of(orientation) @ [*np.argwhere(result.mask).mean(axis=0), 1]
+    centre = affine_of("oblique") @ [*np.argwhere(result.mask).mean(axis=0), 1]
     np.testing.assert_allclose(point.roi.value, [centre[:3]], atol=1e-4)
-    assert point.roi.frame_of_reference_uid == "1.2.840.99.1.3" and point.tracking_uid == group.tracking_uid
+    assert point.roi.frame_of_reference_uid == result.sources[0].FrameOfReferenceUID
+    assert point.tracking_uid == group.tracking_uid
 
 
-def test_the_side_is_given_where_the_geometry_says_it(console_result, tmp_path):
+def test_the_side_is_given_where_the_geometry_says_it(study_result, tmp_path):
     sides = {}
     for name, orientation in (("right", "axial"), ("no", "sagittal")):
-        result = console_result(orientation)
+        result = study_result(orientation)
         if name == "right":  # spread over the head: the columns run from x = -65 to 65
             for source in result.sources:
                 source.PixelSpacing = [10, 10]
                 source.ImagePositionPatient = [-65, -95, source.ImagePositionPatient[2]]
+            geometry = SliceStack(tuple(read_place(source, "") for source in result.sources))
             mask = np.zeros_like(result.mask)
             mask[2:4, 5:7, 2:4] = True
-            result = console_result(sources=result.sources, mask=mask)
+            result = study_result(sources=result.sources, geometry=geometry, mask=mask)
         (group,) = content(result, tmp_path / name).content.get_volumetric_roi_measurement_groups()
         sides[name] = group.finding_sites[0].laterality
     assert sides["right"] == codes.SCT.Right and sides["no"] is None
@@ -113,18 +117,18 @@ def test_no_tumour_is_a_result(tumour_free_result, tmp_path):
     (probability,) = group.get_measurements()
     assert probability.value == 0.8
     (text,) = comments(report)
-    assert text.startswith("No tumour found: none of 7 slices was called one") and "Research use only" in text
+    assert text.startswith("No tumour found: none of 6 slices was called one") and "Research use only" in text
 
 
-def test_a_tumour_without_a_region(console_result, tmp_path):
-    result = console_result(mask=np.zeros((7, 20, 14), bool))
+def test_a_tumour_without_a_region(study_result, tmp_path):
+    result = study_result(mask=np.zeros((6, 20, 14), bool))
     report = content(result, tmp_path / "out", empty_segmentation=True)
     assert not report.content.get_volumetric_roi_measurement_groups()
     assert "No region could be segmented" in comments(report)[0]
 
 
-def test_it_is_for_research_and_unverified(console_result, tmp_path):
-    result = console_result()
+def test_it_is_for_research_and_unverified(study_result, tmp_path):
+    result = study_result()
     report = content(result, tmp_path / "out")
     assert len(comments(report)) == 3 and all("Research use only" in text for text in comments(report))
     assert "Research use only" in report.SeriesDescription
@@ -141,11 +145,11 @@ def test_it_is_for_research_and_unverified(console_result, tmp_path):
     assert {source.SOPInstanceUID for source in result.sources} < evidence
 
 
-def test_the_finding_in_words(console_result, tumour_free_result):
-    result = console_result()
+def test_the_finding_in_words(study_result, tumour_free_result):
+    result = study_result()
     assert sentence(result, study_finding(result)) == (
-        "Called tumour: 3 of 7 slices were called a tumour; highest probability 0.950, in slice 4 of the overlays."
+        "Called tumour: 3 of 6 slices were called a tumour; highest probability 0.950, in slice 4 of the overlays."
     )
     assert sentence(tumour_free_result, study_finding(tumour_free_result)) == (
-        "No tumour found: none of 7 slices was called one (probability of no tumour at least 0.800 in each)."
+        "No tumour found: none of 6 slices was called one (probability of no tumour at least 0.800 in each)."
     )

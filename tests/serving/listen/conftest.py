@@ -1,12 +1,12 @@
-"""Small MR images with a name that must never be logged, a sender, a receiver of results, and listeners."""
+"""Small MR images with a name that must never be logged, senders, archives, listeners."""
 
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,35 +18,25 @@ from pynetdicom.sop_class import Verification
 
 from serving.listen.receiver import DicomReceiver, ReceiverOptions
 from serving.listen.sender import Destination
-from serving.listen.service import ConsoleService, ServiceOptions
+from serving.listen.service import ListenService, ServiceOptions
 
 ROOT = Path(__file__).parents[3]
 MARKER = "MARKERNAME"
 QUIET = 0.3
+mr_image = runpy.run_path(str(ROOT / "tests" / "dicom_study.py"))["mr_image"]
 
 
 def make_image(study="1.2.3", number=1, kind=MRImageStorage, size=8, syntax=ExplicitVRLittleEndian, **changes):
-    """A data set with 16-bit pixels."""
-    image = pydicom.Dataset()
-    image.SOPClassUID = kind
-    image.StudyInstanceUID = study
-    image.SeriesInstanceUID = f"{study}.1"
-    image.SOPInstanceUID = f"{study}.1.{number}"
-    image.PatientName = f"{MARKER}^Anna"
-    image.PatientID = f"{MARKER}-7"
-    image.Modality = "MR"
-    image.Rows = image.Columns = size
-    image.SamplesPerPixel = 1
-    image.PhotometricInterpretation = "MONOCHROME2"
-    image.BitsAllocated = image.BitsStored = 16
-    image.HighBit, image.PixelRepresentation = 15, 0
-    image.PixelData = np.full((size, size), number, np.uint16).tobytes()
-    for name, value in changes.items():
-        setattr(image, name, value)
-    image.file_meta = pydicom.dataset.FileMetaDataset()
-    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image.file_meta.MediaStorageSOPClassUID = kind
-    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    """A data set with 16-bit pixels that all have the value `number`."""
+    values = {
+        "SOPClassUID": kind,
+        "StudyInstanceUID": study,
+        "SeriesInstanceUID": f"{study}.1",
+        "SOPInstanceUID": f"{study}.1.{number}",
+        "PatientName": f"{MARKER}^Anna",
+        "PatientID": f"{MARKER}-7",
+    }
+    image = mr_image(np.full((size, size), number), **values | changes)
     if syntax != ExplicitVRLittleEndian:
         image.compress(syntax, generate_instance_uid=False)
     return image
@@ -158,7 +148,7 @@ def archive():
 
 
 def count_objects(study, result):
-    """Stands for inference: a result that holds the number of objects, and one DICOM object for the archive."""
+    """Stands in for inference: notes the objects' numbers, and makes one DICOM object."""
     numbers = [int(pydicom.dcmread(path).SOPInstanceUID.rpartition(".")[2]) for path in study.iterdir()]
     result.mkdir()
     (result / "objects.txt").write_text(" ".join(map(str, sorted(numbers))))
@@ -182,7 +172,7 @@ def service(tmp_path):
     def start(process=count_objects, forward=None, discard=False, quiet=QUIET, folder=tmp_path / "console", **receiver):
         destination = Destination("ARCHIVE", "127.0.0.1", forward) if forward else None
         options = ServiceOptions(quiet, destination, discard)
-        made = ConsoleService(folder, process, ReceiverOptions(port=0, **receiver), options)
+        made = ListenService(folder, process, ReceiverOptions(port=0, **receiver), options)
         made.start()
         started.append(made)
         return made
@@ -240,7 +230,7 @@ def command(tmp_path):
 
 
 def listeners(*command):
-    """Gives a function that starts a process with more words and options; kills them all at the end."""
+    """Yields a function that starts a listener with more words; kills all at the end."""
     started = []
 
     def start(*words, **options):
@@ -251,16 +241,3 @@ def listeners(*command):
     for one in started:
         if one.process.poll() is None:
             one.kill()
-
-
-@pytest.fixture(scope="session")
-def eventually():
-    """Waits until something is true; fails where it does not become so."""
-
-    def wait(condition, seconds=30.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen in time"
-            time.sleep(0.02)
-
-    return wait

@@ -1,4 +1,5 @@
-"""A listener for tests that kill it: FOLDER SECONDS. Each study takes SECONDS; FOLDER.log notes when it begins and ends."""
+"""A listener for tests that kill it: FOLDER SECONDS. Each study takes SECONDS; FOLDER.log notes
+when it begins and ends."""
 
 import logging
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from serving.listen.log_privacy import keep_values_out_of_logs
 from serving.listen.receiver import ReceiverOptions
-from serving.listen.service import ConsoleService, ServiceOptions, run_until_told_to_stop
+from serving.listen.service import ListenService, ServiceOptions, run_until_signalled
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
 
@@ -27,4 +28,4 @@ def process(study, result):
 
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 keep_values_out_of_logs()
-run_until_told_to_stop(ConsoleService(folder, process, ReceiverOptions(port=0), ServiceOptions(quiet_seconds=0.3)))
+run_until_signalled(ListenService(folder, process, ReceiverOptions(port=0), ServiceOptions(quiet_seconds=0.3)))

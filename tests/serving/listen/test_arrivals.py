@@ -5,7 +5,7 @@ from serving.listen.arrivals import Arrivals
 
 
 def test_a_study_is_complete_once_it_was_quiet():
-    arrivals = Arrivals(0.2, most=5)
+    arrivals = Arrivals(0.2, max_waiting=5)
     began = time.monotonic()
     arrivals.touch("study")
     while (taken := arrivals.take()) is None:
@@ -15,7 +15,7 @@ def test_a_study_is_complete_once_it_was_quiet():
 
 
 def test_a_study_waits_for_its_senders_only():
-    arrivals = Arrivals(0.1, most=5)
+    arrivals = Arrivals(0.1, max_waiting=5)
     gone = threading.Event()
     sender = threading.Thread(target=gone.wait)
     sender.start()
@@ -32,7 +32,7 @@ def test_a_study_waits_for_its_senders_only():
 
 
 def test_the_longest_waiting_comes_first():
-    arrivals = Arrivals(0.0, most=5)
+    arrivals = Arrivals(0.0, max_waiting=5)
     for name in ("a", "b", "a"):
         arrivals.touch(name)
         time.sleep(0.01)
@@ -40,7 +40,7 @@ def test_the_longest_waiting_comes_first():
 
 
 def test_the_queue_is_bounded_for_new_studies_from_outside():
-    arrivals = Arrivals(0.0, most=2)
+    arrivals = Arrivals(0.0, max_waiting=2)
     sender = threading.current_thread()
     assert arrivals.touch("a", sender) and arrivals.touch("b", sender)
     assert not arrivals.touch("c", sender)

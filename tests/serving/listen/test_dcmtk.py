@@ -13,8 +13,8 @@ from serving.listen.inbox import uid_name
 
 
 def programs_of_dcmtk():
-    """The paths of DCMTK's programs by name; pynetdicom installs others of the same names, often earlier in the search path."""
-    found = {}
+    """Paths of DCMTK's programs by name; pynetdicom installs others under the same names."""
+    programs = {}
     for name in ("echoscu", "storescu", "storescp"):
         for folder in os.get_exec_path():
             path = shutil.which(name, path=folder)
@@ -22,8 +22,8 @@ def programs_of_dcmtk():
                 path
                 and "dcmtk" in subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
             ):
-                found.setdefault(name, path)
-    return found
+                programs.setdefault(name, path)
+    return programs
 
 
 DCMTK = programs_of_dcmtk()
@@ -68,12 +68,12 @@ def files(image, tmp_path):
     return [str(path) for path in paths]
 
 
-def test_echo_and_store(service, files, folder, eventually):
+def test_echo_and_store(service, files, folder, wait_until):
     port = service().port
     assert dcmtk("echoscu", port, []).returncode == 0
     sent = dcmtk("storescu", port, files)
     assert sent.returncode == 0, sent.stderr
-    eventually(lambda: run(folder)["state"] == run(folder, "1.2.4")["state"] == "done")
+    wait_until(lambda: run(folder)["state"] == run(folder, "1.2.4")["state"] == "done")
     for study in ("1.2.3", "1.2.4"):
         assert run(folder, study)["objects"] == 10
     kept = {pydicom.dcmread(path).SOPInstanceUID: pydicom.dcmread(path) for path in folder.glob("inbox/*/*.dcm")}
@@ -83,10 +83,10 @@ def test_echo_and_store(service, files, folder, eventually):
 
 
 @pytest.mark.parametrize("option", ["-xi", "-xe"])  # implicit and explicit little endian
-def test_other_transfer_syntaxes(service, files, folder, eventually, option):
+def test_other_transfer_syntaxes(service, files, folder, wait_until, option):
     sent = dcmtk("storescu", service().port, option, files[:1])
     assert sent.returncode == 0, sent.stderr
-    eventually(lambda: run(folder)["state"] == "done")
+    wait_until(lambda: run(folder)["state"] == "done")
     (path,) = folder.glob("inbox/*/*.dcm")
     assert (pydicom.dcmread(path).pixel_array == 1).all()
 
@@ -98,18 +98,18 @@ def test_titles(service):
     assert "Called AE Title Not Recognized" in dcmtk("echoscu", port, "-aet", "MR1", "-aec", "X", []).stderr
 
 
-def test_results_reach_storescp(service, send, image, folder, eventually, tmp_path):
+def test_results_reach_storescp(service, send, image, folder, wait_until, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (tmp_path / "archive").mkdir()
     send(service(forward=port).port, image())
-    eventually(lambda: run(folder)["state"] == "done")
+    wait_until(lambda: run(folder)["state"] == "done")
     assert run(folder)["sent"] == {}  # nobody listens yet
     command = [DCMTK["storescp"], "-aet", "ARCHIVE", "-od", str(tmp_path / "archive"), str(port)]
     with subprocess.Popen(command) as archive:
         try:
-            eventually(lambda: run(folder)["sent"] == {"report.dcm": "accepted"})
+            wait_until(lambda: run(folder)["sent"] == {"report.dcm": "accepted"})
         finally:
             archive.kill()
     (received,) = (tmp_path / "archive").iterdir()

@@ -52,17 +52,17 @@ def test_images_are_kept_as_they_came(receiver, send, image, read_received, kind
     assert send(made.port, sent) == [SUCCESS]
     (kept,) = made.kept
     assert (kept.study_uid, kept.instance_uid) == (sent.StudyInstanceUID, sent.SOPInstanceUID)
-    found = read_received(kept)
-    assert found == sent and found.file_meta.MediaStorageSOPInstanceUID == sent.SOPInstanceUID
+    parsed = read_received(kept)
+    assert parsed == sent and parsed.file_meta.MediaStorageSOPInstanceUID == sent.SOPInstanceUID
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
 def test_compressed_images_are_kept_compressed(receiver, send, image, read_received, syntax):
     made = receiver()
     assert send(made.port, image(syntax=syntax)) == [SUCCESS]
-    found = read_received(made.kept[0])
-    assert found.file_meta.TransferSyntaxUID == syntax
-    assert (found.pixel_array == 1).all()
+    parsed = read_received(made.kept[0])
+    assert parsed.file_meta.TransferSyntaxUID == syntax
+    assert (parsed.pixel_array == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_what_is_not_taken_is_refused_before_it_is_sent(receiver, associate, kin
     association.release()
 
 
-def test_titles_are_checked(receiver, associate, eventually, caplog):
+def test_titles_are_checked(receiver, associate, wait_until, caplog):
     port = receiver(aet="KGP", allow=("MR1", "MR2")).port
     for calling, called, established in [("MR2", "KGP", True), ("SCANNER", "KGP", False), ("MR1", "OTHER", False)]:
         association = associate(port, calling=calling, called=called)
         assert association.is_established == established and association.is_rejected != established
         if established:
             association.release()
-    eventually(lambda: "(AE title SCANNER) for KGP was rejected" in caplog.text)
+    wait_until(lambda: "(AE title SCANNER) for KGP was rejected" in caplog.text)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def send_as(association, announced, dataset):
 
 
 def nested(depth):
-    """A data set whose first element is a sequence in a sequence, and so on, of undefined length."""
+    """A data set of sequences in sequences, each of undefined length."""
     start = struct.pack("<HH2sHL", 0x0008, 0x0006, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
         "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
     )
@@ -154,7 +154,7 @@ def test_bytes_that_are_no_data_set_are_not_understood(receiver, associate, imag
 
 
 def test_an_object_that_is_too_large_is_refused_and_the_next_one_kept(receiver, send, image):
-    made = receiver(most_bytes=10_000)
+    made = receiver(max_bytes=10_000)
     statuses = send(made.port, image(number=1, size=300), image(number=2))
     assert statuses == [OUT_OF_RESOURCES, SUCCESS]
     assert [one.instance_uid for one in made.kept] == ["1.2.3.1.2"]
@@ -182,7 +182,7 @@ def test_a_disk_that_is_full_is_told(receiver, send, image, caplog):
     ids=["http", "huge", "data first", "nonsense", "cut short", "nothing"],
 )
 def test_garbage_on_the_port_does_no_harm(receiver, send, image, data, monkeypatch, capfd):
-    monkeypatch.setattr("serving.listen.receiver._STALL_SECONDS", 1.0)
+    monkeypatch.setattr("serving.listen.receiver._STALL_SECONDS", 0.5)
     made = receiver()
     with socket.create_connection(("127.0.0.1", made.port)) as connection:
         connection.sendall(data)
@@ -194,32 +194,30 @@ def test_garbage_on_the_port_does_no_harm(receiver, send, image, data, monkeypat
     assert capfd.readouterr().err == ""
 
 
-def test_there_is_a_limit_to_associations_and_it_is_regained(receiver, associate, send, image):
+def test_there_is_a_limit_to_associations_and_it_is_regained(receiver, associate, send, image, wait_until):
     made = receiver()
     open_ones = [associate(made.port) for _ in range(8)]
     assert all(association.is_established for association in open_ones)
     assert associate(made.port).is_rejected
     for association in open_ones:
         association.release()
-    for _ in range(100):
-        if not made._entity.active_associations:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: not made._entity.active_associations)
     assert send(made.port, image()) == [SUCCESS]
 
 
-def test_connections_that_ask_for_nothing_are_bounded_and_forgotten(receiver, send, image):
+def test_connections_that_ask_for_nothing_are_bounded_and_forgotten(receiver, send, image, monkeypatch, wait_until):
+    monkeypatch.setattr("serving.listen.receiver._MAX_CONNECTIONS", 4)
     made = receiver()
-    idle = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(40)]
-    idle[-1].settimeout(10)
-    with contextlib.suppress(ConnectionResetError):
-        assert idle[-1].recv(1) == b""  # closed, being one too many
+    idle = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(4)]
+    wait_until(lambda: len(made._server.active_associations) == 4)
+    with (
+        socket.create_connection(("127.0.0.1", made.port), timeout=10) as one_too_many,
+        contextlib.suppress(ConnectionResetError),
+    ):
+        assert one_too_many.recv(1) == b""  # closed
     for connection in idle:
         connection.close()
-    end = time.monotonic() + 10
-    while made._entity.active_associations:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: not made._entity.active_associations)
     assert send(made.port, image()) == [SUCCESS]
 
 

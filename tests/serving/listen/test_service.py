@@ -7,7 +7,7 @@ import pytest
 from kgp.errors import KgpError
 from serving.listen.inbox import uid_name
 from serving.listen.receiver import OUT_OF_RESOURCES, SUCCESS, ReceiverOptions
-from serving.listen.service import ConsoleService
+from serving.listen.service import ListenService
 
 
 @pytest.fixture
@@ -15,13 +15,13 @@ def folder(tmp_path):
     return tmp_path / "console"
 
 
-def runs(folder, study="1.2.3"):
+def attempts(folder, study="1.2.3"):
     path = folder / "ledger" / f"{uid_name(study)}.json"
     return json.loads(path.read_text())["runs"] if path.exists() else []
 
 
 def states(folder, study="1.2.3"):
-    return [run["state"] for run in runs(folder, study)]
+    return [run["state"] for run in attempts(folder, study)]
 
 
 def objects(folder, study="1.2.3", number=1):
@@ -29,12 +29,12 @@ def objects(folder, study="1.2.3", number=1):
     return (folder / "results" / uid_name(study) / str(number) / "objects.txt").read_text()
 
 
-def test_a_study_becomes_a_result(service, send, image, folder, eventually):
+def test_a_study_becomes_a_result(service, send, image, folder, wait_until):
     port = service().port
     assert send(port, *[image(number=number) for number in (1, 2, 3)]) == [SUCCESS] * 3
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     assert objects(folder) == "1 2 3"
-    (run,) = runs(folder)
+    (run,) = attempts(folder)
     assert (run["objects"], run["starts"], run["forward"], run["reason"]) == (3, 1, False, "")
     assert sorted(path.name for path in folder.iterdir()) == [
         ".lock",
@@ -47,7 +47,7 @@ def test_a_study_becomes_a_result(service, send, image, folder, eventually):
     assert not any(list((folder / name).iterdir()) for name in (".partial", ".work"))
 
 
-def test_two_studies_interleaved_are_told_apart(service, associate, image, folder, eventually):
+def test_two_studies_interleaved_are_told_apart(service, associate, image, folder, wait_until):
     port = service().port
     images = [image(study, number) for number in (1, 2, 3) for study in ("1.2.3", "1.2.4")]
     association = associate(port, images)
@@ -56,38 +56,38 @@ def test_two_studies_interleaved_are_told_apart(service, associate, image, folde
         time.sleep(0.15)  # a study alone would have been quiet for long enough
     assert states(folder) == states(folder, "1.2.4") == []
     association.release()
-    eventually(lambda: states(folder) == states(folder, "1.2.4") == ["done"])
+    wait_until(lambda: states(folder) == states(folder, "1.2.4") == ["done"])
     assert objects(folder) == objects(folder, "1.2.4") == "1 2 3"
 
 
-def test_a_study_over_several_associations_is_one(service, send, image, folder, eventually):
-    port = service(quiet=2.0).port
+def test_a_study_over_several_associations_is_one(service, send, image, folder, wait_until):
+    port = service(quiet=1.0).port
     for number in (1, 2, 3):
         send(port, image(number=number))
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     assert objects(folder) == "1 2 3"
 
 
-def test_duplicates_are_one_object_and_no_further_result(service, send, image, folder, eventually):
+def test_duplicates_are_one_object_and_no_further_result(service, send, image, folder, wait_until):
     port = service().port
     assert send(port, image(), image(), image(number=2)) == [SUCCESS] * 3
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     assert send(port, image(), image(number=2)) == [SUCCESS] * 2
     send(port, image("1.2.4"))
-    eventually(lambda: states(folder, "1.2.4") == ["done"])
+    wait_until(lambda: states(folder, "1.2.4") == ["done"])
     assert states(folder) == ["done"] and objects(folder) == "1 2"
 
 
-def test_new_objects_make_a_further_result(service, send, image, folder, eventually):
+def test_new_objects_make_a_further_result(service, send, image, folder, wait_until):
     port = service().port
     send(port, image(number=1))
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     send(port, image(number=2))
-    eventually(lambda: states(folder) == ["done", "done"])
+    wait_until(lambda: states(folder) == ["done", "done"])
     assert objects(folder, number=1) == "1" and objects(folder, number=2) == "1 2"
 
 
-def test_a_failed_study_is_recorded_and_left(service, send, image, folder, eventually, caplog):
+def test_a_failed_study_is_recorded_and_left(service, send, image, folder, wait_until, caplog):
     calls = []
 
     def fail(study, result):
@@ -96,16 +96,16 @@ def test_a_failed_study_is_recorded_and_left(service, send, image, folder, event
 
     first = service(fail)
     send(first.port, image())
-    eventually(lambda: states(folder) == ["failed"])
-    assert runs(folder)[0]["reason"] == "The study lacks FLAIR."
+    wait_until(lambda: states(folder) == ["failed"])
+    assert attempts(folder)[0]["reason"] == "The study lacks FLAIR."
     first.stop()  # the log is written after the ledger
     assert f"study {uid_name('1.2.3')} failed: The study lacks FLAIR." in caplog.text
     second = service(fail)
     send(second.port, image("1.2.4"))
-    eventually(lambda: states(folder, "1.2.4") == ["failed"])
+    wait_until(lambda: states(folder, "1.2.4") == ["failed"])
     assert states(folder) == ["failed"] and len(calls) == 2
     send(second.port, image())  # the sender tries again
-    eventually(lambda: states(folder) == ["failed", "failed"])
+    wait_until(lambda: states(folder) == ["failed", "failed"])
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_a_failed_study_is_recorded_and_left(service, send, image, folder, event
             OSError(28, "No space left on device", "/secret/MARKERNAME"),
             "its result cannot be written: No space left on device.",
         ),
-        (IndexError("MARKERNAME"), "An unexpected IndexError was raised in test_console_service.py:"),
+        (IndexError("MARKERNAME"), "An unexpected IndexError was raised in test_service.py:"),
     ],
 )
 def test_what_nobody_foresaw_fails_one_study_only(
-    service, send, image, folder, eventually, counting, caplog, marker, error, reason
+    service, send, image, folder, wait_until, counting, caplog, marker, error, reason
 ):
     def process(study, result):
         if study.name == uid_name("1.2.3"):
@@ -128,15 +128,15 @@ def test_what_nobody_foresaw_fails_one_study_only(
 
     port = service(process).port
     send(port, image())
-    eventually(lambda: states(folder) == ["failed"])
-    assert reason in runs(folder)[0]["reason"]
+    wait_until(lambda: states(folder) == ["failed"])
+    assert reason in attempts(folder)[0]["reason"]
     send(port, image("1.2.4"))
-    eventually(lambda: states(folder, "1.2.4") == ["done"])
-    assert marker not in caplog.text + json.dumps(runs(folder))
+    wait_until(lambda: states(folder, "1.2.4") == ["done"])
+    assert marker not in caplog.text + json.dumps(attempts(folder))
 
 
 def test_received_objects_are_discarded_on_request_and_after_success_only(
-    service, send, image, folder, eventually, counting
+    service, send, image, folder, wait_until, counting
 ):
     def process(study, result):
         if study.name == uid_name("1.2.4"):
@@ -146,12 +146,12 @@ def test_received_objects_are_discarded_on_request_and_after_success_only(
     port = service(process, discard=True).port
     send(port, image())
     send(port, image("1.2.4"))
-    eventually(lambda: states(folder) == ["done"] and states(folder, "1.2.4") == ["failed"])
-    eventually(lambda: [path.name for path in (folder / "inbox").iterdir()] == [uid_name("1.2.4")])
+    wait_until(lambda: states(folder) == ["done"] and states(folder, "1.2.4") == ["failed"])
+    wait_until(lambda: [path.name for path in (folder / "inbox").iterdir()] == [uid_name("1.2.4")])
     assert objects(folder) == "1"
 
 
-def test_objects_that_come_during_the_work_are_not_discarded(service, send, image, folder, eventually, counting):
+def test_objects_that_come_during_the_work_are_not_discarded(service, send, image, folder, wait_until, counting):
     def process(study, result):
         counting(study, result)
         if len(list(study.iterdir())) == 1:
@@ -159,38 +159,38 @@ def test_objects_that_come_during_the_work_are_not_discarded(service, send, imag
 
     started = service(process, discard=True)
     send(started.port, image(number=1))
-    eventually(lambda: states(folder) == ["done", "done"])
+    wait_until(lambda: states(folder) == ["done", "done"])
     assert objects(folder, number=2) == "1 2"
 
 
-def test_results_are_sent_on(service, send, image, folder, eventually, archive):
+def test_results_are_sent_on(service, send, image, folder, wait_until, archive):
     there = archive()
     first = service(forward=there.port)
     send(first.port, image())
-    eventually(lambda: runs(folder) and runs(folder)[0]["sent"] == {"report.dcm": "accepted"})
+    wait_until(lambda: attempts(folder) and attempts(folder)[0]["sent"] == {"report.dcm": "accepted"})
     first.stop()
     send(service(forward=there.port).port, image("1.2.4"))
-    eventually(lambda: runs(folder, "1.2.4") and runs(folder, "1.2.4")[0]["sent"])
+    wait_until(lambda: attempts(folder, "1.2.4") and attempts(folder, "1.2.4")[0]["sent"])
     assert there.received == ["1.2.3.1.901", "1.2.4.1.901"]
 
 
-def test_a_study_can_be_done_again_by_removing_its_ledger(service, send, image, folder, eventually):
+def test_a_study_can_be_done_again_by_removing_its_ledger(service, send, image, folder, wait_until):
     first = service()
     send(first.port, image())
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     first.stop()
     os.remove(folder / "ledger" / f"{uid_name('1.2.3')}.json")
     service()
-    eventually(lambda: states(folder) == ["done"])
-    assert [run["number"] for run in runs(folder)] == [2]
+    wait_until(lambda: states(folder) == ["done"])
+    assert [run["number"] for run in attempts(folder)] == [2]
 
 
-def test_the_queue_has_an_end(service, send, image, folder, eventually, monkeypatch, caplog):
-    monkeypatch.setattr("serving.listen.service._MOST_WAITING", 1)
+def test_the_queue_has_an_end(service, send, image, folder, wait_until, monkeypatch, caplog):
+    monkeypatch.setattr("serving.listen.service._MAX_WAITING", 1)
     port = service(quiet=1.0).port
     assert send(port, image("1.2.3"), image("1.2.4")) == [SUCCESS, OUT_OF_RESOURCES]
     assert "a study was refused, since 1 wait already" in caplog.text
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     assert send(port, image("1.2.4")) == [SUCCESS]
 
 
@@ -203,23 +203,23 @@ def test_one_folder_has_one_service(service, folder):
 def test_the_folder_is_free_again_where_the_port_was_taken(service, tmp_path):
     taken = service(folder=tmp_path / "other").port
     with pytest.raises(KgpError, match="cannot listen"):
-        ConsoleService(tmp_path / "console", print, ReceiverOptions(port=taken))
+        ListenService(tmp_path / "console", print, ReceiverOptions(port=taken))
     service()
 
 
-def test_a_state_that_cannot_be_written_holds_a_study_up_until_it_can(service, send, image, folder, eventually, caplog):
+def test_a_state_that_cannot_be_written_holds_a_study_up_until_it_can(service, send, image, folder, wait_until, caplog):
     folder.mkdir()
     (folder / "ledger").write_text("in the way")
     send(service().port, image())
-    eventually(lambda: "waits, since its state cannot be written: File exists" in caplog.text)
+    wait_until(lambda: "waits, since its state cannot be written: File exists" in caplog.text)
     (folder / "ledger").unlink()
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
 
 
-def test_a_ledger_that_is_none_is_told_at_the_start(service, send, image, folder, eventually):
+def test_a_ledger_that_is_none_is_told_at_the_start(service, send, image, folder, wait_until):
     first = service()
     send(first.port, image())
-    eventually(lambda: states(folder) == ["done"])
+    wait_until(lambda: states(folder) == ["done"])
     first.stop()
     (folder / "ledger" / f"{uid_name('1.2.3')}.json").write_text("[]")
     with pytest.raises(KgpError, match="is not a ledger of kgp console listen"):

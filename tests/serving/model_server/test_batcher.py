@@ -108,7 +108,7 @@ def test_more_than_may_wait_is_refused(batcher, version):
 def test_what_nobody_waits_for_is_dropped(batcher, version):
     queue = batcher()
     held_up(queue, version)
-    gone = queue.submit(version, "s", rows(1), wanted=lambda: False)
+    gone = queue.submit(version, "s", rows(1), is_wanted=lambda: False)
     stays = queue.submit(version, "s", rows(2))
     version.go.set()
     with pytest.raises(Expired):
@@ -132,7 +132,7 @@ def test_batches_are_observed(batcher, version):
 
 def test_a_large_request_that_nobody_waits_for_any_more_ends_between_its_pieces(batcher, version):
     asked = iter([True, False])
-    gone = batcher().submit(version, "s", rows(*range(9)), wanted=lambda: next(asked))
+    gone = batcher().submit(version, "s", rows(*range(9)), is_wanted=lambda: next(asked))
     with pytest.raises(Expired):
         gone.result(10)
     assert version.sizes == [4]

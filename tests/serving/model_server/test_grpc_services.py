@@ -16,16 +16,16 @@ def refused(call, code, message):
 
 @pytest.mark.parametrize("signature", ["serving_default", "classify", "segment", "explain"])
 def test_every_signature_answers_as_the_saved_model_does(client, saved_model, slices, signature):
-    wanted = load_runtime(saved_model[0]).call(signature, slices)
-    found = client.predict(slices, signature)
-    assert set(found) == set(wanted)
-    for name, value in wanted.items():
-        np.testing.assert_allclose(found[name], value, atol=1e-4)
+    expected = load_runtime(saved_model[0]).call(signature, slices)
+    answer = client.predict(slices, signature)
+    assert set(answer) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(answer[name], value, atol=1e-4)
 
 
 def test_describe_tells_what_the_model_is(client, saved_model):
-    found = client.predict(None, "describe", request=np.zeros(1, np.int32))
-    assert b'"no_tumour"' in found["description"][0]
+    answer = client.predict(None, "describe", request=np.zeros(1, np.int32))
+    assert b'"no_tumour"' in answer["description"][0]
 
 
 def test_outputs_can_be_chosen_and_the_answer_names_its_version(client, request_of, slices):
@@ -37,8 +37,8 @@ def test_outputs_can_be_chosen_and_the_answer_names_its_version(client, request_
 
 def test_requests_larger_than_the_largest_batch_go_in_pieces(client, slices):
     many = np.concatenate([slices] * 7)  # 35; the largest batch has 16
-    found = client.predict(many, "classify")["logits"]
-    np.testing.assert_allclose(found, np.concatenate([client.predict(slices, "classify")["logits"]] * 7), atol=1e-5)
+    logits = client.predict(many, "classify")["logits"]
+    np.testing.assert_allclose(logits, np.concatenate([client.predict(slices, "classify")["logits"]] * 7), atol=1e-5)
 
 
 def test_metadata(client):

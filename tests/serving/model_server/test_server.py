@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import signal
@@ -6,8 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 
 import grpc
 import numpy as np
@@ -19,7 +16,6 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 from kgp.errors import KgpError
 from kgp.runtime import load_runtime
 from serving.model_server.server import READY, ModelServer, ServerOptions
-from serving.model_server.version import ModelVersion
 
 
 def versions(client, model="tiny"):
@@ -36,17 +32,8 @@ def health(port, service):
         return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status
 
 
-def get(server, path, **headers):
-    request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
 def test_a_newer_version_takes_over_without_a_failed_request(
-    start_server, connect, models, wait_until, slices, request_of
+    start_server, connect, models, publish, wait_until, slices, request_of
 ):
     server = start_server(models)
     client = connect(server.grpc_port)
@@ -62,30 +49,26 @@ def test_a_newer_version_takes_over_without_a_failed_request(
     for thread in threads:
         thread.start()
     wait_until(lambda: len(answered) > 5)
-    shutil.copytree(models / "1", models / ".2.part")
-    os.replace(models / ".2.part", models / "2")
+    publish(models)
     wait_until(lambda: answered[-1] == 2 and versions(client)[1][0] == "END")
     stop.set()
     for thread in threads:
         thread.join()
-    assert set(answered) == {1, 2}  # a failed request would have ended its thread before version 2 came
+    assert set(answered) == {1, 2}  # a failed request ends its thread before version 2
     assert versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")}
 
 
-def test_a_broken_version_does_not_end_the_old_one(start_server, connect, models, wait_until, slices):
+def test_a_broken_version_does_not_end_the_old_one(start_server, connect, models, publish, wait_until, slices):
     server = start_server(models)
     client = connect(server.grpc_port)
-    shutil.copytree(models / "1", models / ".2.part")
-    with open(models / ".2.part" / "saved_model.pb", "r+b") as stream:
-        stream.truncate(100)
-    os.replace(models / ".2.part", models / "2")
+    publish(models, lambda folder: os.truncate(folder / "saved_model.pb", 100))
     wait_until(lambda: 2 in versions(client) and versions(client)[2][0] == "END")
     assert "saved_model.pb is not the file that manifest.json lists" in versions(client)[2][1]
     assert versions(client)[1] == ("AVAILABLE", "")
     assert client.predict(slices, "classify")["logits"].shape == (5, 2)
 
 
-def test_a_server_without_a_usable_version_is_alive_but_not_ready(start_server, models, wait_until):
+def test_a_server_without_a_usable_version_is_alive_but_not_ready(start_server, models, wait_until, get):
     os.remove(models / "1" / "manifest.json")
     server = start_server(models, ready=False)
     wait_until(lambda: server.models.get("tiny").states)
@@ -96,7 +79,7 @@ def test_a_server_without_a_usable_version_is_alive_but_not_ready(start_server, 
     assert get(server, "/ready") == (503, b'{"ready": false}')
 
 
-def test_a_ready_server_says_so_and_counts(server, client, slices):
+def test_a_ready_server_says_so_and_counts(server, client, slices, get):
     assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
     assert get(server, "/ready") == (200, b'{"ready": true}')
     client.predict(slices, "classify")
@@ -112,7 +95,7 @@ def test_several_models_are_told_apart(start_server, connect, models, slices):
         assert client.predict(slices, "classify", model=name)["logits"].shape == (5, 2)
 
 
-def test_a_token_is_needed_where_one_is_set(start_server, connect, models, request_of, slices):
+def test_a_token_is_needed_where_one_is_set(start_server, connect, models, request_of, slices, get):
     server = start_server(models, token="secret")
     client = connect(server.grpc_port)
     with pytest.raises(grpc.RpcError) as caught:
@@ -134,17 +117,32 @@ def test_a_token_is_needed_where_one_is_set(start_server, connect, models, reque
     assert health(server.grpc_port, "ready") == health_pb2.HealthCheckResponse.SERVING
 
 
-@pytest.fixture
-def secured(start_server, models, tmp_path, monkeypatch):
-    """A server with TLS and a token, and an environment whose clients know both."""
+@pytest.fixture(scope="module")
+def secured_server(quick_version, tmp_path_factory, wait_until):
+    """(a server with TLS and a token, the certificate of its authority)."""
+    folder = tmp_path_factory.mktemp("secured")
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    issued.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
+    options = ServerOptions(
+        grpc_port=0, rest_port=0, certificate=folder / "certificate.pem", key=folder / "key.pem", token="secret"
+    )
+    server = ModelServer({"tiny": quick_version.parent}, options)
+    server.start()
+    wait_until(lambda: server.models.ready)
+    yield server, folder / "authority.pem"
+    server.stop()
+
+
+@pytest.fixture
+def secured(secured_server, monkeypatch):
+    """A server with TLS and a token, and an environment whose clients know both."""
+    server, authority = secured_server
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     monkeypatch.setenv("KGP_TOKEN", "secret")
-    return start_server(models, certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem", token="secret")
+    return server
 
 
 def secured_addresses(server):
@@ -167,13 +165,13 @@ def test_a_wrong_token_is_refused(secured, monkeypatch):
 def test_a_server_of_an_unknown_authority_is_not_trusted(secured, monkeypatch, tmp_path):
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
-    monkeypatch.setattr("kgp.runtime.endpoint._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("kgp.runtime.endpoint._PAUSES", (0.001,) * 4)
     for address in secured_addresses(secured):
         with pytest.raises(KgpError, match="does not answer"):
             load_runtime(address)
 
 
-def test_clients_that_go_away_hold_nothing(start_server, connect, models, request_of, slices, wait_until):
+def test_clients_that_go_away_hold_nothing(start_server, connect, models, publish, request_of, slices, wait_until):
     server = start_server(models)
     client = connect(server.grpc_port)
     call = client.prediction.Predict.future(request_of(np.concatenate([slices] * 40)), timeout=60)
@@ -181,8 +179,7 @@ def test_clients_that_go_away_hold_nothing(start_server, connect, models, reques
     with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
         connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{")
     assert client.predict(slices, "classify")["logits"].shape == (5, 2)
-    shutil.copytree(models / "1", models / ".2.part")
-    os.replace(models / ".2.part", models / "2")
+    publish(models)
     wait_until(lambda: versions(client) == {2: ("AVAILABLE", ""), 1: ("END", "")})
 
 
@@ -199,180 +196,7 @@ def test_a_taken_port_is_told(server, start_server, models):
         start_server(models, grpc_port=server.grpc_port)
 
 
-def test_rest_status_and_metadata(server):
-    status, text = get(server, "/v1/models/tiny")
-    (line,) = json.loads(text)["model_version_status"]
-    assert status == 200 and (line["version"], line["state"]) == ("1", "AVAILABLE")
-    signatures = json.loads(get(server, "/v1/models/tiny/metadata")[1])["metadata"]["signature_def"]["signature_def"]
-    assert signatures["segment"]["inputs"]["images"]["dtype"] == "DT_FLOAT"
-    assert get(server, "/v1/models/other") == (404, b'{"error": "Could not find any versions of model other"}')
-    assert get(server, "/v1/models/%74iny")[0] == 200
-    assert get(server, "/v1/models/tiny/versions/9")[0] == 404
-    assert get(server, "/v2") == (404, b'{"error": "Malformed request: GET /v2"}')
-    for path in ("/v1/models/tiny/other", "/v1/models/tiny:predict"):
-        assert get(server, path) == (400, json.dumps({"error": f"Malformed request: GET {path}"}).encode())
-    assert get(server, "/v1/models") == (400, b'{"error": "Missing model name in request."}')
-
-
-def post(server, path, body):
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{server.rest_port}{path}", data=data)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
-
-
-def test_rest_predictions_are_those_of_grpc(server, client, slices):
-    wanted = client.predict(slices, "classify")
-    body = {"signature_name": "classify", "instances": slices.tolist()}
-    status, found = post(server, "/v1/models/tiny:predict", body)
-    assert status == 200
-    np.testing.assert_allclose([row["logits"] for row in found["predictions"]], wanted["logits"], atol=1e-4)
-    body["instances"] = [{"images": row} for row in body["instances"]]
-    assert post(server, "/v1/models/tiny:predict", body) == (status, found)
-    body = {"signature_name": "classify", "inputs": {"images": slices.tolist()}}
-    status, found = post(server, "/v1/models/tiny/versions/1:predict", body)
-    np.testing.assert_allclose(found["outputs"]["probabilities"], wanted["probabilities"], atol=1e-5)
-    status, found = post(server, "/v1/models/tiny:predict", {"signature_name": "describe", "instances": [0]})
-    assert json.loads(found["predictions"][0])["class_names"] == ["no_tumour", "tumour"]
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status", "message"),
-    [
-        ("/v1/models/tiny:predict", b"{", 400, "JSON Parse error"),
-        ("/v1/models/tiny:predict", b"[]", 400, "Is not object"),
-        ("/v1/models/tiny:predict", {}, 400, "Missing 'inputs' or 'instances' key"),
-        ("/v1/models/tiny:predict", {"inputs": 1, "instances": 1}, 400, "only one of 'inputs' or 'instances' keys"),
-        ("/v1/models/tiny:predict", {"instances": {}}, 400, "to be an list/array"),
-        ("/v1/models/tiny:predict", {"instances": []}, 400, "No values in 'instances' array"),
-        ("/v1/models/tiny:predict", {"instances": [{"images": 1}, 2]}, 400, "Expecting object but got list at item 1"),
-        (
-            "/v1/models/tiny:predict",
-            {"instances": [1, {"images": 1}]},
-            400,
-            "Expecting value/list but got object at item 1",
-        ),
-        ("/v1/models/tiny:predict", {"instances": [{"x": 1}]}, 400, "keys must be equal to: images"),
-        ("/v1/models/tiny:predict", {"instances": [["1.0"]]}, 400, "images is no tensor of float32"),
-        ("/v1/models/tiny:predict", {"instances": [True]}, 400, "images is no tensor of float32"),
-        ("/v1/models/tiny:predict", {"instances": [None]}, 400, "images is no tensor of float32"),
-        ("/v1/models/tiny:predict", b'{"instances": [[[[NaN, NaN]]]]}', 400, "images must have shape"),
-        ("/v1/models/tiny:predict", {"instances": [0.5], "signature_name": "describe"}, 400, "no tensor of int32"),
-        ("/v1/models/tiny:predict", {"instances": [[1], [1, 2]]}, 400, "images is no tensor of float32"),
-        ("/v1/models/tiny:predict", {"instances": [[1.0, 2.0]]}, 400, "images must have shape"),
-        ("/v1/models/tiny:predict", {"inputs": {"x": [1]}}, 400, "Missing named input: images in 'inputs' object."),
-        ("/v1/models/tiny:predict", {"instances": [1], "signature_name": 5}, 400, "must be a string value"),
-        (
-            "/v1/models/tiny:predict",
-            {"instances": [1], "signature_name": "x"},
-            400,
-            'signature name: "x" not found in signature def',
-        ),
-        ("/v1/models/other:predict", {"instances": [1]}, 404, "Latest(other)"),
-        ("/v1/models/tiny", {"instances": [1]}, 400, "Malformed request: POST /v1/models/tiny"),
-        ("/v1/models/tiny/labels/canary:predict", {"instances": [1]}, 400, "version label: canary"),
-        (f"/v1/models/tiny/versions/{'9' * 5000}:predict", {"instances": [1]}, 400, "Failed to convert version: 9"),
-    ],
-)
-def test_bad_rest_requests(server, path, body, status, message):
-    found, answer = post(server, path, body)
-    assert found == status and message in answer["error"]
-
-
-def exchange(server, *parts):
-    """What the REST server answers to raw bytes before it closes the connection."""
-    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=60) as connection:
-        for part in parts:
-            connection.sendall(part)
-        return connection.makefile("rb").read()
-
-
-@pytest.mark.parametrize(
-    ("head", "status", "message"),
-    [
-        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % 10**10, 429, b"10000000000 bytes"),
-        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 429, b"are allowed"),
-        (b"POST /v1/models/tiny:predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, b"no Content-Length"),
-        (b"PUT /v1/models/tiny HTTP/1.1\r\n\r\n", 501, b'{"error": "'),
-    ],
-)
-def test_bad_heads_have_an_answer_in_json(server, head, status, message):
-    answer = exchange(server, head)
-    assert answer.startswith(b"HTTP/1.1 %d " % status) and message in answer and b"application/json" in answer
-
-
-def test_the_body_of_a_get_is_not_taken_for_a_request(server):
-    smuggled = b"GET /alive HTTP/1.1\r\n\r\n"
-    answer = exchange(server, b"GET /ready HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(smuggled), smuggled)
-    assert answer.count(b"HTTP/1.1 200") == 1 and b"Connection: close" in answer
-
-
-def test_a_connection_that_breaks_is_no_defect(server, capfd, caplog, monkeypatch, wait_until):
-    errors = []
-    monkeypatch.setattr(
-        server._rest,
-        "handle_error",
-        lambda *call: (type(server._rest).handle_error(server._rest, *call), errors.append(1)),
-    )
-    monkeypatch.setattr(
-        "serving.model_server.rest._Handler._send", lambda *_: (_ for _ in ()).throw(BrokenPipeError("gone"))
-    )
-    assert exchange(server, b"GET /alive HTTP/1.1\r\n\r\n") == b""
-    wait_until(lambda: errors)
-    assert "Traceback" not in capfd.readouterr().err + caplog.text
-
-
-def test_what_is_more_than_the_server_answers_at_a_time_is_refused(server, monkeypatch):
-    monkeypatch.setattr(server._rest.room, "_most", 0)
-    status, answer = post(server, "/v1/models/tiny:predict", {"instances": [1]})
-    assert status == 429 and "are being answered already" in answer["error"]
-    assert get(server, "/metrics")[0] == 200
-
-
-def test_names_of_models_that_are_not_served_are_counted_as_one(server):
-    for number in range(3):
-        post(server, f"/v1/models/strange{number}:predict", b"{")
-    text = get(server, "/metrics")[1].decode()
-    assert 'code="INVALID_ARGUMENT",method="REST predict",model="unknown"' in text and "strange" not in text
-
-
-def test_stop_answers_the_rest_requests_that_came(start_server, models, slices, monkeypatch, wait_until):
-    server = start_server(models)
-    entered, go = threading.Event(), threading.Event()
-    call = server.models.get("tiny")._versions[1].call
-
-    def slowly(*arguments):
-        entered.set()
-        go.wait(30)
-        return call(*arguments)
-
-    monkeypatch.setattr(server.models.get("tiny")._versions[1], "call", slowly)
-    answers = []
-    body = {"signature_name": "classify", "instances": slices.tolist()}
-    asking = threading.Thread(target=lambda: answers.append(post(server, "/v1/models/tiny:predict", body)))
-    asking.start()
-    wait_until(entered.is_set)
-    stopping = threading.Thread(target=server.stop)
-    stopping.start()
-    wait_until(lambda: server._rest.room._closed)
-    go.set()
-    for thread in (asking, stopping):
-        thread.join(60)
-    assert answers[0][0] == 200 and len(answers[0][1]["predictions"]) == 5
-
-
-@pytest.mark.parametrize("sizes", [None, [], [0], ["1"]])
-def test_a_manifest_without_batch_sizes(models, sizes):
-    manifest = json.loads((models / "1" / "manifest.json").read_text())
-    (models / "1" / "manifest.json").write_text(json.dumps({**manifest, "batch_sizes": sizes}))
-    with pytest.raises(KgpError, match="names no batch sizes"):
-        ModelVersion(models / "1")
-
-
-def test_a_certificate_that_is_none(tmp_path):
+def test_a_file_that_is_not_a_certificate(tmp_path):
     (tmp_path / "a.pem").write_text("none")
     options = ServerOptions(certificate=tmp_path / "a.pem", key=tmp_path / "a.pem")
     with pytest.raises(KgpError, match="are no certificate and its key"):

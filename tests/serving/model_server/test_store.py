@@ -1,4 +1,4 @@
-"""What is loaded, kept and told of versions; they are folders with a file that says whether they can be loaded."""
+"""Which versions are loaded and kept; a version's only file says whether it can be loaded."""
 
 import pytest
 
@@ -22,7 +22,7 @@ class Version:
 
     release = hold
 
-    def drained(self, _):
+    def wait_until_unused(self, _):
         return True
 
 
@@ -97,7 +97,7 @@ def test_labelled_versions_stay_and_others_go(served, tmp_path):
     for number in ("3", "4"):
         write(tmp_path / "m" / number)
         served.refresh()
-    found = states(served.get("m"))
-    assert {number: state for number, (state, _) in found.items()} == {4: AVAILABLE, 3: END, 2: END, 1: AVAILABLE}
+    after = states(served.get("m"))
+    assert {number: state for number, (state, _) in after.items()} == {4: AVAILABLE, 3: END, 2: END, 1: AVAILABLE}
     with served.get("m").lease(label="stable") as version:
         assert version.number == 1

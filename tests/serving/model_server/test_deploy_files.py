@@ -11,7 +11,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from export.warmup import BATCH_SIZES
 
-DEPLOY = Path(__file__).parents[2] / "serving" / "deploy"
+DEPLOY = Path(__file__).parents[3] / "serving" / "deploy"
 BOOL, STRING, INT64 = (
     descriptor_pb2.FieldDescriptorProto.TYPE_BOOL,
     descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
@@ -20,7 +20,7 @@ BOOL, STRING, INT64 = (
 
 
 def message_class(name, fields):
-    """A message that tensorflow-serving-api has no class for; fields are (name, number, type or message, repeated)."""
+    """A message that has no class; fields are (name, number, type or message, repeated)."""
     file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="test", syntax="proto3")
     file.dependency.append("google/protobuf/wrappers.proto")
     pool = descriptor_pool.DescriptorPool()
