@@ -1,30 +1,43 @@
-"""A Sphinx extension: indented blocks and examples of our docstrings are shown as they stand, as code."""
+"""A Sphinx extension: what our docstrings lay out by hand is shown as it stands."""
 
 import re
 from typing import Any
 
 from sphinx.application import Sphinx
 
+_SECTION = re.compile(r"[A-Z][\w ]*:")  # Args: and the like, which napoleon reads
+_STAR = re.compile(r"(?<![*`\w])\*(?=\w)")  # as in [B, *spatial]; begins no emphasis
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Registers the extension, before napoleon (500) reads the docstrings."""
-    app.connect("autodoc-process-docstring", show_blocks_as_code, priority=400)
+    app.connect("autodoc-process-docstring", keep_layout, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def show_blocks_as_code(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Marks, in place, what reStructuredText would take for a quotation.
+def keep_layout(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Rewrites the lines of a docstring in place.
 
-    A block is indented and follows an empty line after text that is not. `Example:` and the lines below it are one too.
+    Outside of Google's sections, indented paragraphs become code, and uneven ones keep their lines.
     """
-    marked: list[str] = []
-    before = ""  # the last line that is not empty
-    for line in lines:
-        starts_block = line.startswith("    ") and before and not before.startswith(" ")
-        if starts_block and before == "Example:":
-            marked[-1:] = ["Example::", ""]
-        elif starts_block and not marked[-1] and not before.endswith("::"):
-            marked += ["::", ""]
-        marked.append(re.sub(r"(?<![*`\w])\*(?=\w)", r"\\*", line))  # [B, *spatial] begins no emphasis
-        before = line or before
-    lines[:] = marked
+    kept: list[str] = []
+    in_section = False
+    for paragraph in re.split(r"\n(?:[ ]*\n)+", "\n".join(lines)):
+        first, *rest = paragraph.split("\n")
+        if not first.startswith(" "):
+            in_section = bool(_SECTION.fullmatch(first)) and first != "Example:"
+        if first == "Example:":
+            kept += ["", "Example::", "", *rest]
+        elif first.startswith("    ") and not in_section:
+            kept += ["", "::", "", first, *rest]
+        else:
+            text = [_STAR.sub(r"\\*", line) for line in (first, *rest)]
+            kept += ["", *(text if in_section else _with_its_lines(text))]
+    lines[:] = kept[1:]
+
+
+def _with_its_lines(paragraph: list[str]) -> list[str]:
+    """A block of lines where some are indented, as in a table of two columns; lists have their own form."""
+    if re.match(r"[-*] |\d+\. ", paragraph[0]) or not any(line.startswith(" ") for line in paragraph):
+        return paragraph
+    return [f"  {line.strip()}" if line.startswith(" ") else f"| {line}" for line in paragraph]

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import importlib
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -153,6 +154,22 @@ def test_every_link_leads_to_a_file_and_a_heading():
                 offenders.append(f"{name(page)}: {target}: there is no such file")
             elif anchor and anchor not in anchors(linked):
                 offenders.append(f"{name(page)}: {target}: there is no such heading")
+    assert not offenders, "\n".join(offenders)
+
+
+def exists_in_python(path: str) -> bool:
+    module, _, attribute = path.lstrip("~").rpartition(".")
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError:
+        return False
+    return hasattr(found, attribute) or (importlib.util.find_spec(f"{module}.{attribute}") is not None)
+
+
+def test_everything_of_python_that_a_page_links_exists():
+    links = [(page, path) for page in PAGES for path in re.findall(r"\{py:\w+\}`([^`]+)`", text_of(page))]
+    assert len(links) > 3
+    offenders = [f"{name(page)}: {path}" for page, path in links if not exists_in_python(path)]
     assert not offenders, "\n".join(offenders)
 
 
