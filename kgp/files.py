@@ -181,6 +181,24 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def check_listed_file(path: Path, listed_sha256: str | None, manifest: Path, purpose: str) -> None:
+    """Refuses a file that is not the one that a manifest lists.
+
+    Args:
+        listed_sha256: as in the manifest, or None where it does not list the file.
+        purpose: what cannot be used without the file, such as "the run".
+
+    Raises:
+        KgpError: the file is missing or has another SHA-256.
+    """
+    if not path.is_file():
+        raise KgpError(f"{path} is missing, so {purpose} cannot be used.")
+    if sha256(path) != listed_sha256:
+        raise KgpError(
+            f"{path} is not the file that {manifest.name} lists (its SHA-256 differs); it was changed or cut short."
+        )
+
+
 def _plain(value: Any) -> Any:
     """NumPy scalars and arrays, paths and tuples as JSON knows them."""
     if isinstance(value, np.generic):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import kgp
 from kgp.config import RunConfig, read_config_file
 from kgp.errors import KgpError
-from kgp.files import atomic_path, read_json, sha256, write_json
+from kgp.files import atomic_path, check_listed_file, read_json, sha256, write_json
 from kgp.research_use import NOTICE
 
 if TYPE_CHECKING:
@@ -144,13 +144,7 @@ def read_run(folder: Path) -> Run:
     if not isinstance(files, dict):
         raise KgpError(f"{folder / 'manifest.json'} is not complete: it lists no files.")
     for name in ("config.json", WEIGHTS):
-        if not (folder / name).is_file():
-            raise KgpError(f"{folder / name} is missing, so the run cannot be used.")
-        if sha256(folder / name) != files.get(name):
-            raise KgpError(
-                f"{folder / name} is not the file that manifest.json lists (its SHA-256 differs); "
-                "it was changed or cut short."
-            )
+        check_listed_file(folder / name, files.get(name), folder / "manifest.json", "the run")
     try:
         return Run(
             folder=folder,

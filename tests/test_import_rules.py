@@ -22,7 +22,7 @@ WITHOUT_BACK_END = (
 
 # Tests of what is no module: files of the repository, folders that are deployed, real peers.
 WITHOUT_SUBJECT = (
-    "test_import_rules", "test_examples", "test_packaging", "test_docs", "test_export_command", "serving/listen/test_command",
+    "test_import_rules", "test_examples", "test_packaging", "test_docs", "test_export_command", "test_console_listen", "serving/listen/test_command",
     "serving/model_server/test_deploy_files", "serving/listen/test_deploy_files", "serving/listen/test_dcmtk",
     "serving/listen/test_listener_process", "serving/console/test_mutated_files",
 )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kgp.errors import KgpError
-from kgp.files import read_json, sha256
+from kgp.files import check_listed_file, read_json
 from kgp.runtime.description import Description
 
 FORMAT = "kgp-export-1"
@@ -36,13 +36,7 @@ def read_artifact(manifest: Path, folder: Path) -> tuple[Description, dict[str, 
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("files"), dict):
         raise KgpError(f"{manifest} is not the manifest of an export in format {FORMAT}.")
     for name, expected in content["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise KgpError(f"{path} is missing, so the export cannot be used.")
-        if sha256(path) != expected:
-            raise KgpError(
-                f"{path} is not the file that {manifest.name} lists (its SHA-256 differs); it was changed or cut short."
-            )
+        check_listed_file(folder / name, expected, manifest, "the export")
     return Description.from_dict(content.get("network"), str(manifest)), content
 
 
