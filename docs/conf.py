@@ -17,6 +17,7 @@ import kgp
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "examples"), os.environ.get("PYTHONPATH", "")])
 os.environ["IPYTHONDIR"] = str(Path(__file__).parent / "_kernel")
 
 project = "kgp"
