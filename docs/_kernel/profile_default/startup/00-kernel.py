@@ -1,9 +1,12 @@
 """Loaded by the kernels that execute the notebooks: a %%bash whose cell fails where any of its commands does."""
 
+import logging
 import subprocess
 import sys
 
 from IPython.core.magic import register_cell_magic
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # in a notebook it would warn on the standard output
 
 
 @register_cell_magic
