@@ -18,7 +18,7 @@ from kgp.heatmap.reading import BEST
 from kgp.report import plots
 from kgp.report.numbers import interval, number
 from kgp.report.overlay import encode_png
-from kgp.research_use import RESEARCH_USE
+from kgp.research_use import NOT_FOR_CARE, RESEARCH_USE
 
 _SCORES = {  # key in metrics.json: words in the report
     "accuracy": "accuracy",
@@ -102,7 +102,8 @@ def write_page(path: Path, template: str, package: str = "kgp.report", **values:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    write_text(path, environment.get_template(template).render(research_use=RESEARCH_USE, **values))
+    notice = {"research_use": RESEARCH_USE, "not_for_care": NOT_FOR_CARE}
+    write_text(path, environment.get_template(template).render(**notice, **values))
 
 
 def _headline(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:

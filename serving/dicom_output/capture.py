@@ -8,7 +8,8 @@ import pydicom
 from highdicom.sc import SCImage
 
 import kgp
-from serving.dicom_output.identity import BODY_PART, RESEARCH_USE, Uids, equipment
+from kgp.research_use import RESEARCH_USE
+from serving.dicom_output.identity import BODY_PART, Uids, equipment
 from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9704
@@ -63,7 +64,7 @@ def with_notice(picture: np.ndarray) -> np.ndarray:
     Returns:
         uint8 [h + band, w, 3]; the letters fit the width.
     """
-    text = f"RESEARCH USE ONLY - kgp {kgp.__version__}"
+    text = f"{RESEARCH_USE.upper()} - kgp {kgp.__version__}"
     (width, height), below_baseline = cv2.getTextSize(text, _FONT, 1.0, 1)
     scale = min(0.5, (picture.shape[1] - 4) / width)
     band = np.zeros((round((height + below_baseline) * scale) + 6, picture.shape[1], 3), np.uint8)

@@ -10,8 +10,6 @@ from pydicom.uid import UID, generate_uid
 import kgp
 from serving.dicom_output.study_result import StudyResult
 
-RESEARCH_USE = "Research use only"
-NOT_FOR_CARE = "Research use only. Not a medical device; not for diagnosis or treatment."
 BODY_PART = "BRAIN"  # unpaired, so that General Series does not ask for a laterality
 BRAIN: CodedConcept = CodedConcept.from_code(codes.SCT.Brain)
 NEOPLASM: CodedConcept = CodedConcept.from_code(codes.SCT.Neoplasm)

@@ -8,8 +8,9 @@ from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from pydicom.sr.codedict import codes
 
+from kgp.research_use import RESEARCH_USE
 from serving.dicom_output.headers import pixel_measures, plane_orientation, plane_positions
-from serving.dicom_output.identity import BODY_PART, RESEARCH_USE, Uids, equipment, plain
+from serving.dicom_output.identity import BODY_PART, Uids, equipment, plain
 from serving.dicom_output.segmentation import finish_frames
 from serving.dicom_output.study_result import StudyResult
 

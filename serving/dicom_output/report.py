@@ -15,11 +15,10 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+from kgp.research_use import NOT_FOR_CARE, RESEARCH_USE
 from serving.dicom_output.identity import (
     BRAIN,
     NEOPLASM,
-    NOT_FOR_CARE,
-    RESEARCH_USE,
     Uids,
     algorithm_of_report,
     device_uid,
@@ -145,7 +144,7 @@ def _class_of_study(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualit
         source_images=[sr.SourceImageForMeasurementGroup(*_referenced(result, finding.slice_index))],
     )
     remark = f" {result.remark}" if result.remark else ""
-    _comment(group, f"{plain(sentence(result, finding), 1024)}{remark} {NOT_FOR_CARE}")
+    _comment(group, f"{plain(sentence(result, finding), 1024)}{remark} {RESEARCH_USE}. {NOT_FOR_CARE}")
     return group
 
 
@@ -206,7 +205,7 @@ def _region(
     _comment(
         group,
         "Longest diameter: largest distance between pixel centres of one connected region within one slice. "
-        f"Volume: pixels times area times distance of slices. {NOT_FOR_CARE}",
+        f"Volume: pixels times area times distance of slices. {RESEARCH_USE}. {NOT_FOR_CARE}",
     )
     return group
 
@@ -223,7 +222,7 @@ def _centroid(result: StudyResult, uids: Uids) -> sr.PlanarROIMeasurementsAndQua
         geometric_purpose=codes.DCM.CenterOfMass,
         algorithm_id=algorithm_of_report(result),
     )
-    _comment(group, f"Centre of mass of the segmented region. {NOT_FOR_CARE}")
+    _comment(group, f"Centre of mass of the segmented region. {RESEARCH_USE}. {NOT_FOR_CARE}")
     return group
 
 

@@ -8,8 +8,9 @@ from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 
+from kgp.research_use import RESEARCH_USE
 from serving.dicom_output.headers import keep_named_frames, pixel_measures, plane_orientation, plane_positions
-from serving.dicom_output.identity import BRAIN, NEOPLASM, RESEARCH_USE, Uids, algorithm_sequence, equipment
+from serving.dicom_output.identity import BRAIN, NEOPLASM, Uids, algorithm_sequence, equipment
 from serving.dicom_output.study_result import StudyResult
 
 SEGMENT = 1
