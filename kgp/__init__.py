@@ -7,8 +7,8 @@
     run = kgp.train(preset="best", arch="unet", data="SLICES", epochs=3)
     network = kgp.networks.gp_unet((240, 240, 4), classes=3)
 
-Research use only; not a medical device. Importing this package imports nothing heavy; what is named above is loaded when it is
-first used.
+Research use only; not a medical device. Importing this package imports nothing heavy; what is named
+above is loaded when it is first used.
 """
 
 import importlib

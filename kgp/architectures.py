@@ -1,4 +1,4 @@
-"""The architectures that a run can be built from, by name; free of Keras, so that a command line can list them."""
+"""The architectures that a run can be built from, by name; free of Keras, for command lines."""
 
 import dataclasses
 import importlib
@@ -12,10 +12,11 @@ class Architecture:
 
     Attributes:
         title: what reports call it.
-        build: the function that builds it, or where it stands, as MODULE:FUNCTION. It is called with the shape of a slice
-            (H, W, C), the number of classes, and the keywords width, depth, dropout, normalisation_layer, upsampling,
-            pooling, pooling_value and head_order, and returns a functional `keras.Model` with the layers `features` (the map
-            that the head pools) and `head` (a 1x1 convolution) and the outputs `logits` [B, K] and `heatmap`
+        build: the function that builds it, or where it stands, as MODULE:FUNCTION. It is called
+            with the shape of a slice (H, W, C), the number of classes, and the keywords width,
+            depth, dropout, normalisation_layer, upsampling, pooling, pooling_value and head_order,
+            and returns a functional `keras.Model` with the layers `features` (the map that the head
+            pools) and `head` (a 1x1 convolution) and the outputs `logits` [B, K] and `heatmap`
             [B, H, W, K]; `kgp.networks.gp_head.gp_head` makes these from a feature map.
         depth: depth where the configuration says 0.
     """
@@ -41,10 +42,10 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def register_architecture(name: str, build: Callable[..., Any], *, title: str = "", depth: int = 3) -> None:
-    """Adds an architecture of one's own, which `kgp.train(arch=name)` and runs trained with it then know.
+    """Adds an architecture of one's own, which `kgp.train(arch=name)` then knows.
 
-    A run is rebuilt from its configuration and from code, so whoever loads such a run registers the architecture first.
-    Presets give it the values of "unet".
+    A run is rebuilt from its configuration and from code, so whoever loads such a run registers the
+    architecture first. Presets give it the values of "unet".
 
     Args:
         name: as in `--arch`; registering a name of one's own again replaces it.

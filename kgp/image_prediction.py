@@ -1,4 +1,4 @@
-"""What a network says of one image of any size, on the image's own pixels; what `kgp.load_run(...).predict` gives."""
+"""What a network says of one image of any size, on the image's own pixels."""
 
 import dataclasses
 from typing import Any
@@ -21,8 +21,8 @@ class ImagePrediction:
         class_names: names of the K classes.
         probabilities: float64 [K], in the order of `class_names`.
         label: name of the predicted class.
-        heatmap: raw heatmap float32 [H, W, K]; high where the image speaks for a class. Of images that were fitted to
-            the network it is interpolated.
+        heatmap: raw heatmap float32 [H, W, K]; high where the image speaks for a class. Of images
+            that were fitted to the network it is interpolated.
         map: float32 [H, W], the map that the mask is cut from.
         mask: bool [H, W]; empty where "no tumour" is predicted.
         reason: why the mask is empty (one of `kgp.heatmap.threshold.REASONS`), or None.
@@ -47,8 +47,9 @@ class ImagePrediction:
             label: name of the class; default the predicted one.
 
         Returns:
-            Contributions that add up, with the constant, to the logit of the image as it is (also where the reading
-            averages views). Rows and columns are those of the image; points in what was padded lie outside of it.
+            Contributions that add up, with the constant, to the logit of the image as it is (also
+            where the reading averages views). Rows and columns are those of the image; points in
+            what was padded lie outside of it.
 
         Raises:
             KgpError: there is no such class.
@@ -67,7 +68,7 @@ class ImagePrediction:
         return dataclasses.replace(evidence, rows=restored[:, 0], columns=restored[:, 1])
 
     def plot(self, axes: Any = None, points: int = 12) -> Any:
-        """Draws the image, the map with the strongest evidence points, and the mask, for reading in a notebook.
+        """Draws the image, the map with the strongest evidence points, and the mask.
 
         Args:
             axes: three matplotlib axes to draw into; default a new figure.

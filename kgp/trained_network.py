@@ -90,7 +90,7 @@ class TrainedNetwork:
         return predict_images(self.runtime, image, reading_name, spacing)
 
     def known_slices(self, part: str = "test") -> Iterator["KnownSlice"]:
-        """Predictions for the slices of one part of the run's own split, with their true masks, for own metrics.
+        """Slices of one part of the run's own split, with true masks and predictions.
 
         Args:
             part: "train", "validation" or "test".
@@ -107,13 +107,13 @@ class TrainedNetwork:
         return predict_known(self.runtime, cohort, rows, self.runtime.description.readings)
 
 
-def load_run(place: str | Path) -> TrainedNetwork:
+def load_run(path_or_address: str | Path) -> TrainedNetwork:
     """Loads a run folder, an export (SavedModel or .tflite), or a model behind an address.
 
     Args:
-        place: see `kgp.runtime.load_runtime`.
+        path_or_address: see `kgp.runtime.load_runtime`.
 
     Raises:
         KgpError: there is no usable network.
     """
-    return TrainedNetwork(load_runtime(place))
+    return TrainedNetwork(load_runtime(path_or_address))

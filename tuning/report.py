@@ -46,10 +46,10 @@ def write_report(search: Search) -> Path:
 def importance(space: Space, values: list[dict[str, Any]], scores: list[float]) -> dict[str, float]:
     """How strongly each parameter is related to the score, 0 to 1.
 
-    For a range the absolute rank correlation (Spearman) over the trials that have the parameter; for a
-    choice the correlation ratio (the root of the share of the variance of the scores' ranks that lies
-    between the choices). Parameters with fewer than 5 trials, or without any difference, are left out.
-    With few trials these are hints, not tests.
+    For a range the absolute rank correlation (Spearman) over the trials that have the parameter;
+    for a choice the correlation ratio (the root of the share of the variance of the scores' ranks
+    that lies between the choices). Parameters with fewer than 5 trials, or without any difference,
+    are left out. With few trials these are hints, not tests.
     """
     strengths = {}
     for name, parameter in space.items():

@@ -8,7 +8,7 @@ from tuning.workers import is_chief, is_part_of_search, run_workers, wait_for_ch
 
 
 def start_search(search: Search, words: list[str], workers: int) -> Path | None:
-    """Runs the trials that are missing and writes the report, also where the search ends with an error.
+    """Runs the trials that are missing and writes the report, also after an error.
 
     Args:
         search: the search.

@@ -30,7 +30,8 @@ def build_network(
     """Builds a network by the name of its architecture.
 
     Args:
-        arch: "unet", "shuffleunet", "reconresnet" or the name of a registered one (`kgp.architectures`).
+        arch: "unet", "shuffleunet", "reconresnet" or the name of a registered one
+            (`kgp.architectures`).
         input_shape: (H, W, C).
         classes: K.
         width, depth, dropout: see the builders; depth 0 is the paper's.

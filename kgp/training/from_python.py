@@ -33,23 +33,24 @@ def train(
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     **options: Any,
 ) -> TrainedNetwork:
-    """Trains a network, calibrates its readings, judges it on the test part, and writes the run folder.
+    """Trains a network, calibrates its readings, judges it, and writes the run folder.
 
     Progress is logged by Python's `logging` (logging.basicConfig(level="INFO") shows it).
 
     Args:
         data: the data set; None is the built-in phantom.
         preset: "paper", "best" or "demo"; default "best" with data, else "demo".
-        arch: "unet" (default), "shuffleunet", "reconresnet", or a registered one (`kgp.register_architecture`).
+        arch: "unet" (default), "shuffleunet", "reconresnet", or a registered one
+            (`kgp.register_architecture`).
         config: a configuration, or a config.json of a run, in the place of a preset.
         out: the run folder; default runs/PRESET-ARCH, numbered when it exists.
         overwrite: replace an existing run folder.
         kind, csv, cache: as the options of `kgp train`.
-        resume: folder of a training that was killed or interrupted, to go on with the same result as without the
-            interruption; takes no other option but loss and callbacks.
+        resume: folder of a training that was killed or interrupted, to go on with the same result
+            as without the interruption; takes no other option but loss and callbacks.
         loss, callbacks: of one's own; see `kgp.training.loop.Additions`.
-        **options: every field of `kgp.config`, as the options of `kgp train` with underscores: epochs=3,
-            learning_rate=1e-3, labels=("no tumour=0", "tumour=*").
+        **options: every field of `kgp.config`, as the options of `kgp train` with underscores:
+            epochs=3, learning_rate=1e-3, labels=("no tumour=0", "tumour=*").
 
     Returns:
         The trained network; its `metrics` hold what the evaluation found.

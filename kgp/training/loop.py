@@ -39,8 +39,9 @@ class Additions:
     """What a training takes from Python beside its configuration.
 
     Attributes:
-        loss: in the place of the weighted cross-entropy: of one-hot labels and logits, both [B, K]. Class weights do
-            not apply to it; `val_loss` stays the weighted cross-entropy. One device only.
+        loss: in the place of the weighted cross-entropy: of one-hot labels and logits, both [B, K].
+            Class weights do not apply to it; `val_loss` stays the weighted cross-entropy. One
+            device only.
         callbacks: called by Keras after the package's own.
     """
 

@@ -87,10 +87,9 @@ class ListenLedger:
         """
         with self._lock:
             attempts = {earlier.number: earlier for earlier in self.attempts(study)} | {attempt.number: attempt}
-            runs = [
-                dataclasses.asdict(each) for each in attempts.values()
-            ]  # what files have called them since version 1
-            text = json.dumps({"format": _FORMAT, "runs": runs}, indent=2)
+            # Files have called attempts "runs" since their first format.
+            value = {"format": _FORMAT, "runs": [dataclasses.asdict(each) for each in attempts.values()]}
+            text = json.dumps(value, indent=2)
             write_file_durably(self._path(study), [f"{text}\n".encode()], self._scratch)
 
     def _path(self, study: str) -> Path:
