@@ -78,8 +78,14 @@ class ImagePrediction:
             The three axes.
         """
         from kgp.report.image_axes import draw_axes
+        from kgp.report.overlay import shown_contrast
 
-        return draw_axes(self, self._runtime.description.contrasts, axes, points)
+        contrasts = self._runtime.description.contrasts
+        channel = shown_contrast(contrasts)
+        reason = f"; no mask: {self.reason}" if self.reason else ""
+        called = f"{self.label} ({self.probabilities[self.class_names.index(self.label)]:.2f}){reason}"
+        titles = (contrasts[channel], "map that is cut, and evidence", called)
+        return draw_axes(self.image[..., channel], self.map, self.mask, self.evidence().top(points), titles, axes)
 
 
 def predict_images(
