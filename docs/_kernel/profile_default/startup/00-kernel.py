@@ -6,7 +6,8 @@ import sys
 
 from IPython.core.magic import register_cell_magic
 
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # in a notebook it would warn on the standard output
+# In a notebook TensorFlow sets its own level, and warns on the standard output.
+logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 @register_cell_magic
