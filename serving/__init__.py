@@ -1,1 +1,1 @@
-"""Serving exported networks: a model server that speaks TensorFlow Serving's protocol."""
+"""Networks at work: model server, archive batch, console, DICOM output, and DICOM receiver."""

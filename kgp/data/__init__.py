@@ -1,0 +1,1 @@
+"""Data sets: cohort, labels, split, augmentation, and the tf.data pipeline."""

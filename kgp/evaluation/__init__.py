@@ -1,0 +1,1 @@
+"""How well a network classifies and segments, with intervals over patients."""

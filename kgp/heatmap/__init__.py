@@ -1,0 +1,1 @@
+"""From heatmap to mask and evidence, with NumPy alone."""

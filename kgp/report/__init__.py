@@ -1,0 +1,1 @@
+"""Pictures, pages and result files of runs, slices and cases."""

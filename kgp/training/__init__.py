@@ -1,0 +1,1 @@
+"""Training: presets, options, losses, the loop, checkpoints, several devices."""

@@ -127,9 +127,8 @@ def cut_slices(
     """The axial slices of a volume that show at least LEAST_BRAIN of brain or some tumour.
 
     Brain is what differs from the background in every contrast, and the background is the usual
-    value of the volume's
-    corners: the lowest value will not do where interpolation undershot, or intensities are
-        normalised.
+    value of the volume's corners: the lowest value will not do where interpolation undershot, or
+    intensities are normalised.
 
     Args:
         mask: bool [X, Y, Z], or None.

@@ -1,10 +1,10 @@
 """The recipe that localises best from image-level labels in little time; the default with --data.
 
-Reproduces: the rows of preset `best` in benchmarks/README.md, where the figures and their spread
+Reproduces: the rows of preset `best` in docs/results.md, where the figures and their spread
     stand.
 Command:    kgp train --data SLICES --arch unet
 Hardware:   two CPU cores: about half an hour for 36 epochs of 1,100 slices of 128 x 128.
-Expected:   see benchmarks/README.md.
+Expected:   see docs/results.md.
 
 What it changes against the paper: normalisation layers, four levels of fewer filters, bilinear
 up-sampling, log-sum-exp pooling of the heatmap itself (GP-ShuffleUNet: the highest 2 %, before

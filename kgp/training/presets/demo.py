@@ -2,9 +2,9 @@
 
 Reproduces: nothing but the way from labels to masks, on drawn heads.
 Command:    kgp train --arch reconresnet
-Hardware:   two CPU cores: a few minutes, under 3 GB; see benchmarks/README.md.
+Hardware:   two CPU cores: a few minutes, under 3 GB; see docs/results.md.
 Expected:   macro-F1 above 0.85 and a median Dice above 0.55 on the phantom's test patients; see
-    benchmarks/README.md.
+    docs/results.md.
 
 What it changes against `best`: fewer filters, levels and epochs, a higher learning rate, slices at
 the phantom's own size, and a head that pools before it projects, as the paper's does: with so few
