@@ -14,7 +14,6 @@ from serving.archive_batch.worker import BatchJob, StudyWorker, model_identity
 def bright(monkeypatch, bright_runtime):
     """The runtime that both the worker and `kgp segment` load."""
     runtime = bright_runtime(size=18)
-    runtime.identity = "bright"
     for name in ("serving.archive_batch.worker.load_runtime", "kgp.runtime.load_runtime"):
         monkeypatch.setattr(name, lambda _: runtime)
     return runtime
@@ -26,10 +25,9 @@ def job(tmp_path):
     return BatchJob(tmp_path / "archive", "run", tmp_path / "out")
 
 
-@pytest.mark.usefixtures("bright")
-def test_a_study_is_what_kgp_segment_makes_of_it(job, write_study):
+def test_a_study_is_what_kgp_segment_makes_of_it(bright, job, write_study):
     case = write_study(job.archive / "site" / "p1")
-    assert StudyWorker(job, "bright").segment("site/p1") == ""
+    assert StudyWorker(job, bright.identity).segment("site/p1") == ""
     single = job.out / "single"
     assert segment.main(["run", str(case), "--out", str(single)]) == 0
     result = ArchiveLedger(job.out).result("site/p1")
@@ -42,24 +40,22 @@ def test_a_study_is_what_kgp_segment_makes_of_it(job, write_study):
     assert line["mask_volume_mm3"] == read_json(result / "summary.json")["mask_volume_mm3"] == 40.0
 
 
-@pytest.mark.usefixtures("bright")
-def test_a_result_without_line_is_made_again_in_its_place(job, write_study):
+def test_a_result_without_line_is_made_again_in_its_place(bright, job, write_study):
     write_study(job.archive / "p1")
-    worker = StudyWorker(job, "bright")
+    worker = StudyWorker(job, bright.identity)
     assert worker.segment("p1") == ""
     (job.out / "ledger" / "p1.json").unlink()
     assert worker.segment("p1") == ""
     assert [path.name for path in (job.out / "studies").iterdir()] == list(ArchiveLedger(job.out).lines()) == ["p1"]
 
 
-@pytest.mark.usefixtures("bright")
-def test_bad_studies_have_one_sentence_and_no_line(job, write_study):
+def test_bad_studies_have_one_sentence_and_no_line(bright, job, write_study):
     write_study(job.archive / "short", contrasts=("t1",))
     (job.archive / "empty").mkdir()
     (job.archive / "pictures").mkdir()
     np.save(job.archive / "pictures" / "good.npy", np.ones((18, 18, 2), np.float32))
     (job.archive / "pictures" / "broken.png").write_bytes(b"\x89PNG")
-    worker = StudyWorker(job, "bright")
+    worker = StudyWorker(job, bright.identity)
     for study, reason in {
         "short": "no file for the contrast FLAIR",
         "empty": "holds no NIfTI file",
@@ -72,10 +68,9 @@ def test_bad_studies_have_one_sentence_and_no_line(job, write_study):
     assert ArchiveLedger(job.out).lines() == {}
 
 
-@pytest.mark.usefixtures("bright")
-def test_a_black_study_has_no_class(job, write_study):
+def test_a_black_study_has_no_class(bright, job, write_study):
     write_study(job.archive / "p1", black=True)
-    assert StudyWorker(job, "bright").segment("p1") == ""
+    assert StudyWorker(job, bright.identity).segment("p1") == ""
     (line,) = ArchiveLedger(job.out).lines().values()
     assert (line["class"], line["probability"], line["mask_volume_mm3"]) == ("", "", 0.0)
 
@@ -86,15 +81,14 @@ def test_a_model_that_changed_is_refused(job):
         StudyWorker(job, "dark")
 
 
-@pytest.mark.usefixtures("bright")
-def test_a_study_that_kills_its_worker_is_given_up(job, write_study):
+def test_a_study_that_kills_its_worker_is_given_up(bright, job, write_study):
     write_study(job.archive / "p1")
-    ledger, worker = ArchiveLedger(job.out), StudyWorker(job, "bright")
+    ledger, worker = ArchiveLedger(job.out), StudyWorker(job, bright.identity)
     assert [ledger.begin("p1") for _ in range(3)] == [1, 2, 3]
     assert "its worker died 3 times" in worker.segment("p1")
     assert not ledger.result("p1").exists()
-    write_json(job.out / "batch.json", {"format": FORMAT, "identity": "bright", "archive": str(job.archive)})
-    with ledger.claimed("bright", "run", job.archive):  # the next start tries again
+    write_json(job.out / "batch.json", {"format": FORMAT, "identity": bright.identity, "archive": str(job.archive)})
+    with ledger.claimed(bright.identity, "run", job.archive):  # the next start tries again
         assert worker.segment("p1") == ""
     assert [path.name for path in (job.out / "ledger").iterdir()] == ["p1.json"]
 
