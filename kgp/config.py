@@ -17,6 +17,8 @@ from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 NORMALISATIONS = ("slice_maximum", "channel_maximum", "zscore", "percentile", "head_zscore", "none")
 
+_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
+
 
 def option(
     default: Any,
@@ -234,7 +236,7 @@ def _check(field: dataclasses.Field, value: Any) -> None:
         return
     accepted = (int, float) if rule["kind"] is float else rule["kind"]
     if not isinstance(value, accepted) or (isinstance(value, bool) and rule["kind"] is not bool):
-        raise UsageError(f"{flag} must be a {rule['kind'].__name__}, not {value!r}.")
+        raise UsageError(f"{flag} must be {_KINDS[rule['kind']]}, not {value!r}.")
     if rule["choices"] and value not in rule["choices"]:
         raise UsageError(f"{flag} must be one of {', '.join(rule['choices'])}, not {value!r}.")
     if rule["low"] is not None and not value >= rule["low"]:

@@ -100,16 +100,11 @@ def predict_images(
         spacing: millimetres between rows and between columns, or None for square pixels.
 
     Raises:
-        KgpError: there is no such reading, or the images do not fit the network.
+        KgpError: there is no such reading, or a value is not finite.
     """
     network = runtime.description
     if reading_name not in network.readings:
         raise KgpError(f"The reading must be one of {', '.join(network.readings)}, not {reading_name!r}.")
-    if images.ndim != 4 or images.shape[3] != len(network.contrasts) or 0 in images.shape:
-        raise KgpError(
-            f"{runtime.name} takes images [H, W, {len(network.contrasts)}] with the contrasts "
-            f"{', '.join(network.contrasts)}, or a batch of them, not an array of shape {images.shape}."
-        )
     spacing = spacing if network.size else None  # images that are not fitted are not brought back either
     predicted: list[ImagePrediction] = []
     for start in range(0, len(images), runtime.batch):

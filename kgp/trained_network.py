@@ -84,6 +84,12 @@ class TrainedNetwork:
         image = np.asarray(image)
         if image.dtype.kind not in "buif":
             raise KgpError(f"An image of numbers is expected, not an array of {image.dtype}.")
+        contrasts = self.contrasts
+        if image.ndim not in (3, 4) or image.shape[-1] != len(contrasts) or 0 in image.shape:
+            raise KgpError(
+                f"{self.name} takes images [H, W, {len(contrasts)}] with the contrasts {', '.join(contrasts)}, or a "
+                f"batch of them, not an array of shape {image.shape}."
+            )
         reading_name = reading or self.runtime.description.default_reading
         if image.ndim == 3:
             return predict_images(self.runtime, image[None], reading_name, spacing)[0]

@@ -96,7 +96,7 @@ def test_a_metric_of_ones_own_over_the_test_part(run):
     [
         (
             np.ones((16, 16, 3)),
-            r"takes images \[H, W, 2\] with the contrasts T1, FLAIR.*not an array of shape \(1, 16, 16, 3\)",
+            r"takes images \[H, W, 2\] with the contrasts T1, FLAIR.*not an array of shape \(16, 16, 3\)",
         ),
         (np.ones((16, 16)), r"not an array of shape \(16, 16\)"),
         (np.ones((0, 16, 16, 2)), r"not an array of shape \(0, 16, 16, 2\)"),
