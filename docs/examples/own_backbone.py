@@ -1,4 +1,4 @@
-"""A backbone of one's own: any map of features becomes a GP network, and a run like any other."""
+"""A backbone of one's own: any map of features becomes a GP network."""
 
 import keras
 
@@ -17,12 +17,19 @@ def plain_network(
     head_order: str = "pool_then_project",
     **unused: object,
 ) -> keras.Model:
-    """Convolutions that keep the resolution, and the head that ties the decision to the heatmap."""
+    """Convolutions, and the head that ties the decision to the heatmap."""
     image = keras.Input(input_shape, name="image")
     x = image
     for level in range(depth):
-        x = keras.layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv{level + 1}")(x)
-    outputs = gp_head(x, classes, pooling=pooling, pooling_value=pooling_value, head_order=head_order)
+        x = keras.layers.Conv2D(width, 3, padding="same", name=f"conv{level + 1}")(x)
+        x = keras.layers.ReLU(name=f"relu{level + 1}")(x)
+    outputs = gp_head(
+        x,
+        classes,
+        pooling=pooling,
+        pooling_value=pooling_value,
+        head_order=head_order,
+    )
     return keras.Model(image, outputs, name="plain")
 
 
@@ -30,5 +37,5 @@ kgp.register_architecture("plain", plain_network, title="Plain network")
 
 
 def train(data: str, out: str, **options: object) -> kgp.TrainedNetwork:
-    """Trains it: kgp.train(arch="plain", ...). Whoever loads the run later imports this file first."""
+    """Trains it; whoever loads the run later imports this file first."""
     return kgp.train(arch="plain", data=data, out=out, **options)

@@ -10,9 +10,10 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     """Cross-entropy with a tenth of the label spread over all classes."""
 
     def call(self, y_true, y_pred):
-        """Args: one-hot labels [B, K] and logits [B, K]. Returns: one value a slice [B]."""
+        """One value a slice, [B], from one-hot labels and logits, both [B, K]."""
         labels = 0.9 * y_true + 0.1 / y_true.shape[-1]
-        return -ops.sum(labels * ops.log_softmax(ops.cast(y_pred, "float32")), axis=-1)
+        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"))
+        return -ops.sum(labels * log_probabilities, axis=-1)
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -25,4 +26,10 @@ class StopAtNaN(keras.callbacks.Callback):
 
 def train(data: str, out: str, **options: object) -> kgp.TrainedNetwork:
     """Trains with both."""
-    return kgp.train(data=data, out=out, loss=SmoothedCrossEntropy(), callbacks=[StopAtNaN()], **options)
+    return kgp.train(
+        data=data,
+        out=out,
+        loss=SmoothedCrossEntropy(),
+        callbacks=[StopAtNaN()],
+        **options,
+    )

@@ -1,4 +1,4 @@
-"""A data source of one's own: whatever can yield slices case by case is prepared once and trained on."""
+"""A data source of one's own: whatever yields slices case by case."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +21,11 @@ class DiscSource:
         return [f"patient{number:02d}" for number in range(12)]
 
     def read(self, case: str) -> Iterator[SourceSlice]:
-        """The slices of one case: raw intensities, label, and the mask where there is one."""
+        """The slices of one case: raw intensities, label and mask."""
         rng = np.random.default_rng(int(case[-2:]))
         rows, columns = np.mgrid[:32, :32]
-        disc = np.hypot(rows - rng.integers(10, 22), columns - rng.integers(10, 22)) < 6
+        row, column = rng.integers(10, 22, size=2)
+        disc = np.hypot(rows - row, columns - column) < 6
         for label, mask in enumerate((np.zeros_like(disc), disc)):
             image = rng.normal(100.0, 10.0, (32, 32, 1)) + 80.0 * mask[..., None]
             yield SourceSlice(
