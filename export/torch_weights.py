@@ -81,10 +81,9 @@ def assign_weights(model: "keras.Model", arch: str, state: State) -> None:
         KgpError: keys are missing, unknown or misshaped; all are listed by name.
     """
     depth = infer_network(arch, state)["depth"]
-    plans: dict[str, Plan] = {"unet": _unet, "shuffleunet": _shuffleunet, "reconresnet": _reconresnet}
     expected: set[str] = set()
     problems = []
-    for layer_name, kind, key in plans[arch](depth):
+    for layer_name, kind, key in PLANS[arch](depth):
         names = [f"{key}.{suffix}" for suffix in _SUFFIXES[kind]]
         expected.update(names)
         missing = [name for name in names if name not in state]
@@ -197,6 +196,8 @@ def _before_shuffle(values: list[np.ndarray]) -> list[np.ndarray]:
     )
 
 
+# Of each architecture that was published: (our layer, kind, its key in the file), by depth.
+PLANS: dict[str, Plan] = {"unet": _unet, "shuffleunet": _shuffleunet, "reconresnet": _reconresnet}
 _SUFFIXES = {
     "convolution": ("weight", "bias"),
     "after_unshuffle": ("weight", "bias"),

@@ -5,7 +5,8 @@ segments like a trained one.
 import argparse
 from pathlib import Path
 
-from kgp.architectures import ARCHITECTURES, architecture_title
+from export.torch_weights import PLANS
+from kgp.architectures import architecture_title
 from kgp.command import run
 from kgp.config import NORMALISATIONS
 from kgp.errors import KgpError, UsageError
@@ -21,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="pytorch_model.bin, .pt, .ckpt or .safetensors")
-    parser.add_argument("--arch", choices=ARCHITECTURES, required=True, help="architecture of the weights")
+    parser.add_argument("--arch", choices=PLANS, required=True, help="architecture of the weights")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument(
         "--classes",

@@ -45,7 +45,7 @@ def test_every_field_refuses_another_type(field):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"arch": "vnet"}, "--arch must be one of unet, shuffleunet, reconresnet, not 'vnet'."),
+        ({"arch": "vnet"}, f"--arch must be one of {', '.join(ARCHITECTURES)}, not 'vnet'."),
         ({"dropout": 1.0}, "--dropout must be at most 0.999, not 1.0."),
         ({"dropout": True}, "--dropout must be a number, not True."),
         ({"dropout": float("nan")}, "--dropout must be at least 0.0, not nan."),
