@@ -1,5 +1,6 @@
 """A model behind TensorFlow Serving's REST protocol as a runtime: exact, but slower than gRPC."""
 
+import functools
 import http.client
 import json
 import urllib.error
@@ -20,6 +21,11 @@ class HttpEndpoint(Endpoint):
 
     batch = 4  # text takes several times the memory of the numbers
 
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """Not the process's own, which keeps the certificates that it trusted at its first call."""
+        return urllib.request.build_opener()
+
     def _call(self, signature: str, name: str, value: np.ndarray, outputs: tuple[str, ...]) -> dict[str, np.ndarray]:
         scheme = self.name.partition("://")[0]
         version = "" if self.version is None else f"/versions/{self.version}"
@@ -29,7 +35,7 @@ class HttpEndpoint(Endpoint):
             headers={"Content-Type": "application/json", **self._authorization},
         )
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as response:
+            with self._opener.open(request, timeout=_SECONDS) as response:
                 answer = json.load(response)["outputs"]
             if not isinstance(answer, dict):  # a signature with one output answers without its name
                 answer = {outputs[0]: answer}

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 
 import grpc
 import numpy as np
@@ -140,6 +141,7 @@ def secured_server(quick_version, tmp_path_factory, wait_until):
 def secured(secured_server, monkeypatch):
     """A server with TLS and a token, and an environment whose clients know both."""
     server, authority = secured_server
+    urllib.request.urlopen("data:,")  # makes the process's own opener, which is not to decide what is trusted
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     monkeypatch.setenv("KGP_TOKEN", "secret")
     return server
