@@ -102,11 +102,14 @@ class TrainedNetwork:
             part: "train", "validation" or "test".
 
         Raises:
-            KgpError: this is no run, or its prepared data are gone.
+            KgpError: there is no such part, this is no run, or its prepared data are gone.
         """
         from kgp.data.parts import part_of_run
+        from kgp.data.split import PARTS
         from kgp.evaluation.known_slices import predict_known
 
+        if part not in PARTS:
+            raise KgpError(f"The part must be one of {', '.join(PARTS)}, not {part!r}.")
         if self.runtime.run is None:
             raise KgpError(f"{self.name} is no run folder, so it has no {part} part.")
         cohort, rows, _ = part_of_run(self.runtime.run, part)

@@ -86,6 +86,8 @@ def test_drawn_on_axes(run, tumour):
 
 
 def test_a_metric_of_ones_own_over_the_test_part(run):
+    with pytest.raises(KgpError, match="The part must be one of train, validation, test, not 'all'"):
+        run.known_slices("all")
     known = list(run.known_slices("test"))
     assert len(known) == 4 and all(slice_.truth is not None for slice_ in known)
     assert set(known[0].predictions) == {"paper", "best"}
@@ -138,6 +140,8 @@ def test_an_interrupted_training_goes_on(tiny_cohort, tmp_path):
         kgp.train(resume=tmp_path / "run")
     with pytest.raises(UsageError, match="resume goes on with the run's own configuration, so epochs cannot be given"):
         kgp.train(resume=tmp_path / "run", epochs=2)
+    with pytest.raises(UsageError, match="so overwrite cannot be given"):
+        kgp.train(resume=tmp_path / "run", overwrite=True)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def train(
     """
     additions = Additions(loss, tuple(callbacks))
     if resume is not None:
-        given = {**options, "data": data, "preset": preset, "arch": arch, "config": config, "out": out}
+        given: dict[str, Any] = {"data": data, "csv": csv, "kind": kind, "preset": preset, "arch": arch}
+        given |= {"config": config, "out": out, "overwrite": overwrite or None, **options}
         return _resumed(Path(resume), [name for name, value in given.items() if value is not None], additions)
     chosen = _configuration(config, preset, arch, data)
     chosen = chosen.override(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
