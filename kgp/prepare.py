@@ -99,10 +99,12 @@ def _check(arguments: argparse.Namespace) -> int:
     from kgp.data.check import check
     from kgp.data.sources import open_source
     from kgp.files import printable
+    from kgp.long_lists import shortened
 
     faults = check(open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv))
-    for fault in sorted(faults, key=lambda fault: fault.severity):
-        print(printable(f"{fault.severity}: {fault.where}: {fault.what}"))
+    for severity in ("error", "warning"):
+        lines = [f"{severity}: {fault.where}: {fault.what}" for fault in faults if fault.severity == severity]
+        print(*map(printable, shortened(lines, f"{severity}s")), sep="\n", end="\n" if lines else "")
     count = Counter(fault.severity for fault in faults)
     print(f"{count['error']} error(s), {count['warning']} warning(s) in {arguments.data or 'the phantom'}.")
     return int(count["error"] > 0)

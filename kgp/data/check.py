@@ -33,7 +33,7 @@ def check(source: Source) -> list[DataFault]:
 
 def slice_faults(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[DataFault]:
     """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
-    faults = []
+    faults = [DataFault("warning", piece.id, note) for note in piece.notes]
     names = (piece.id, piece.patient, piece.group, piece.label_name)
     if any(name != printable(name) for name in names):
         faults.append(DataFault("error", piece.id, "has an id or name that is no text (bytes that are not UTF-8)."))

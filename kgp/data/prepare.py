@@ -17,6 +17,7 @@ from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, read_json, write_array, write_json, write_table
+from kgp.long_lists import shortened
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
     """Writes the slices of a source as a prepared cohort (see `kgp.data.cohort`), atomically.
 
     A case that cannot be read is left out, and so is a black slice; both are logged at the end and
-    kept by name in cohort.json ("unreadable": sentences, "black": slice ids).
+    kept by name in cohort.json ("unreadable": sentences, "black": slice ids). So is what the source
+    warns of ("warnings": sentences).
 
     Args:
         source: the reader.
@@ -50,16 +52,17 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         raise KgpError(f"{folder} was not made by kgp prepare, so it is not replaced; name another folder.")
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         writer = _Writer(temporary, size, source.contrasts)
+        writer.warnings = [f"{fault.where}: {fault.what}" for fault in source.check() if fault.severity == "warning"]
         cases = source.cases()
         started = time.monotonic()
         for number, case in enumerate(cases, start=1):
             writer.add_case(case, source.read(case))
             _show_progress(number, len(cases), started)
         writer.finish(source.name)
-    for sentence in writer.unreadable:
-        _log.warning("Left out: %s", sentence)
-    for identifier in writer.black:
-        _log.warning("Left out: slice %s is black (of one value all over).", identifier)
+    sentences = [f"Left out: {sentence}" for sentence in writer.unreadable]
+    sentences += [f"Left out: slice {identifier} is black (of one value all over)." for identifier in writer.black]
+    for sentence in [*shortened(writer.warnings, "warnings"), *shortened(sentences, "left out")]:
+        _log.warning("%s", sentence)
     return read_cohort(folder)
 
 
@@ -123,6 +126,7 @@ class _Writer:
         self.rows: list[SliceRow] = []
         self.black: list[str] = []
         self.unreadable: list[str] = []
+        self.warnings: list[str] = []
         self._names: dict[str, str] = {}  # file name in lower case -> slice id
         self._types: dict[str, np.dtype] = {}  # image file -> type
         self._shape: tuple[int, ...] | None = None
@@ -137,11 +141,13 @@ class _Writer:
         """
         rows: list[SliceRow] = []
         black: list[str] = []
+        notes: list[str] = []
         try:
             for piece in pieces:
                 errors = [fault for fault in slice_faults(piece, self.contrasts) if fault.severity == "error"]
                 if errors:
                     raise KgpError(f"Slice {piece.id} {errors[0].what}")
+                notes += [f"{piece.id}: {note}" for note in piece.notes]
                 if is_blank(piece.image):
                     black.append(piece.id)
                 else:
@@ -154,6 +160,7 @@ class _Writer:
         else:
             self.rows += rows
             self.black += black
+            self.warnings += notes
 
     def finish(self, source_name: str) -> None:
         """Brings the arrays to one type and writes the table and the header.
@@ -177,6 +184,7 @@ class _Writer:
                 "slices": len(self.rows),
                 "unreadable": self.unreadable,
                 "black": self.black,
+                "warnings": self.warnings,
             },
         )
 
@@ -261,6 +269,8 @@ def _prepared_earlier(folder: Path) -> Cohort:
     for name, what in (("unreadable", "case(s) that could not be read"), ("black", "black slice(s)")):
         if header.get(name):
             _log.warning("Without %d %s; %s lists them.", len(header[name]), what, folder / "cohort.json")
+    for sentence in shortened(header.get("warnings", []), "warnings"):
+        _log.warning("%s", sentence)
     return cohort
 
 

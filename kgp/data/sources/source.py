@@ -17,7 +17,11 @@ class SourceSlice:
         image: raw intensities [H, W, C] in the source's own type (uint8, uint16, int16, float32).
         mask: bool [H, W], or None where the source has no mask.
         spacing: millimetres between pixel centres along rows axis and columns axis, or None where
-        unknown. The other fields as in `kgp.data.cohort.SliceRow`.
+        unknown.
+        notes: sentences on what was done to read the slice and may be wrong, each beginning with a
+            verb ("has a mask with ..."); a note on a whole volume stands at its first slice only.
+
+    The other fields are as in `kgp.data.cohort.SliceRow`.
     """
 
     id: str
@@ -30,6 +34,7 @@ class SourceSlice:
     spacing: tuple[float, float] | None = None
     volume: str = ""
     index: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
