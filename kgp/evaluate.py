@@ -69,7 +69,7 @@ def execute(arguments: argparse.Namespace) -> None:
     from kgp.data.parts import part_of_run
     from kgp.evaluation.other_data import persons_of_training, read_other_data
     from kgp.files import atomic_folder
-    from kgp.report.facts import export_facts, part_facts, run_facts
+    from kgp.report.facts import export_facts, installed_facts, part_facts, run_facts, run_page_facts
     from kgp.report.headline import headline
     from kgp.report.run_report import report_on
     from kgp.runtime import load_runtime
@@ -122,6 +122,7 @@ def execute(arguments: argparse.Namespace) -> None:
             facts,
             channels=channels,
             reading_name=arguments.reading or "",
+            page_facts=run_page_facts(trained) if trained else installed_facts(),
         )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")

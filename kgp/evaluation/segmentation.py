@@ -43,6 +43,8 @@ class SegmentationRecord:
         delivered: the mask as delivered: empty where "no tumour" was predicted.
         tumour: the mask of the likeliest tumour class, whatever class was predicted.
         average_precision: of the map's pixels against the true mask, or None.
+        dice_by_offset: Dice of each offset that a calibration would try, float32 [candidates]; None
+            where the reading has no offset or the slice says nothing of it.
     """
 
     id: str
@@ -52,6 +54,7 @@ class SegmentationRecord:
     delivered: Overlap
     tumour: Overlap
     average_precision: float | None = None
+    dice_by_offset: np.ndarray | None = None
 
 
 def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None) -> float | None:

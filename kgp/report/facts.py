@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kgp.architectures import architecture_title
+from kgp.files import read_json
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.description import Description
 
@@ -10,11 +11,19 @@ from kgp.runtime.description import Description
 def part_facts(run: Run, part: str) -> dict[str, str]:
     """The slices, where they are a part of the run's own data."""
     kind = "patient" if run.config.data.split == "patient" else "slice, which leaks between training and test"
-    return {"data": Path(run.data).name, "part": f"{part} (split by {kind})"}
+    return {"data": data_name(run), "part": f"{part} (split by {kind})"}
+
+
+def data_name(run: Run) -> str:
+    """What the user called the data of a run, without where they lie or were prepared."""
+    if not (run.folder / "source.json").is_file():
+        return Path(run.data).name
+    data = read_json(run.folder / "source.json")["data"]
+    return Path(data).name if data else "the built-in phantom"
 
 
 def run_facts(run: Run) -> dict[str, str]:
-    """The run: preset, architecture, slices, seed, training and versions."""
+    """The run: preset, architecture, slices, seed and training; equal for equal runs."""
     manifest = run.manifest
     facts = {
         "preset": run.config.preset,
@@ -23,9 +32,27 @@ def run_facts(run: Run) -> dict[str, str]:
         "seed": str(manifest["seed"]),
     }
     if "epochs_trained" in manifest:
-        facts["training"] = f"{manifest['epochs_trained']} epochs, {manifest['training_seconds'] / 60:.1f} min"
-    facts["versions"] = ", ".join(f"{package} {version}" for package, version in manifest["versions"].items())
+        facts["training"] = f"{manifest['epochs_trained']} epochs"
     return facts
+
+
+def run_page_facts(run: Run) -> dict[str, str]:
+    """What differs between equal runs, and so stands in the report alone: time and versions."""
+    manifest = run.manifest
+    facts = {}
+    if "training_seconds" in manifest:
+        facts["time of training"] = f"{manifest['training_seconds'] / 60:.1f} min"
+    facts["versions"] = _versions(manifest["versions"])
+    return facts
+
+
+def installed_facts() -> dict[str, str]:
+    """The versions of the packages at hand, where no run names those it was made with."""
+    return {"versions": _versions(package_versions())}
+
+
+def _versions(versions: dict[str, str]) -> str:
+    return ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
 def export_facts(description: Description, name: str) -> dict[str, str]:
@@ -38,5 +65,4 @@ def export_facts(description: Description, name: str) -> dict[str, str]:
         "model": f"{name}, weights {description.weights_sha256[:12]}",
         "architecture": architecture_title(description.arch),
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
-        "versions": ", ".join(f"{package} {version}" for package, version in package_versions().items()),
     }

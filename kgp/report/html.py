@@ -202,7 +202,8 @@ def describe_reading(reading: dict[str, Any]) -> str:
     if reading["value"] is not None:
         words.append(f"value {reading['value']:g}")
     if reading["rule"] in ("multiotsu", "otsu"):
-        words.append(f"offset {reading['offset']:g}")
+        offset = reading["offset"]
+        words.append("offset of each run" if offset is None else f"offset {offset:g}")
     if reading["clip_negative"]:
         words.append("negative values set to 0")
     return ", ".join(words)

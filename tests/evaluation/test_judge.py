@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from kgp.evaluation.judge import judge, prediction_rows
+from kgp.evaluation.judge import judge
+from kgp.evaluation.judged_slice import prediction_rows
 from kgp.files import write_json
 from kgp.heatmap.reading import Reading
 
