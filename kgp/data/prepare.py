@@ -180,6 +180,7 @@ class _Writer:
                 "source": source_name,
                 "contrasts": list(self.contrasts),
                 "shape": list(self._shape),
+                "size": self.size,
                 "dtype": str(dtype),
                 "slices": len(self.rows),
                 "unreadable": self.unreadable,
@@ -221,6 +222,7 @@ class _Writer:
             mask=mask_file,
             spacing_row=spacing[0],
             spacing_column=spacing[1],
+            spacing_slice=piece.spacing_slice,
         )
 
     def _file_name(self, identifier: str) -> str:

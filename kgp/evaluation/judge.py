@@ -8,10 +8,12 @@ import numpy as np
 
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.evaluation.baseline import baseline_dice
+from kgp.evaluation.distance import head_diagonal
 from kgp.evaluation.judged_slice import JudgedSlice, all_spaced
 from kgp.evaluation.known_slices import KnownSlice, predict_known
 from kgp.evaluation.metrics import metrics_of
 from kgp.evaluation.segmentation import SegmentationRecord, compare, pixel_average_precision
+from kgp.evaluation.volumes import VolumeDistances
 from kgp.heatmap.calibrate import OffsetSearch
 from kgp.heatmap.reading import Reading
 from kgp.runtime.runtime import Runtime
@@ -48,7 +50,7 @@ def judge(
         channels: see `predict_known`.
     """
     slices = judge_slices(runtime, cohort, rows, targets, readings, default_reading, channels, spaced=all_spaced(rows))
-    return Judgement(metrics_of(slices, runtime.description, readings, default_reading), slices)
+    return Judgement(metrics_of(slices, runtime.description, readings, default_reading, cohort), slices)
 
 
 def judge_slices(
@@ -71,34 +73,43 @@ def judge_slices(
     """
     network = runtime.description
     slices = []
+    volumes = VolumeDistances(rows)
     for known, target in zip(predict_known(runtime, cohort, rows, readings, channels), targets, strict=True):
+        row, prediction = known.row, known.predictions[default_reading]
         segmentations: dict[str, SegmentationRecord] = {}
-        baseline = None
+        baseline, diagonal = None, 0.0
         if known.truth is not None:
+            spacing = (row.spacing_row or 1.0, row.spacing_column or 1.0) if spaced else None
+            diagonal = head_diagonal(prediction.image, spacing)
             segmentations = {
-                name: _record(known, known.truth, name, reading, network.class_names[target], spaced)
-                for name, reading in readings.items()
+                name: _record(known, known.truth, name, network.class_names[target], spacing, diagonal)
+                for name in readings
             }
-            baseline = baseline_dice(known.predictions[default_reading].image, known.truth, network.contrasts)
-        probabilities = known.predictions[default_reading].probabilities
-        slices.append(JudgedSlice(known.row, target, probabilities, segmentations, baseline))
+            baseline = baseline_dice(prediction.image, known.truth, network.contrasts)
+        masks = {name: known.predictions[name].mask for name in readings}
+        distances = volumes.add(row, known.truth, masks, diagonal) if spaced else {}
+        slices.append(JudgedSlice(row, target, prediction.probabilities, segmentations, baseline, distances))
     return slices
 
 
 def _record(
-    known: KnownSlice, truth: np.ndarray, name: str, reading: Reading, class_name: str, spaced: bool
+    known: KnownSlice,
+    truth: np.ndarray,
+    name: str,
+    class_name: str,
+    spacing: tuple[float, float] | None,
+    diagonal: float,
 ) -> SegmentationRecord:
-    """Compares the mask that one reading cuts with the true one, bool [H, W]."""
+    """Compares the mask that the reading called `name` cuts with the true one, bool [H, W]."""
     row, prediction = known.row, known.predictions[name]
-    spacing = (row.spacing_row or 1.0, row.spacing_column or 1.0) if spaced else None
-    delivered = compare(prediction.mask, truth, spacing, prediction.reason)
+    delivered = compare(prediction.mask, truth, spacing, prediction.reason, diagonal=diagonal)
     tumour = delivered
     if prediction.predicted_class != prediction.tumour_class:
         cut = prediction.tumour_mask()
-        tumour = compare(cut.mask, truth, spacing, cut.reason)
+        tumour = compare(cut.mask, truth, spacing, cut.reason, diagonal=diagonal)
     by_offset = None
-    if reading.rule in ("multiotsu", "otsu"):
-        by_offset = OffsetSearch(reading, prediction.no_tumour_class).add(
+    if prediction.reading.rule in ("multiotsu", "otsu"):
+        by_offset = OffsetSearch(prediction.reading, prediction.no_tumour_class).add(
             prediction.heatmap, prediction.predicted_class, prediction.image, truth, row.group
         )
     return SegmentationRecord(

@@ -1,13 +1,26 @@
 """What is kept of a judged slice, and its row in predictions.csv."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kgp.data.cohort import SliceRow
 from kgp.evaluation.segmentation import SegmentationRecord
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeDistance:
+    """How far the mask of a whole volume lies from the true one, in millimetres.
+
+    Attributes:
+        hd95: see `kgp.evaluation.distance.hd95`; None where a mask is empty.
+        hd95_with_misses: see `kgp.evaluation.distance.distance_with_misses`.
+    """
+
+    hd95: float | None
+    hd95_with_misses: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +34,8 @@ class JudgedSlice:
         segmentations: how the mask of each reading agrees with the true one; empty where there is
             no true mask.
         baseline_dice: Dice of the intensity baseline; None without FLAIR or where no pixel is true.
+        volume_distances: of the whole volume for each reading, at the slice that was judged as its
+            last; empty elsewhere and where the volume has none.
     """
 
     row: SliceRow
@@ -28,6 +43,7 @@ class JudgedSlice:
     probabilities: np.ndarray
     segmentations: dict[str, SegmentationRecord]
     baseline_dice: float | None = None
+    volume_distances: Mapping[str, VolumeDistance] = dataclasses.field(default_factory=dict)
 
     @property
     def predicted_class(self) -> int:

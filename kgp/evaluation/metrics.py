@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from kgp.data.cohort import Cohort, prepared_size
 from kgp.evaluation.baseline import baseline_summary
+from kgp.evaluation.bootstrap import few_patients
 from kgp.evaluation.classification import classification_metrics
+from kgp.evaluation.definitions import CLASSIFICATION, SEGMENTATION, grid_words
 from kgp.evaluation.judged_slice import JudgedSlice, all_spaced
+from kgp.evaluation.patient_level import patient_metrics
 from kgp.evaluation.segmentation import SegmentationRecord, segmentation_metrics
+from kgp.evaluation.volumes import volume_metrics
 from kgp.heatmap.calibrate import OffsetSearch
 from kgp.heatmap.reading import Reading
 from kgp.runtime.description import Description
@@ -19,6 +24,7 @@ def metrics_of(
     network: Description,
     readings: Mapping[str, Reading],
     default_reading: str,
+    cohort: Cohort,
 ) -> dict[str, Any]:
     """All figures of judged slices.
 
@@ -31,28 +37,32 @@ def metrics_of(
         network: class names, contrasts and which readings used masks.
         readings: by name.
         default_reading: the reading that decided the predicted classes.
+        cohort: the data that the slices are of; of several data sets, any one.
 
     Returns:
         A dict of plain JSON values.
     """
     rows = [judged.row for judged in slices]
+    groups = [row.group for row in rows]
+    targets = np.array([judged.target for judged in slices])
+    probabilities = np.stack([judged.probabilities for judged in slices])
+    patients = len(set(groups))
     metrics: dict[str, Any] = {
         "slices": len(rows),
-        "patients": len({row.group for row in rows}),
+        "patients": patients,
+        "why_no_intervals": few_patients(patients),
         "class_names": list(network.class_names),
         "no_tumour_class": network.no_tumour_class,
         "classification": classification_metrics(
-            np.array([judged.target for judged in slices]),
-            np.stack([judged.probabilities for judged in slices]),
-            network.class_names,
-            network.no_tumour_class,
-            groups=[row.group for row in rows],
+            targets, probabilities, network.class_names, network.no_tumour_class, groups=groups
         ),
+        "patient_level": patient_metrics(targets, probabilities, network.no_tumour_class, groups),
         "default_reading": default_reading,
         "segmentation": None,
     }
     if any(judged.segmentations for judged in slices):
         unit = "mm" if all_spaced(rows) else "pixels"
+        metrics["grid"] = grid_words(*cohort.shape[:2], prepared_size(cohort))
         metrics["segmentation"] = {
             name: {
                 **_segmentation(slices, name, reading, network.no_tumour_class, unit),
@@ -68,7 +78,8 @@ def metrics_of(
                 if judged.baseline_dice is not None  # no FLAIR, or no tumour
             ]
         )
-    return metrics
+    definitions = CLASSIFICATION | SEGMENTATION if metrics["segmentation"] else CLASSIFICATION
+    return metrics | {"definitions": definitions}
 
 
 def _segmentation(
@@ -77,7 +88,8 @@ def _segmentation(
     """The segmentation part of metrics.json for one reading."""
     records = [judged.segmentations[name] for judged in slices if judged.segmentations]
     oracle = _oracle(records, reading, no_tumour_class) if reading.rule in ("multiotsu", "otsu") else None
-    return segmentation_metrics(records, distance_unit=unit, oracle=oracle)
+    found = segmentation_metrics(records, distance_unit=unit, oracle=oracle)
+    return found | {"volumes": volume_metrics(slices, name)}
 
 
 def _oracle(records: Sequence[SegmentationRecord], reading: Reading, no_tumour_class: int | None) -> dict[str, Any]:

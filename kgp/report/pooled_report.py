@@ -58,7 +58,7 @@ def report_pooled(runs: Sequence[Run], out: Path, part: str = "test") -> dict[st
         judged_by |= {row.id: (runtime, cohort) for row in rows}
     metrics = {
         "facts": _facts(runs, part),
-        **metrics_of(slices, network, network.readings, name),
+        **metrics_of(slices, network, network.readings, name, parts[0][0]),
     }
     if metrics["segmentation"] is not None:
         for reading_name, judged in metrics["segmentation"].items():
