@@ -19,7 +19,7 @@ def headline(metrics: dict[str, Any]) -> str:
     patients = metrics.get("patient_level")
     if patients and patients["accuracy"] is not None:
         lines.append(
-            f"{patients['patients']} patients, each as one: "
+            f"{patients['patients']} patient{'s, each' if patients['patients'] > 1 else ''} as one: "
             f"accuracy {patients['accuracy']:.3f}{_ends(patients['intervals']['accuracy'])}, "
             f"macro-F1 {patients['macro_f1']:.3f}{_ends(patients['intervals']['macro_f1'])}."
         )
@@ -31,6 +31,7 @@ def headline(metrics: dict[str, Any]) -> str:
             )
             if name == metrics["default_reading"] and "slices" in delivered["hd95"]:
                 lines.append(_distance(name, delivered, reading["distance_unit"]))
+                lines += _volumes(name, reading.get("volumes"))
     baseline = metrics.get("intensity_baseline")
     if baseline:
         lines.append(f"For comparison, {baseline['what']}: median Dice {baseline['median_dice']:.3f}.")
@@ -54,6 +55,17 @@ def _distance(name: str, delivered: dict[str, Any], unit: str) -> str:
         f"{delivered['slices']} tumour slices that have a mask; {_distance_words(with_misses, unit)} with "
         f"{with_misses['missed']} missed and {with_misses['spurious']} spurious masks counted."
     )
+
+
+def _volumes(name: str, volumes: dict[str, Any] | None) -> list[str]:
+    """Dice and HD95 of whole volumes; nothing where slices form none or no volume has a tumour."""
+    if not volumes or not volumes["tumour_volumes"]:
+        return []
+    dice, distance = volumes["dice"], volumes["hd95"]
+    words = f"median Dice {number(dice['median'])}{_ends((dice['low'], dice['high']))}"
+    if distance is not None:
+        words += f", median HD95 {_distance_words(distance, 'mm')} on the {distance['volumes']} that have a mask"
+    return [f"{volumes['tumour_volumes']} volume(s) with a tumour, reading {name}: {words}."]
 
 
 def _distance_words(values: dict[str, Any], unit: str) -> str:

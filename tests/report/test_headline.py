@@ -55,3 +55,20 @@ def test_metrics_of_earlier_versions(metrics_of):
     for reading in metrics["segmentation"].values():
         reading["as_delivered"]["all"]["hd95"].pop("slices")
     assert "Median Dice, reading zero: 1.000" in headline(metrics) and "HD95" not in headline(metrics)
+
+
+def test_volumes_as_one(tiny_cohort, bright_runtime):
+    spacing = {"spacing_row": 1.0, "spacing_column": 1.0, "spacing_slice": 4.0}
+    lines = {}
+    for name, changes in (("spaced", spacing), ("plain", {})):
+        rows = [
+            dataclasses.replace(row, volume=f"v{number // 4}", index=number % 4, **changes)
+            for number, row in enumerate(tiny_cohort.rows)
+        ]
+        runtime = bright_runtime()
+        targets = [row.label for row in rows]
+        metrics = judge(runtime, tiny_cohort, rows, targets, runtime.description.readings, "zero").metrics
+        lines[name] = [line for line in headline(metrics).splitlines() if "volume(s)" in line]
+    start = "5 volume(s) with a tumour, reading zero: median Dice 1.000 (1.000 to 1.000)"
+    assert lines["plain"] == [f"{start}."]
+    assert lines["spaced"] == [f"{start}, median HD95 0.0 mm (0.0 to 0.0) on the 5 that have a mask."]
