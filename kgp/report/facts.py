@@ -1,7 +1,5 @@
 """What a report says of the network and the slices it is about."""
 
-from pathlib import Path
-
 from kgp.architectures import architecture_title
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.description import Description
@@ -10,7 +8,7 @@ from kgp.runtime.description import Description
 def part_facts(run: Run, part: str) -> dict[str, str]:
     """The slices, where they are a part of the run's own data."""
     kind = "patient" if run.config.data.split == "patient" else "slice, which leaks between training and test"
-    return {"data": Path(run.data).name, "part": f"{part} (split by {kind})"}
+    return {"data": run.data_name, "part": f"{part} (split by {kind})"}
 
 
 def run_facts(run: Run) -> dict[str, str]:

@@ -27,7 +27,7 @@ def train(
     overwrite: bool = False,
     kind: str | None = None,
     csv: str | Path | None = None,
-    cache: str | Path = "prepared",
+    cache: str | Path | None = None,
     resume: str | Path | None = None,
     loss: "keras.losses.Loss | None" = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),

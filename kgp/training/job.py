@@ -6,9 +6,10 @@ from typing import Any
 
 from kgp.architectures import architecture_title
 from kgp.config import RunConfig
+from kgp.data.cache import cached_cohort
 from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
-from kgp.data.prepare import cached_cohort
+from kgp.data.prepared_folders import in_use
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
 from kgp.files import read_json
@@ -40,7 +41,7 @@ def train_from_source(
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
 
     Raises:
-        KgpError: see `kgp.data.prepare.cached_cohort` and `kgp.training.loop.train`.
+        KgpError: see `kgp.data.cache.cached_cohort` and `kgp.training.loop.train`.
     """
     cohort = source_cohort(config, source)
     labelled = choose_labels(cohort, config.data.labels)
@@ -56,7 +57,8 @@ def train_from_source(
         "x".join(map(str, cohort.shape)),
         sizes,
     )
-    return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
+    with in_use(cohort.folder):
+        return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
 
 
 def train_run(
@@ -78,10 +80,12 @@ def train_run(
     """
     from kgp.report.run_report import calibrate_run, evaluate_run
 
-    if train_from_source(config, folder, source, resume, overwrite, additions) is None:
+    run = train_from_source(config, folder, source, resume, overwrite, additions)
+    if run is None:
         return None
-    calibrate_run(folder)
-    evaluate_run(folder)
+    with in_use(Path(run.data)):
+        calibrate_run(folder)
+        evaluate_run(folder)
     return read_run(folder)
 
 
@@ -112,7 +116,7 @@ def source_cohort(config: RunConfig, source: dict[str, Any]) -> Cohort:
     return cached_cohort(
         data,
         size=config.data.size,
-        cache=Path(source["cache"]),
+        cache=Path(source["cache"]) if source["cache"] else None,
         contrasts=config.data.contrasts,
         kind=source["kind"],
         csv=csv,

@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from kgp import default_cache
 from kgp.architectures import ARCHITECTURES
 from kgp.config import RunConfig, read_config_file
 from kgp.training import presets
@@ -36,9 +37,7 @@ def add_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) 
         metavar="FILE",
         help="config.json of a run, in the place of a preset; options given beside it override its values",
     )
-    parser.add_argument(
-        "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
-    )
+    parser.add_argument("--cache", type=Path, help=default_cache.HELP)
     configs = {name: presets.load_preset(name, _ARCH) for name in presets.NAMES}
     for section in _SECTIONS:
         _add_section(parser, section, without, configs)
