@@ -38,8 +38,9 @@ def cohort_of_run(run: Run, part: str = "test") -> Cohort:
         cohort = cached_cohort(None, size=run.config.data.size, contrasts=run.config.data.contrasts)
     if cohort is None:
         raise KgpError(_gone(run, part))
+    cohort = dataclasses.replace(cohort, name=run.data_name)
     _warn_of_difference(run, cohort)
-    return dataclasses.replace(cohort, name=run.data_name)
+    return cohort
 
 
 def cohort_from(

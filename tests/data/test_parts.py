@@ -49,7 +49,11 @@ def test_parts_that_are_not_there(tiny_run, tmp_path):
     ("old", "new", "message"),
     [
         (",{group},{part}", ",other,{part}", "gives slice '{id}' the person '{group}' where .*split.csv has 'other'"),
-        (",tumour\n", ",glioma\n", "gives slice '.*_1' the class 'tumour' where .*split.csv has 'glioma'; of the 4 .* 2"),
+        (
+            ",tumour\n",
+            ",glioma\n",
+            "gives slice '.*_1' the class 'tumour' where .*split.csv has 'glioma'; of the 4 .* 2",
+        ),
     ],
 )
 def test_persons_and_classes_are_those_of_the_split(tiny_run, tmp_path, old, new, message):
