@@ -75,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
 def execute(arguments: argparse.Namespace) -> None:
     """Judges the network and writes the results folder."""
     from kgp.files import atomic_folder
-    from kgp.report.facts import export_facts, run_facts
+    from kgp.report.facts import export_facts, installed_facts, run_facts, run_page_facts
     from kgp.report.headline import headline
     from kgp.report.run_report import report_on
     from kgp.runtime import load_runtime
@@ -109,6 +109,7 @@ def execute(arguments: argparse.Namespace) -> None:
             facts,
             channels=channels,
             reading_name=arguments.reading or "",
+            page_facts=run_page_facts(trained) if trained else installed_facts(),
         )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")

@@ -112,11 +112,11 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
     """The prepared cohort, and whether a case had to be left out."""
-    from kgp.data.cache import PHANTOM
     from kgp.data.cohort import describe_cohort
     from kgp.data.prepare import prepare
     from kgp.data.sources import open_source
     from kgp.files import printable, read_json
+    from kgp.run_folder import PHANTOM
 
     source = open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
     made_from = str(arguments.data.resolve()) if arguments.data else PHANTOM

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = "kgp-run-1"
+PHANTOM = "the built-in phantom"  # what messages and reports call the data of a training that named none
 WEIGHTS = "model.weights.h5"
 LISTED = (
     "config.json",
@@ -163,12 +164,18 @@ def read_run(folder: Path) -> Run:
             contrasts=tuple(manifest["contrasts"]),
             shape=tuple(manifest["shape"]),
             data=manifest["data"],
-            data_name=manifest.get("data_name") or Path(manifest["data"]).name,
+            data_name=manifest.get("data_name") or _data_name(folder, manifest["data"]),
             data_content=manifest.get("data_content", ""),
             manifest=manifest,
         )
     except (KeyError, TypeError) as error:
         raise KgpError(f"{folder / 'manifest.json'} is not complete: {error}.") from None
+
+
+def _data_name(folder: Path, data: str) -> str:
+    """What the user calls the data of a run that an earlier version made."""
+    source = read_source(folder)
+    return PHANTOM if source.get("data", data) is None else Path(source.get("data", data)).name
 
 
 def read_source(folder: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def test_list(folders, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["NAME", "SLICES", "SIZE", "MADE", "LAST", "USED", "FROM"]
     own = next(line for line in lines if line.startswith(folders[0].name))
-    assert own.split()[1] == "4" and own.endswith("phantom")
+    assert own.split()[1] == "4" and own.endswith("the built-in phantom")
     assert next(line for line in lines if line.startswith("mine")).endswith("unknown")
     assert lines[-1].endswith(f"kB in {tmp_path / 'cache'}.")
 

@@ -16,10 +16,10 @@ from kgp.default_cache import default_cache
 from kgp.errors import KgpError
 from kgp.files import read_json, sha256
 from kgp.long_lists import shortened
+from kgp.run_folder import PHANTOM
 
 _log = logging.getLogger(__name__)
 _MEMORY = ".files"  # in the cache: what is remembered of the files of data sets
-PHANTOM = "phantom"  # what messages and the cache call the built-in data
 
 
 def cached_cohort(
@@ -62,14 +62,14 @@ def cached_cohort(
     source = open_source(data, kind, contrasts=contrasts, csv=csv)
     cache = cache or default_cache()
     key = _key(source, data, size, csv, cache / _MEMORY)
-    folder = cache / f"{data.resolve().name if data else PHANTOM}-{key}"
+    folder = cache / f"{data.resolve().name if data else 'phantom'}-{key}"
     earlier = next(
         (path for path in (folder, *sorted(cache.glob(f"*-{key}"))) if (path / "cohort.json").is_file()), None
     )
     if earlier:
         cohort = _prepared_earlier(earlier)
     else:
-        _log.info("Preparing %s into %s.", data or "the phantom", _shown(folder))
+        _log.info("Preparing %s into %s.", data or PHANTOM, _shown(folder))
         cohort = _prepared_now(source, folder, size, str(data.resolve()) if data else PHANTOM)
     note_use(cohort.folder)
     return dataclasses.replace(cohort, name=name)

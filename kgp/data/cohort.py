@@ -38,6 +38,7 @@ class SliceRow:
         image: file with the array [H, W, C].
         mask: file with the mask [H, W], or "" where the source has none.
         spacing_row, spacing_column: millimetres between pixel centres, or None where unknown.
+        spacing_slice: millimetres between neighbouring slices of the volume, or None where unknown.
     """
 
     id: str
@@ -51,6 +52,7 @@ class SliceRow:
     mask: str = ""
     spacing_row: float | None = None
     spacing_column: float | None = None
+    spacing_slice: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +130,14 @@ def read_mask(cohort: Cohort, row: SliceRow) -> np.ndarray | None:
     return _read_array(cohort.folder / row.mask, cohort.shape[:2]) > 0
 
 
+def prepared_size(cohort: Cohort) -> int | None:
+    """Side in pixels to which slices and masks were resized when they were prepared; 0 where they
+    were kept, None where the folder does not say.
+    """
+    size = read_json(cohort.folder / "cohort.json").get("size")
+    return size if isinstance(size, int) else None
+
+
 def describe_cohort(cohort: Cohort) -> str:
     """Slices and patients of each label, as lines of text."""
     patients = len({row.group for row in cohort.rows})
@@ -185,4 +195,5 @@ def _row(record: dict[str, str]) -> SliceRow:
         mask=record["mask"],
         spacing_row=number(record["spacing_row"]),
         spacing_column=number(record["spacing_column"]),
+        spacing_slice=number(record.get("spacing_slice", "")),  # cohorts of before have no such column
     )

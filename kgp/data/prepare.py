@@ -134,6 +134,7 @@ class _Writer:
                 "data": made_from,
                 "contrasts": list(self.contrasts),
                 "shape": list(self._shape),
+                "size": self.size,
                 "dtype": str(dtype),
                 "slices": len(self.rows),
                 "content": cohort_digest(self.contrasts, self.rows, self._digests),
@@ -176,6 +177,7 @@ class _Writer:
             mask=mask_file,
             spacing_row=spacing[0],
             spacing_column=spacing[1],
+            spacing_slice=piece.spacing_slice,
         )
 
     def _write_array(self, file: str, array: np.ndarray) -> None:

@@ -39,32 +39,37 @@ def intensity_baseline(image: np.ndarray, channel: int, cleanup: Cleanup = BEST.
     return apply_cleanup(bright, cleanup) & inside
 
 
-class BaselineScore:
-    """The median Dice of the intensity baseline in FLAIR, collected slice by slice.
+def baseline_dice(image: np.ndarray, truth: np.ndarray, contrasts: Sequence[str]) -> float | None:
+    """Dice of the intensity baseline in FLAIR.
 
     Args:
-        contrasts: names of the channels; without FLAIR there is no score.
+        image: raw intensities [H, W, C].
+        truth: true mask bool [H, W].
+        contrasts: names of the channels.
+
+    Returns:
+        None without FLAIR, or where no pixel is true.
     """
+    if _CONTRAST not in contrasts or not truth.any():
+        return None
+    return dice(intensity_baseline(image, list(contrasts).index(_CONTRAST)), truth)
 
-    def __init__(self, contrasts: Sequence[str]) -> None:
-        self.channel = contrasts.index(_CONTRAST) if _CONTRAST in contrasts else None
-        self.values: list[float] = []
-        self.patients: list[str] = []
 
-    def add(self, image: np.ndarray, truth: np.ndarray, patient: str) -> None:
-        """Adds a slice [H, W, C] with its true mask bool [H, W]; an empty mask is skipped."""
-        if self.channel is not None and truth.any():
-            self.values.append(dice(intensity_baseline(image, self.channel), truth))
-            self.patients.append(patient)
+def baseline_summary(dices: Sequence[tuple[float, str]]) -> dict[str, Any] | None:
+    """What metrics.json says of the baseline.
 
-    def summary(self) -> dict[str, Any] | None:
-        """What metrics.json says of it; None without a slice."""
-        if not self.values:
-            return None
-        median, low, high = patient_bootstrap(self.values, self.patients)
-        return {
-            "what": f"Otsu on {_CONTRAST} inside the head, with clean-up",
-            "median_dice": median,
-            "low": low,
-            "high": high,
-        }
+    Args:
+        dices: Dice and patient of each tumour slice.
+
+    Returns:
+        None without a slice.
+    """
+    if not dices:
+        return None
+    median, low, high = patient_bootstrap([value for value, _ in dices], [patient for _, patient in dices])
+    return {
+        "what": f"Otsu on {_CONTRAST} inside the head, with clean-up",
+        "median_dice": median,
+        "low": low,
+        "high": high,
+    }

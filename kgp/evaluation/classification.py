@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from kgp.evaluation.bootstrap import draw_counts, interval
+from kgp.evaluation.bootstrap import RESAMPLES, intervals_of
+from kgp.evaluation.calibration_error import BINS, bins_of, brier_terms, calibration_error, reliability
+from kgp.evaluation.class_scores import class_scores, confusion_matrix, overall_scores
+from kgp.evaluation.ranking import resampled_areas
 
 _CURVE_POINTS = 200
-_SCORES_WITH_INTERVAL = ("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1")
+_SCORES_WITH_INTERVAL = (
+    "accuracy", "tumour_only_accuracy", "macro_f1", "macro_precision", "macro_recall", "detection_f1",
+    "detection_roc_auc", "detection_average_precision", "expected_calibration_error", "brier",
+)  # fmt: skip
 
 
 def classification_metrics(
@@ -19,31 +25,20 @@ def classification_metrics(
     no_tumour_class: int | None,
     *,
     groups: Sequence[str] | None = None,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Scores of a classifier; the predicted class is the most probable one (the first of equals).
 
-    * accuracy: share of slices whose predicted class is the true one.
-    * tumour_only_accuracy: the same over the slices whose true class is not "no tumour"; a tumour
-      slice predicted as "no tumour" counts as wrong. Equal to accuracy where no class means "no
-      tumour".
-    * detection, detection_f1: any tumour class against "no tumour": precision, recall, F1 with
-      tumour as the positive class, and the areas under both curves for the score 1 - P(no tumour).
-      None where no class means "no tumour".
-    * classes: precision, recall and F1 one against the rest, support, area under the ROC curve and
-      average precision. A class that is never predicted has precision 0; all are None for a class
-      without samples.
-    * macro_precision, macro_recall, macro_f1: means over the classes that have samples.
-    * expected_calibration_error: over 15 bins of equal width of the highest probability.
-    * reliability: for each of those bins that is not empty: mean confidence, share of right
-      answers, slices.
-    * brier: mean over slices of the squared distance between probabilities and the one-hot target,
-      in [0, 2].
-    * confusion_matrix: rows true, columns predicted, in the order of `class_names`.
-    * intervals: [low, high] at 95 % for accuracy, tumour_only_accuracy, macro_f1 and detection_f1
-      by bootstrap over patients; None without `groups`, with a single patient, or where the value
-      is None.
+    What each score means stands in `kgp.evaluation.definitions`; how precision, recall and F1 are
+    counted, and which classes enter their means, in `kgp.evaluation.class_scores`.
+
+    * detection: any tumour class against "no tumour", with tumour as the positive class; its areas
+      are for the score 1 - P(no tumour). None where no class means "no tumour".
+    * classes: scores one against the rest. Precision, recall and F1 are None for a class that is
+      neither true nor predicted anywhere, the areas for one that is never true.
+    * intervals: [low, high] at 95 % by bootstrap over patients; None without `groups`, with fewer
+      than 5 patients, or where the value is None.
 
     Args:
         targets: true class indices, int [N].
@@ -64,11 +59,9 @@ def classification_metrics(
     probabilities = np.asarray(probabilities, np.float64)
     _check(targets, probabilities, class_names, groups)
     predicted = probabilities.argmax(axis=1)
-    classes = len(class_names)
-    confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (targets, predicted), 1)
-    bins = _reliability(targets, predicted, probabilities)
-    values = {name: _number_or_none(score) for name, score in _scores(confusion[None], no_tumour_class).items()}
+    confusion = confusion_matrix(targets, predicted, len(class_names))
+    bins = reliability(targets, probabilities)
+    values = {name: _number_or_none(score) for name, score in overall_scores(confusion[None], no_tumour_class).items()}
     return {
         "slices": len(targets),
         "patients": None if groups is None else len(set(groups)),
@@ -79,60 +72,50 @@ def classification_metrics(
             for index, name in enumerate(class_names)
         },
         "confusion_matrix": confusion.tolist(),
-        "expected_calibration_error": sum(
-            entry["slices"] * abs(entry["accuracy"] - entry["confidence"]) for entry in bins
-        )
-        / len(targets),
+        "expected_calibration_error": calibration_error(bins),
         "reliability": bins,
-        "brier": float(((probabilities - np.eye(classes)[targets]) ** 2).sum(axis=1).mean()),
-        "intervals": _intervals(targets, predicted, classes, no_tumour_class, groups, resamples, seed),
+        "brier": float(brier_terms(targets, probabilities).mean()),
+        "intervals": _intervals(targets, probabilities, no_tumour_class, groups, resamples, seed),
         "curves": {name: _curves(targets == index, probabilities[:, index]) for index, name in enumerate(class_names)},
     }
 
 
-def _scores(confusions: np.ndarray, no_tumour_class: int | None) -> dict[str, np.ndarray]:
-    """The headline scores of R confusion matrices [R, K, K], each [R]; NaN where undefined."""
-    hits = np.diagonal(confusions, axis1=1, axis2=2)
-    support, called = confusions.sum(axis=2), confusions.sum(axis=1)
-    present = support > 0
-    f1 = 2.0 * hits / np.maximum(support + called, 1)
-    tumour = np.arange(confusions.shape[1]) != (-1 if no_tumour_class is None else no_tumour_class)
-    scores = {
-        "accuracy": _ratio(hits.sum(axis=1), support.sum(axis=1)),
-        "tumour_only_accuracy": _ratio(hits[:, tumour].sum(axis=1), support[:, tumour].sum(axis=1)),
-        "macro_f1": _ratio((f1 * present).sum(axis=1), present.sum(axis=1)),
-        "macro_precision": _ratio((hits / np.maximum(called, 1) * present).sum(axis=1), present.sum(axis=1)),
-        "macro_recall": _ratio((hits / np.maximum(support, 1)).sum(axis=1), present.sum(axis=1)),
-        "detection_f1": np.full(len(confusions), np.nan),
-    }
-    if no_tumour_class is not None:
-        detected = confusions[:, tumour][:, :, tumour].sum(axis=(1, 2))
-        scores["detection_f1"] = _ratio(2 * detected, support[:, tumour].sum(axis=1) + called[:, tumour].sum(axis=1))
-    return scores
-
-
 def _intervals(
     targets: np.ndarray,
-    predicted: np.ndarray,
-    classes: int,
+    probabilities: np.ndarray,
     no_tumour_class: int | None,
     groups: Sequence[str] | None,
     resamples: int,
     seed: int,
 ) -> dict[str, list[float] | None]:
-    intervals: dict[str, list[float] | None] = dict.fromkeys(_SCORES_WITH_INTERVAL)
-    if groups is None or len(set(groups)) < 2:
-        return intervals
-    names, patient = np.unique(np.asarray(groups), return_inverse=True)
-    confusions = np.zeros((len(names), classes, classes), int)
-    np.add.at(confusions, (patient, targets, predicted), 1)
-    draws = draw_counts(len(names), resamples, seed)
-    scores = _scores(np.tensordot(draws, confusions, axes=1), no_tumour_class)
-    for name in _SCORES_WITH_INTERVAL:
-        low, high = interval(scores[name], 0.95)
-        if low is not None and high is not None:
-            intervals[name] = [low, high]
-    return intervals
+    """Intervals of `_SCORES_WITH_INTERVAL`, each [low, high] or None."""
+    if groups is None:
+        return dict.fromkeys(_SCORES_WITH_INTERVAL)
+    classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    right = predicted == targets
+    confidence, bins = bins_of(probabilities)
+    distance = brier_terms(targets, probabilities)
+
+    def scores(draws: np.ndarray, patient: np.ndarray) -> dict[str, np.ndarray]:
+        patients = draws.shape[1]
+        confusions = np.zeros((patients, classes, classes), int)
+        np.add.at(confusions, (patient, targets, predicted), 1)
+        gaps = np.zeros((patients, BINS))
+        np.add.at(gaps, (patient, bins), right - confidence)
+        slices = draws @ np.bincount(patient, minlength=patients)
+        found = overall_scores(np.tensordot(draws, confusions, axes=1), no_tumour_class)
+        found["expected_calibration_error"] = np.abs(draws @ gaps).sum(axis=1) / slices
+        found["brier"] = draws @ np.bincount(patient, distance, patients) / slices
+        area, precision = np.full(len(draws), np.nan), np.full(len(draws), np.nan)
+        if no_tumour_class is not None:
+            score = 1.0 - probabilities[:, no_tumour_class]
+            area, precision = resampled_areas(targets != no_tumour_class, score, draws, patient)
+        found["detection_roc_auc"], found["detection_average_precision"] = area, precision
+        return found
+
+    intervals = intervals_of(groups, scores, resamples, seed)
+    return {name: intervals[name] for name in _SCORES_WITH_INTERVAL}
 
 
 def _detection(
@@ -146,17 +129,14 @@ def _detection(
 
 def _class_scores(true: np.ndarray, called: np.ndarray, score: np.ndarray) -> dict[str, Any]:
     """Scores of one class against the rest, from bool [N], bool [N] and its probability [N]."""
-    support = int(true.sum())
-    if support == 0:
-        return {"support": 0, "precision": None, "recall": None, "f1": None, "roc_auc": None, "average_precision": None}
-    hits = int((true & called).sum())
+    confusion = confusion_matrix(true.astype(int), called.astype(int), 2)
+    found = {name: values[1] for name, values in class_scores(confusion).items()}
+    ranked = bool(true.any() and not true.all())
     return {
-        "support": support,
-        "precision": hits / max(int(called.sum()), 1),
-        "recall": hits / support,
-        "f1": 2.0 * hits / (support + int(called.sum())),
-        "roc_auc": None if true.all() else float(metrics.roc_auc_score(true, score)),
-        "average_precision": float(metrics.average_precision_score(true, score)),
+        "support": int(true.sum()),
+        **{name: float(found[name]) if found["present"] else None for name in ("precision", "recall", "f1")},
+        "roc_auc": float(metrics.roc_auc_score(true, score)) if ranked else None,
+        "average_precision": float(metrics.average_precision_score(true, score)) if true.any() else None,
     }
 
 
@@ -178,27 +158,6 @@ def _curves(true: np.ndarray, score: np.ndarray) -> dict[str, Any]:
 def _thinned(values: np.ndarray) -> list[float]:
     kept = np.unique(np.linspace(0, len(values) - 1, min(len(values), _CURVE_POINTS)).round().astype(int))
     return [round(float(value), 6) for value in values[kept]]
-
-
-def _reliability(
-    targets: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, bins: int = 15
-) -> list[dict[str, Any]]:
-    """Confidence against accuracy in bins of the highest probability, empty bins left out."""
-    confidence, right = probabilities.max(axis=1), predicted == targets
-    # Bins are closed above: (0, 1/15], (1/15, 2/15], ...
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    return [
-        {
-            "confidence": float(confidence[index == number].mean()),
-            "accuracy": float(right[index == number].mean()),
-            "slices": int((index == number).sum()),
-        }
-        for number in np.unique(index)
-    ]
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
 
 def _number_or_none(score: np.ndarray) -> float | None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 from sklearn import metrics
 
-from kgp.evaluation.bootstrap import patient_bootstrap
+from kgp.evaluation.bootstrap import RESAMPLES
+from kgp.evaluation.distance import distance_with_misses, hd95
+from kgp.evaluation.median import median_and_mean
 from kgp.heatmap.overlap import dice, iou
 
 
@@ -19,9 +20,11 @@ class Overlap:
 
     Attributes:
         dice, iou: in [0, 1], see `dice` and `iou` for empty masks.
-        hd95: see `hd95`; None where undefined.
+        hd95: see `kgp.evaluation.distance.hd95`; None where undefined.
         pixels: size of the mask.
         reason: why the mask is empty (a code of `kgp.heatmap.threshold.REASONS`), or None.
+        common: pixels that mask and truth share.
+        hd95_with_misses: see `kgp.evaluation.distance.distance_with_misses`.
     """
 
     dice: float
@@ -29,6 +32,8 @@ class Overlap:
     hd95: float | None
     pixels: int
     reason: str | None = None
+    common: int = 0
+    hd95_with_misses: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,8 @@ class SegmentationRecord:
         delivered: the mask as delivered: empty where "no tumour" was predicted.
         tumour: the mask of the likeliest tumour class, whatever class was predicted.
         average_precision: of the map's pixels against the true mask, or None.
+        dice_by_offset: Dice of each offset that a calibration would try, float32 [candidates]; None
+            where the reading has no offset or the slice says nothing of it.
     """
 
     id: str
@@ -52,28 +59,7 @@ class SegmentationRecord:
     delivered: Overlap
     tumour: Overlap
     average_precision: float | None = None
-
-
-def hd95(mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None) -> float | None:
-    """95 % Hausdorff distance between the outlines of two bool masks [H, W].
-
-    The larger of the two directed 95th percentiles of the distance from each outline pixel of one
-    mask to the nearest outline pixel of the other. Outline pixels belong to the mask and touch,
-    over an edge, a pixel that does not.
-
-    Args:
-        spacing: millimetres between rows and between columns; None for distances in pixels.
-
-    Returns:
-        The distance in millimetres or pixels; None where a mask is empty.
-    """
-    if not mask.any() or not truth.any():
-        return None
-    first, second = _outline(mask), _outline(truth)
-    sampling = (1.0, 1.0) if spacing is None else spacing
-    to_second = ndimage.distance_transform_edt(~second, sampling=sampling)[first]
-    to_first = ndimage.distance_transform_edt(~first, sampling=sampling)[second]
-    return float(max(np.percentile(to_second, 95), np.percentile(to_first, 95)))
+    dice_by_offset: np.ndarray | None = None
 
 
 def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | None:
@@ -88,9 +74,19 @@ def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | N
 
 
 def compare(
-    mask: np.ndarray, truth: np.ndarray, spacing: tuple[float, float] | None = None, reason: str | None = None
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing: tuple[float, float] | None = None,
+    reason: str | None = None,
+    *,
+    diagonal: float | None = None,
 ) -> Overlap:
     """All agreement figures of one bool mask [H, W] with the true one.
+
+    Args:
+        spacing: millimetres between rows and between columns; None for distances in pixels.
+        reason: why the mask is empty.
+        diagonal: what a missed or spurious mask counts as a distance; without it that is None.
 
     Raises:
         ValueError: the masks differ in shape.
@@ -98,7 +94,16 @@ def compare(
     if mask.shape != truth.shape:
         raise ValueError(f"The mask is {mask.shape} where the true mask is {truth.shape}.")
     mask, truth = mask.astype(bool), truth.astype(bool)
-    return Overlap(dice(mask, truth), iou(mask, truth), hd95(mask, truth, spacing), int(mask.sum()), reason)
+    distance = hd95(mask, truth, spacing)
+    return Overlap(
+        dice=dice(mask, truth),
+        iou=iou(mask, truth),
+        hd95=distance,
+        pixels=int(mask.sum()),
+        reason=reason,
+        common=int((mask & truth).sum()),
+        hd95_with_misses=None if diagonal is None else distance_with_misses(mask, truth, distance, diagonal),
+    )
 
 
 def segmentation_metrics(
@@ -106,15 +111,16 @@ def segmentation_metrics(
     *,
     distance_unit: str = "pixels",
     oracle: dict[str, Any] | None = None,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Medians and means of the agreement over slices.
 
     Medians, with 95 % intervals by bootstrap over patients, and means are taken over tumour slices:
     those whose true mask is not empty. An empty mask on a tumour slice counts with Dice and IoU 0;
-    its HD95 is undefined, left out and counted. Slices without a true tumour enter only the counts
-    of empty masks.
+    its HD95 is undefined, left out and counted. In hd95_with_misses it counts with the head's
+    diagonal, and so does, over all slices as delivered, a mask on a slice without a true tumour;
+    else such slices enter only the counts of empty masks.
 
     Args:
         records: one a slice that has a true mask, which may be empty.
@@ -141,13 +147,14 @@ def segmentation_metrics(
     }
     for key, field in (("as_delivered", "delivered"), ("any_prediction", "tumour")):
         by_class = {name: [record for record in tumour if record.class_name == name] for name in names}
+        spurious = [record for record in tumour_free if key == "as_delivered" and record.delivered.pixels]
         result[key] = {
-            "all": _summary(tumour, field, resamples, seed),
+            "all": _summary(tumour, field, resamples, seed, spurious),
             "classes": {name: _summary(of_class, field, resamples, seed) for name, of_class in by_class.items()},
         }
     ranked = [record for record in tumour if record.average_precision is not None]
-    result["average_precision"] = _median_and_mean(
-        [record.average_precision for record in ranked], ranked, resamples, seed
+    result["average_precision"] = median_and_mean(
+        [record.average_precision or 0.0 for record in ranked], [record.patient for record in ranked], resamples, seed
     )
     result["empty"] = {
         "tumour_slices_without_mask": sum(record.delivered.pixels == 0 for record in tumour),
@@ -161,31 +168,35 @@ def segmentation_metrics(
     return result
 
 
-def _summary(records: list[SegmentationRecord], field: str, resamples: int, seed: int) -> dict[str, Any]:
-    overlaps = [getattr(record, field) for record in records]
-    with_distance = [
-        (overlap.hd95, record) for overlap, record in zip(overlaps, records, strict=True) if overlap.hd95 is not None
-    ]
+def _summary(
+    records: Sequence[SegmentationRecord],
+    field: str,
+    resamples: int,
+    seed: int,
+    spurious: Sequence[SegmentationRecord] = (),
+) -> dict[str, Any]:
+    """Figures of tumour slices; `spurious` have a mask and no tumour."""
+
+    def summary(key: str, chosen: Sequence[SegmentationRecord]) -> tuple[dict[str, Any], int]:
+        """Median and mean over the records where the value is defined, and their number."""
+        pairs = [
+            (value, record.patient) for record in chosen if (value := getattr(getattr(record, field), key)) is not None
+        ]
+        values, patients = [value for value, _ in pairs], [patient for _, patient in pairs]
+        return median_and_mean(values, patients, resamples, seed), len(pairs)
+
+    distance, defined = summary("hd95", records)
+    with_misses, counted = summary("hd95_with_misses", [*records, *spurious])
     return {
         "slices": len(records),
         "patients": len({record.patient for record in records}),
-        "dice": _median_and_mean([overlap.dice for overlap in overlaps], records, resamples, seed),
-        "iou": _median_and_mean([overlap.iou for overlap in overlaps], records, resamples, seed),
-        "hd95": {
-            **_median_and_mean(
-                [value for value, _ in with_distance], [record for _, record in with_distance], resamples, seed
-            ),
-            "undefined": len(records) - len(with_distance),
+        "dice": summary("dice", records)[0],
+        "iou": summary("iou", records)[0],
+        "hd95": {**distance, "slices": defined, "undefined": len(records) - defined},
+        "hd95_with_misses": {
+            **with_misses,
+            "slices": counted,
+            "missed": sum(getattr(record, field).pixels == 0 for record in records),
+            "spurious": len(spurious),
         },
     }
-
-
-def _median_and_mean(values: list[Any], records: list[SegmentationRecord], resamples: int, seed: int) -> dict[str, Any]:
-    """Median with interval, and mean, of one value a record."""
-    patients = [record.patient for record in records]
-    median, low, high = patient_bootstrap(values, patients, resamples=resamples, seed=seed)
-    return {"median": median, "low": low, "high": high, "mean": float(np.mean(values)) if values else None}
-
-
-def _outline(mask: np.ndarray) -> np.ndarray:
-    return mask & ~ndimage.binary_erosion(mask)

@@ -45,7 +45,7 @@ class OffsetSearch:
 
     def add(
         self, heatmap: np.ndarray, predicted_class: int, image: np.ndarray, truth: np.ndarray | None, patient: str
-    ) -> None:
+    ) -> np.ndarray | None:
         """Takes one slice into account.
 
         Args:
@@ -54,12 +54,21 @@ class OffsetSearch:
             image: raw intensities [H, W, C].
             truth: true mask bool [H, W], or None where there is none.
             patient: patient identifier.
+
+        Returns:
+            The Dice of each candidate, float32 [candidates]; None where the slice is skipped.
         """
         if truth is None or not truth.any() or predicted_class == self.no_tumour_class:
-            return
+            return None
         cut = prepare_cut(heatmap, predicted_class, self.reading, image=image, no_tumour_class=self.no_tumour_class)
         masks = (finish_cut(cut, dataclasses.replace(self.reading, offset=offset)).mask for offset in self.candidates)
-        self._dice.append(np.array([dice(mask, truth) for mask in masks], np.float32))
+        dices = np.array([dice(mask, truth) for mask in masks], np.float32)
+        self.add_dice(dices, patient)
+        return dices
+
+    def add_dice(self, dices: np.ndarray, patient: str) -> None:
+        """Takes a slice into account whose Dice of each candidate [candidates] is known."""
+        self._dice.append(dices)
         self.patients.add(patient)
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kgp.data.cohort import Cohort, read_image, read_mask
-from kgp.evaluation.judge import JudgedSlice
+from kgp.evaluation.judged_slice import JudgedSlice
 from kgp.evaluation.segmentation import Overlap
 from kgp.prediction.slice import predict_slices
 from kgp.report.overlay import Picture, draw_picture, shown_contrast

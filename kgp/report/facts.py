@@ -12,7 +12,7 @@ def part_facts(run: Run, part: str) -> dict[str, str]:
 
 
 def run_facts(run: Run) -> dict[str, str]:
-    """The run: preset, architecture, slices, seed, training and versions."""
+    """The run: preset, architecture, slices, seed and training; equal for equal runs."""
     manifest = run.manifest
     facts = {
         "preset": run.config.preset,
@@ -21,9 +21,27 @@ def run_facts(run: Run) -> dict[str, str]:
         "seed": str(manifest["seed"]),
     }
     if "epochs_trained" in manifest:
-        facts["training"] = f"{manifest['epochs_trained']} epochs, {manifest['training_seconds'] / 60:.1f} min"
-    facts["versions"] = ", ".join(f"{package} {version}" for package, version in manifest["versions"].items())
+        facts["training"] = f"{manifest['epochs_trained']} epochs"
     return facts
+
+
+def run_page_facts(run: Run) -> dict[str, str]:
+    """What differs between equal runs, and so stands in the report alone: time and versions."""
+    manifest = run.manifest
+    facts = {}
+    if "training_seconds" in manifest:
+        facts["time of training"] = f"{manifest['training_seconds'] / 60:.1f} min"
+    facts["versions"] = _versions(manifest["versions"])
+    return facts
+
+
+def installed_facts() -> dict[str, str]:
+    """The versions of the packages at hand, where no run names those it was made with."""
+    return {"versions": _versions(package_versions())}
+
+
+def _versions(versions: dict[str, str]) -> str:
+    return ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
 def export_facts(description: Description, name: str) -> dict[str, str]:
@@ -36,5 +54,4 @@ def export_facts(description: Description, name: str) -> dict[str, str]:
         "model": f"{name}, weights {description.weights_sha256[:12]}",
         "architecture": architecture_title(description.arch),
         "slices": f"{description.shape[0]} x {description.shape[1]}, contrasts {', '.join(description.contrasts)}",
-        "versions": ", ".join(f"{package} {version}" for package, version in package_versions().items()),
     }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kgp.report.numbers import interval
+from kgp.report.numbers import interval, number
 
 
 def headline(metrics: dict[str, Any]) -> str:
@@ -13,14 +13,35 @@ def headline(metrics: dict[str, Any]) -> str:
         f"accuracy {classification['accuracy']:.3f}, macro-F1 {classification['macro_f1']:.3f}"
         f"{_detection(classification)}."
     ]
+    patients = metrics.get("patient_level")
+    if patients and patients["accuracy"] is not None:
+        lines.append(
+            f"{patients['patients']} patients, each as one: accuracy {patients['accuracy']:.3f}, "
+            f"macro-F1 {patients['macro_f1']:.3f}."
+        )
     for name, reading in (metrics["segmentation"] or {}).items():
-        dice = reading["as_delivered"]["all"]["dice"]
-        if dice["median"] is not None:
-            lines.append(f"Median Dice, reading {name}: {dice['median']:.3f}{_interval(dice)}.")
+        delivered = reading["as_delivered"]["all"]
+        if delivered["dice"]["median"] is not None:
+            lines.append(
+                f"Median Dice, reading {name}: {delivered['dice']['median']:.3f}{_interval(delivered['dice'])}."
+            )
+            if name == metrics["default_reading"] and "slices" in delivered["hd95"]:
+                lines.append(_distance(name, delivered, reading["distance_unit"]))
     baseline = metrics.get("intensity_baseline")
     if baseline:
         lines.append(f"For comparison, {baseline['what']}: median Dice {baseline['median_dice']:.3f}.")
+    lines += [metrics[name] for name in ("grid", "why_no_intervals") if metrics.get(name)]
     return "\n".join(lines)
+
+
+def _distance(name: str, delivered: dict[str, Any], unit: str) -> str:
+    """HD95 with the number of slices it is of, and with misses."""
+    distance, with_misses = delivered["hd95"], delivered["hd95_with_misses"]
+    return (
+        f"Median HD95, reading {name}: {number(distance['median'], 1)} {unit} on the {distance['slices']} of "
+        f"{delivered['slices']} tumour slices that have a mask; {number(with_misses['median'], 1)} {unit} with "
+        f"{with_misses['missed']} missed and {with_misses['spurious']} spurious masks counted."
+    )
 
 
 def _detection(classification: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ _SCORES = {  # key in metrics.json: words in the report
     "macro_recall": "macro recall",
     "macro_f1": "macro-F1",
     "detection_f1": "F1, tumour against none",
+    "detection_roc_auc": "ROC area, tumour against none",
+    "detection_average_precision": "average precision, tumour against none",
     "expected_calibration_error": "expected calibration error",
     "brier": "Brier score",
 }
@@ -72,6 +74,9 @@ def write_report(
         patients=classification["patients"],
         score_rows=_score_rows(classification),
         class_rows=_class_rows(classification),
+        why_no_intervals=metrics["why_no_intervals"],
+        patients_as_one=_patients_as_one(metrics),
+        definitions=metrics["definitions"],
         confusion_matrix=plots.confusion_matrix(classification["confusion_matrix"], metrics["class_names"]),
         reliability_diagram=plots.reliability_diagram(classification["reliability"]),
         classification_curves=plots.classification_curves(classification),
@@ -123,8 +128,25 @@ def _headline(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _score_rows(classification: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Score, value, interval."""
-    intervals = classification["intervals"]
-    return [(words, number(classification[key]), interval(intervals.get(key))) for key, words in _SCORES.items()]
+    intervals, detection = classification["intervals"], classification["detection"] or {}
+    values = {**classification, **{f"detection_{key}": detection.get(key) for key in ("roc_auc", "average_precision")}}
+    return [(words, number(values[key]), interval(intervals.get(key))) for key, words in _SCORES.items()]
+
+
+def _patients_as_one(metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """What the template shows of patients that are classified from their slices."""
+    found = metrics["patient_level"]
+    if found is None or found["accuracy"] is None:
+        return None
+    return {
+        "patients": found["patients"],
+        "left_out": found["patients_of_several_classes"],
+        "rows": [
+            (_SCORES[key], number(found[key]), interval(found["intervals"][key]))
+            for key in ("accuracy", "macro_f1", "detection_f1")
+        ],
+        "confusion_matrix": plots.confusion_matrix(found["confusion_matrix"], metrics["class_names"]),
+    }
 
 
 def _class_rows(classification: dict[str, Any]) -> list[list[str]]:
@@ -143,6 +165,10 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
     return {
         "tumour_slices": first["tumour_slices"],
         "distance_unit": first["distance_unit"],
+        "grid": metrics["grid"],
+        "volumes": first["volumes"] and first["volumes"]["volumes"],
+        "volume_rows": [_volume_row(name, judged["volumes"]) for name, judged in readings.items() if judged["volumes"]],
+        "why_no_volume_hd95": first["volumes"] and first["volumes"].get("why_no_hd95"),
         "mask_rows": [row for name, judged in readings.items() for row in _mask_rows(name, judged)],
         "readings": [(name, _about_reading(judged)) for name, judged in readings.items()],
         "dice_distribution": plots.dice_distribution(dices),
@@ -152,7 +178,9 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
 
 
 def _mask_rows(name: str, judged: dict[str, Any]) -> list[list[str]]:
-    """Reading, Dice, IoU, HD95: over all slices, then class by class."""
+    """Reading, Dice, IoU, HD95, slices it is of, HD95 with misses: over all slices, then class by
+    class.
+    """
     delivered = judged["as_delivered"]
     rows = [
         (f"{name}, as delivered", delivered["all"]),
@@ -160,9 +188,25 @@ def _mask_rows(name: str, judged: dict[str, Any]) -> list[list[str]]:
         *((f"{name}, as delivered: {group}", scores) for group, scores in delivered["classes"].items()),
     ]
     return [
-        [words, _median(scores["dice"]), _median(scores["iou"]), _median(scores["hd95"], digits=1)]
+        [
+            words,
+            _median(scores["dice"]),
+            _median(scores["iou"]),
+            _median(scores["hd95"], digits=1),
+            f"{scores['hd95']['slices']} of {scores['slices']}",
+            _median(scores["hd95_with_misses"], digits=1),
+        ]
         for words, scores in rows
     ]
+
+
+def _volume_row(name: str, volumes: dict[str, Any]) -> list[str]:
+    """Reading, volumes with a tumour, Dice, HD95, volumes it is of, HD95 with misses."""
+    row = [name, str(volumes["tumour_volumes"]), _median(volumes["dice"])]
+    if volumes["hd95"] is None:
+        return [*row, "–", "–", "–"]
+    distance = _median(volumes["hd95"], digits=1)
+    return [*row, distance, str(volumes["hd95"]["volumes"]), _median(volumes["hd95_with_misses"], digits=1)]
 
 
 def _oracle_rows(readings: dict[str, Any]) -> list[list[str]]:
@@ -202,7 +246,8 @@ def describe_reading(reading: dict[str, Any]) -> str:
     if reading["value"] is not None:
         words.append(f"value {reading['value']:g}")
     if reading["rule"] in ("multiotsu", "otsu"):
-        words.append(f"offset {reading['offset']:g}")
+        offset = reading["offset"]
+        words.append("offset of each run" if offset is None else f"offset {offset:g}")
     if reading["clip_negative"]:
         words.append("negative values set to 0")
     return ", ".join(words)

@@ -1,21 +1,24 @@
 """Calibration and evaluation of a run, and the files that they write."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kgp.architectures import architecture_title
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.parts import part_of_run
 from kgp.errors import UsageError
-from kgp.evaluation.judge import judge, prediction_rows
+from kgp.evaluation.judge import judge
+from kgp.evaluation.judged_slice import JudgedSlice, prediction_rows
 from kgp.evaluation.known_slices import predict_known
 from kgp.files import read_table, write_json, write_table
 from kgp.heatmap.calibrate import OffsetSearch, calibration
 from kgp.heatmap.reading import PAPER
 from kgp.report.chosen_slices import choose_slices, draw_judged
-from kgp.report.facts import part_facts, run_facts
+from kgp.report.facts import part_facts, run_facts, run_page_facts
 from kgp.report.html import ShownSlice, write_report
 from kgp.run_folder import read_run, refresh_manifest
 from kgp.runtime import Runtime, load_runtime
@@ -53,6 +56,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
         run.folder,
         architecture_title(run.config.network.arch),
         facts,
+        page_facts=run_page_facts(run),
         history=_history(run.folder / "history.csv"),
     )
     refresh_manifest(run.folder)
@@ -70,6 +74,7 @@ def report_on(
     *,
     channels: Sequence[int] | None = None,
     reading_name: str = "",
+    page_facts: Mapping[str, str] | None = None,
     history: Sequence[dict[str, float]] = (),
 ) -> dict[str, Any]:
     """Judges slices by all readings and writes metrics.json, predictions.csv and report.html.
@@ -78,9 +83,10 @@ def report_on(
         rows, targets: the slices of the cohort and their class indices.
         out: an existing folder.
         title: heading of the report.
-        facts: what the report says of network and slices.
+        facts: what report and metrics.json say of network and slices; equal for equal runs.
         channels: see `kgp.evaluation.known_slices.predict_known`.
         reading_name: the reading of the pictures and of the headline; default the network's.
+        page_facts: facts that stand in the report only, such as times and versions.
 
     Returns:
         The content of metrics.json.
@@ -95,20 +101,44 @@ def report_on(
     _log.info("Judging %d slices.", len(rows))
     judgement = judge(runtime, cohort, rows, targets, network.readings, name, channels)
     metrics = {"facts": facts, **judgement.metrics}
-    write_json(out / "metrics.json", metrics)
-    write_table(prediction_rows(judgement.slices, network.class_names), out / "predictions.csv")
-    shown = [
-        ShownSlice(rule, draw_judged(runtime, cohort, judged, channels, name))
-        for rule, judged in choose_slices(judgement.slices, name)
-    ]
-    dices = {}
-    if metrics["segmentation"] is not None:
-        tumour_slices = [judged for judged in judgement.slices if judged.has_tumour]
-        dices = {
-            key: [judged.segmentations[key].delivered.dice for judged in tumour_slices] for key in network.readings
-        }
-    write_report(out / "report.html", title, facts, metrics, history, dices, shown)
+
+    def draw(judged: JudgedSlice) -> np.ndarray:
+        return draw_judged(runtime, cohort, judged, channels, name)
+
+    write_results(out, title, metrics, judgement.slices, draw, page_facts=page_facts, history=history)
     return metrics
+
+
+def write_results(
+    out: Path,
+    title: str,
+    metrics: dict[str, Any],
+    slices: Sequence[JudgedSlice],
+    draw: Callable[[JudgedSlice], np.ndarray],
+    *,
+    page_facts: Mapping[str, str] | None = None,
+    history: Sequence[dict[str, float]] = (),
+) -> None:
+    """Writes metrics.json, predictions.csv and report.html of judged slices.
+
+    Args:
+        out: an existing folder.
+        title: heading of the report.
+        metrics: as `kgp.evaluation.metrics.metrics_of` gives them, with "facts".
+        draw: gives the picture of one slice, RGB uint8 [H', W', 3].
+        page_facts: facts that stand in the report only, such as times and versions.
+        history: rows of history.csv; empty for none.
+    """
+    write_json(out / "metrics.json", metrics)
+    write_table(prediction_rows(slices, metrics["class_names"]), out / "predictions.csv")
+    shown = [ShownSlice(rule, draw(judged)) for rule, judged in choose_slices(slices, metrics["default_reading"])]
+    tumour_slices = [judged for judged in slices if judged.has_tumour]
+    dices = {
+        key: [judged.segmentations[key].delivered.dice for judged in tumour_slices]
+        for key in metrics["segmentation"] or {}
+    }
+    facts = {**metrics["facts"], **(page_facts or {})}
+    write_report(out / "report.html", title, facts, metrics, history, dices, shown)
 
 
 def _history(path: Path) -> list[dict[str, float]]:

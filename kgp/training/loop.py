@@ -17,6 +17,7 @@ from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import WHOLE_BATCH, BatchShare, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
 from kgp.errors import KgpError, UsageError
+from kgp.evaluation.class_scores import confusion_matrix, overall_scores
 from kgp.files import write_json
 from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
 from kgp.training import checkpoint
@@ -245,21 +246,17 @@ def training_batches(
 def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, float]:
     """Weighted cross-entropy, accuracy and macro-F1 of logits [N, K] against class indices [N].
 
-    A class that is neither true nor predicted anywhere does not count in the macro-F1.
+    The scores are those of metrics.json; see `kgp.evaluation.class_scores`.
     """
     logits = logits.astype(np.float64)
     log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     weight = weights[targets]
-    predicted = logits.argmax(axis=1)
-    scores = []
-    for label in range(logits.shape[1]):
-        size = np.sum(predicted == label) + np.sum(targets == label)
-        if size:
-            scores.append(2 * np.sum((predicted == label) & (targets == label)) / size)
+    confusion = confusion_matrix(targets, logits.argmax(axis=1), logits.shape[1])
+    scores = overall_scores(confusion[None], None)
     return {
         "val_loss": float(-np.sum(weight * log_probabilities[np.arange(len(targets)), targets]) / weight.sum()),
-        "val_accuracy": float(np.mean(predicted == targets)),
-        "val_macro_f1": float(np.mean(scores)),
+        "val_accuracy": float(scores["accuracy"][0]),
+        "val_macro_f1": float(scores["macro_f1"][0]),
     }
 
 

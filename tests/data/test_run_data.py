@@ -219,5 +219,9 @@ def test_a_run_of_an_earlier_version_has_nothing_to_compare(run, caplog):
     manifest = read_json(run / "manifest.json")
     del manifest["data_name"], manifest["data_content"]
     write_json(run / "manifest.json", manifest)
-    assert cohort_of_run(read_run(run)).name.startswith("SLICES-")
+    assert cohort_of_run(read_run(run)).name == "SLICES"
     assert caplog.text == ""
+    write_json(run / "source.json", read_json(run / "source.json") | {"data": None})
+    assert read_run(run).data_name == "the built-in phantom"
+    (run / "source.json").unlink()
+    assert read_run(run).data_name.startswith("SLICES-")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kgp.evaluation.baseline import BaselineScore, intensity_baseline
+from kgp.evaluation.baseline import baseline_dice, baseline_summary, intensity_baseline
 from kgp.heatmap.reading import Cleanup
 
 
@@ -39,12 +39,14 @@ def test_missing_channel_is_refused(image):
         intensity_baseline(image, 2)
 
 
-def test_score_counts_slices_with_a_mask_and_needs_flair(image):
+def test_only_slices_with_a_tumour_and_flair_have_a_dice(image):
     truth = np.zeros((32, 32), bool)
     truth[10:15, 10:15] = True
-    score, without_flair = BaselineScore(("T1", "FLAIR")), BaselineScore(("T1", "T2"))
-    for collected in (score, without_flair):
-        collected.add(image, truth, "a")
-        collected.add(image, np.zeros((32, 32), bool), "b")
-    assert score.summary()["median_dice"] == 1.0 and score.patients == ["a"]
-    assert without_flair.summary() is None
+    assert baseline_dice(image, truth, ("T1", "FLAIR")) == 1.0
+    assert baseline_dice(image, np.zeros((32, 32), bool), ("T1", "FLAIR")) is None
+    assert baseline_dice(image, truth, ("T1", "T2")) is None
+
+
+def test_summary():
+    assert baseline_summary([(1.0, "a"), (0.5, "a")])["median_dice"] == 0.75
+    assert baseline_summary([]) is None

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from kgp.evaluation.bootstrap import draw_counts, interval, patient_bootstrap
+from kgp.evaluation.bootstrap import (
+    draw_counts,
+    few_patients,
+    interval,
+    intervals_of,
+    median_of_repeated,
+    patient_bootstrap,
+)
 
 
 def test_interval_holds_the_value_and_is_repeatable():
@@ -15,9 +22,10 @@ def test_interval_holds_the_value_and_is_repeatable():
 
 def test_patients_are_drawn_whole():
     values = np.random.default_rng(1).permutation(100)
-    groups = np.where(values < 50, "a", "b")
-    # Twice the one, twice the other, or both.
-    assert patient_bootstrap(values, groups) == (49.5, 24.5, 74.5)
+    groups = np.array(["a", "b", "c", "d", "e"])[values // 20]
+    # Patients differ by 20, slices of one by less.
+    _, low, high = patient_bootstrap(values, groups)
+    assert low < 20 and high >= 80  # three of five draws of the lowest patient are no rarity
     _, low, high = patient_bootstrap(values, [str(value) for value in values])
     assert 35 < low < high < 65
 
@@ -44,7 +52,8 @@ def test_width_is_that_of_theory():
     [
         ([], [], (None, None, None)),
         ([1.0, 3.0], ["a", "a"], (2.0, None, None)),
-        ([2.0, 2.0], ["a", "b"], (2.0, 2.0, 2.0)),
+        ([2.0] * 4, list("abcd"), (2.0, None, None)),  # fewer than five patients
+        ([2.0] * 5, list("abcde"), (2.0, 2.0, 2.0)),
     ],
 )
 def test_degenerate(values, groups, expected):
@@ -64,3 +73,27 @@ def test_each_resample_draws_as_many_patients():
 def test_results_that_are_nan_are_left_out():
     assert interval(np.array([np.nan, 1.0, 3.0]), 0.5) == (1.5, 2.5)
     assert interval(np.array([np.nan]), 0.5) == (None, None)
+
+
+def test_a_median_of_nothing_is_nan():
+    assert np.isnan(median_of_repeated(np.array([1.0, 2.0]), np.array([0, 0])))
+    assert np.isnan(median_of_repeated(np.array([]), np.array([], int)))
+
+
+@pytest.mark.parametrize("patients", [1, 4, 5])
+def test_fewer_than_five_patients_have_no_interval_and_a_sentence(patients):
+    groups = [f"p{index}" for index in range(patients)]
+
+    def scores(draws, patient):
+        return {"sum": (draws @ np.bincount(patient)).astype(float), "undefined": np.full(len(draws), np.nan)}
+
+    expected = [patients, patients] if patients == 5 else None
+    assert intervals_of(groups, scores, 10, 0) == {"sum": expected, "undefined": None}
+    sentence = few_patients(patients)
+    assert (sentence is None) == (patients == 5)
+    if patients == 4:
+        assert sentence == (
+            "No intervals are given: 4 patients are too few to tell how patients differ (at least 5 are needed)."
+        )
+    if patients == 1:
+        assert "1 patient is too few" in sentence

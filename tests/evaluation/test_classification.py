@@ -36,7 +36,8 @@ def test_by_hand():
     assert result["classes"]["grade III"]["precision"] == 0.0 and result["classes"]["grade III"]["support"] == 1
     assert result["macro_f1"] == pytest.approx((0.5 + 0.4 + 0.0) / 3)
     assert result["brier"] == pytest.approx((0.06 + 1.14 + 0.02 + 1.04 + 0.62) / 5)
-    assert result["intervals"] == dict.fromkeys(("accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1"))
+    assert {"accuracy", "tumour_only_accuracy", "macro_f1", "detection_f1"} < set(result["intervals"])
+    assert set(result["intervals"].values()) == {None}
 
 
 def test_equals_scikit_learn(sample, sample_result):
@@ -58,8 +59,13 @@ def test_equals_scikit_learn(sample, sample_result):
 
 
 def test_intervals_hold_the_values_and_everything_is_json(sample_result):
+    values = sample_result | {
+        f"detection_{name}": sample_result["detection"][name] for name in ("roc_auc", "average_precision")
+    }
     for name, (low, high) in sample_result["intervals"].items():
-        assert low < sample_result[name] < high and high - low < 0.2
+        assert high - low < 0.2
+        # Resampling adds noise to the calibration error, which moves it up.
+        assert low < values[name] < high or name == "expected_calibration_error"
     json.dumps(sample_result, allow_nan=False)
 
 
@@ -82,7 +88,17 @@ def test_calibration_error_by_hand():
     assert sure["expected_calibration_error"] == 0.0 and sure["brier"] == 0.0
 
 
-def test_class_without_samples_is_none_and_outside_the_macro():
+def test_a_class_that_is_predicted_and_never_true_counts_with_0():
+    result = classification_metrics([0, 0, 1], np.eye(3)[[0, 2, 1]], NAMES, 0)
+    scores = result["classes"]["grade III"]
+    assert [scores[name] for name in ("support", "precision", "recall", "f1")] == [0, 0.0, 0.0, 0.0]
+    assert scores["roc_auc"] is None and scores["average_precision"] is None
+    assert result["macro_f1"] == pytest.approx((2 / 3 + 1.0 + 0.0) / 3)
+    assert result["macro_precision"] == pytest.approx(2 / 3)
+    assert result["macro_recall"] == pytest.approx(0.5)
+
+
+def test_a_class_neither_true_nor_predicted_is_none_and_outside_the_macro():
     result = classification_metrics([0, 0, 1], np.eye(3)[[0, 0, 1]], NAMES, 0, groups=["a", "b", "b"])
     scores = result["classes"]["grade III"]
     assert scores["support"] == 0 and all(scores[key] is None for key in scores if key != "support")

@@ -1,9 +1,8 @@
 import dataclasses
 import json
 
-import pytest
-
-from kgp.evaluation.judge import judge, prediction_rows
+from kgp.evaluation.judge import judge
+from kgp.evaluation.judged_slice import prediction_rows
 from kgp.files import write_json
 from kgp.heatmap.reading import Reading
 
@@ -40,20 +39,6 @@ def test_misses_count_as_delivered_but_not_whatever_was_predicted(tiny_cohort, b
     assert zero["as_delivered"]["all"]["dice"]["median"] == 0.0
     assert zero["any_prediction"]["all"]["dice"]["median"] == 1.0
     assert zero["empty"]["reasons_on_tumour_slices"] == {"no_tumour": 10}
-
-
-def test_table_has_a_line_for_each_slice(tiny_cohort, bright_runtime):
-    runtime = bright_runtime()
-    table = prediction_rows(judged(runtime, tiny_cohort).slices, runtime.description.class_names)
-    assert [line["id"] for line in table] == [row.id for row in tiny_cohort.rows]
-    tumour_free, tumour = table[:2]
-    assert (tumour_free["true"], tumour_free["predicted"], tumour_free["reason_zero"]) == (
-        "no_tumour",
-        "no_tumour",
-        "no_tumour",
-    )
-    assert (tumour["true_pixels"], tumour["pixels_zero"], tumour["dice_zero"]) == (25, 25, 1.0)
-    assert tumour["p_no_tumour"] + tumour["p_tumour"] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_metrics_are_plain_json(tiny_cohort, bright_runtime, tmp_path):

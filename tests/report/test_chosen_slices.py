@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 
 from kgp.data.cohort import SliceRow
-from kgp.evaluation.judge import JudgedSlice
+from kgp.evaluation.judged_slice import JudgedSlice
 from kgp.evaluation.segmentation import Overlap, SegmentationRecord
 from kgp.report.chosen_slices import choose_slices
 

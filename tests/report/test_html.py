@@ -45,10 +45,10 @@ def test_report_is_one_self_contained_page(judged, tmp_path):
     assert not re.search(r"<script|<link|<iframe|@import", page)
     assert all(source.startswith("data:image/png;base64,") for source in re.findall(r'src="([^"]*)"', page))
     assert all(target.startswith(("#", "data:")) for target in re.findall(r'href="([^"]*)"', page))
-    # Confusion matrix, reliability, curves, Dice, training.
-    assert page.count("<svg") == 5 and page.count("<img") == 1
+    # Confusion matrices of slices and of patients, reliability, curves, Dice, training.
+    assert page.count("<svg") == 6 and page.count("<img") == 1
     # A table that is wider than a phone scrolls in its own box.
-    assert page.count('<div class="scroll"><table') == page.count("<table") == 5
+    assert page.count('<div class="scroll"><table') == page.count("<table") == 6
 
 
 def test_report_says_what_it_has_to(judged, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from kgp.errors import UsageError
 from kgp.files import read_json, write_json
+from kgp.report.headline import headline
 from kgp.report.run_report import calibrate_run, evaluate_run, report_on
 from kgp.run_folder import read_run, refresh_manifest
 
@@ -28,6 +29,48 @@ def test_a_run_is_calibrated_and_judged(run_copy):
     assert len(table) == 4 and {"id", "patient", "true", "predicted", "p_tumour", "dice_best"} <= set(table[0])
     assert "Research use only" in (run_copy / "report.html").read_text()
     assert {"calibration.json", "metrics.json", "report.html"} <= set(read_run(run_copy).manifest["files"])
+
+
+def test_equal_runs_have_equal_metrics_and_predictions(run_copy, tmp_path):
+    """Wherever the run and the prepared slices lie, whenever it was trained and with which versions."""
+    calibrate_run(run_copy)
+    other = shutil.copytree(run_copy, tmp_path / "elsewhere" / "other")
+    manifest = read_json(other / "manifest.json")
+    moved = shutil.copytree(manifest["data"], tmp_path / "cache" / "prepared-0123abcd")
+    for folder, data, seconds in ((run_copy, manifest["data"], 61.0), (other, str(moved), 75.0)):
+        versions = manifest["versions"] | {"numpy": f"2.4.{seconds}"}
+        changes = {"data": data, "training_seconds": seconds, "epochs_trained": 3, "versions": versions}
+        write_json(folder / "manifest.json", manifest | changes)
+        write_json(folder / "source.json", {"data": "/somewhere/tiny", "csv": None, "cache": data, "kind": None})
+        evaluate_run(folder)
+    for name in ("metrics.json", "predictions.csv"):
+        assert (run_copy / name).read_bytes() == (other / name).read_bytes()
+    text = (other / "metrics.json").read_text()
+    assert read_json(other / "metrics.json")["facts"]["data"] == "tiny"
+    assert not [
+        word for word in ("prepared-0123abcd", "elsewhere", "2.4.", " min") if word in text.split('"definitions"')[0]
+    ]
+    page = (other / "report.html").read_text()
+    assert "2.4.75.0" in page and "time of training" in page and "1.2 min" in page
+
+
+def test_a_part_of_few_patients_has_no_intervals_and_says_so(run_copy):
+    metrics = evaluate_run(run_copy)
+    sentence = "No intervals are given: 2 patients are too few to tell how patients differ (at least 5 are needed)."
+    assert metrics["why_no_intervals"] == sentence
+    assert set(metrics["classification"]["intervals"].values()) == {None}
+    for reading in metrics["segmentation"].values():
+        assert reading["as_delivered"]["all"]["dice"]["low"] is None
+    assert sentence in (run_copy / "report.html").read_text() and sentence in headline(metrics)
+
+
+def test_the_grid_of_the_masks_is_said(run_copy):
+    sentence = evaluate_run(run_copy)["grid"]
+    assert sentence == (
+        "Masks were judged on the slices as prepared, 16 x 16 pixels; whether the true masks were resized to it is not "
+        "recorded."
+    )
+    assert sentence in (run_copy / "report.html").read_text()
 
 
 def test_a_split_by_slice_is_said_to_leak(run_copy):

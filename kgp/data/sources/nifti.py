@@ -16,6 +16,7 @@ import numpy as np
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import read_table
+from kgp.scans.grid import display_axes
 from kgp.scans.volume import Volume, axial_slices, read_volume
 
 NO_TUMOUR = (0, "no_tumour")
@@ -162,6 +163,7 @@ def cut_slices(
             spacing=spacing,
             volume=case,
             index=index,
+            spacing_slice=volume.spacing[display_axes(volume.affine)[0][0]],
         )
 
 

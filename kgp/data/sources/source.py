@@ -34,6 +34,7 @@ class SourceSlice:
     spacing: tuple[float, float] | None = None
     volume: str = ""
     index: int = 0
+    spacing_slice: float | None = None
     notes: tuple[str, ...] = ()
 
 
