@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = "kgp-run-1"
 PHANTOM = "the built-in phantom"  # what messages and reports call the data of a training that named none
 WEIGHTS = "model.weights.h5"
+FOLDS = "folds.json"  # of a folder with a run for each fold of a cross-validation; see `kgp.training.folds`
 LISTED = (
     "config.json",
     "split.csv",
@@ -146,6 +147,8 @@ def read_run(folder: Path) -> Run:
     if not (folder / "manifest.json").is_file():
         if (folder / "config.json").is_file():
             raise KgpError(f"{folder} holds a run that has not finished; continue it with kgp train --resume {folder}.")
+        if (folder / FOLDS).is_file():
+            raise KgpError(f"{folder} holds a run for each fold; name one of them, such as {folder / 'fold-0'}.")
         raise KgpError(f"{folder} is not a run folder: it has no manifest.json.")
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
