@@ -68,7 +68,7 @@ def _list(cache: Path) -> None:
 
 def _remove(cache: Path, names: list[str]) -> int:
     """Removes the folders with these names, or without names all that was prepared for the cache."""
-    from kgp.data.prepared_folders import list_prepared, remove_prepared
+    from kgp.data.prepared_folders import list_prepared, remove_leftovers, remove_prepared
     from kgp.files import printable
 
     wrong = [name for name in names if name in (".", "..") or Path(name).name != name]
@@ -78,6 +78,9 @@ def _remove(cache: Path, names: list[str]) -> int:
     if not names:
         prepared = list_prepared(cache)
         folders = [folder.folder for folder in prepared if folder.by_cache]
+        leftovers = remove_leftovers(cache)
+        if leftovers:
+            print(f"Removed what {leftovers} preparation(s) left that were killed.")
         for folder in prepared:
             if not folder.by_cache:
                 print(f"Kept {folder.folder.name}: kgp prepare --out made it; remove it by name.")

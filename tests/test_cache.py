@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from kgp import cache
@@ -38,8 +40,12 @@ def test_an_empty_cache(tmp_path, capsys):
 
 def test_remove_by_name_and_all(folders, tmp_path, capsys):
     own, mine = folders
+    left = tmp_path / "cache" / f".01234567.{own.name}"
+    left.mkdir()
+    os.utime(left, (1e9, 1e9))
     assert command(tmp_path, "remove", "--all") == 0
     assert capsys.readouterr().out == (
+        "Removed what 1 preparation(s) left that were killed.\n"
         f"Kept mine: kgp prepare --out made it; remove it by name.\nRemoved {own.name}.\n"
     )
     assert not own.exists() and mine.exists()

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from kgp.folder_lock import locked_folder
 _USED = ".used"  # its time says when the folder was last used
 _IN_USE = ".in-use-"  # and some letters: a folder that a running training holds the lock of
 _NAME_IN_CACHE = re.compile(r".+-[0-9a-f]{10}")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\..+-[0-9a-f]{10}")  # as kgp.files.atomic_folder names what it fills
+_ABANDONED_SECONDS = 3600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +77,23 @@ def remove_prepared(folder: Path) -> None:
     leaving = folder.with_name(f".{secrets.token_hex(4)}.{folder.name}")
     os.replace(folder, leaving)  # so that nobody finds half of it meanwhile
     shutil.rmtree(leaving)
+
+
+def remove_leftovers(cache: Path) -> int:
+    """Removes what preparations that were killed left in a cache, and tells how many they were.
+
+    Nothing is removed that was written to within the last hour.
+    """
+    left = [path for path in cache.glob(".*") if _TEMPORARY.fullmatch(path.name) and path.is_dir()]
+    left = [path for path in left if time.time() - _last_written(path) > _ABANDONED_SECONDS]
+    for path in left:
+        shutil.rmtree(path)
+    return len(left)
+
+
+def _last_written(folder: Path) -> float:
+    places = [folder, *(path for path in folder.iterdir() if path.is_dir())]
+    return max(path.stat().st_mtime for path in places)
 
 
 def note_use(folder: Path) -> None:

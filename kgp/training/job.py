@@ -13,7 +13,7 @@ from kgp.data.prepared_folders import in_use
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
 from kgp.files import read_json
-from kgp.run_folder import Run, read_run
+from kgp.run_folder import Run, read_run, read_source
 from kgp.training.loop import NO_ADDITIONS, Additions, is_finished, train
 
 _log = logging.getLogger(__name__)
@@ -47,6 +47,9 @@ def train_from_source(
     labelled = choose_labels(cohort, config.data.labels)
     for message in labelled.dropped:
         _log.warning(message)
+    if resume and read_source(folder).get("content", cohort.content) != cohort.content:
+        _log.warning("%s has changed since the training began, so it goes on with other slices.", cohort.name)
+    source = {**source, "content": cohort.content}
     split = read_split(folder / "split.csv") if resume else split_of(config, labelled)
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
     _log.info(

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kgp.data.prepare import prepare
-from kgp.data.prepared_folders import find_content, in_use, list_prepared, note_use, remove_prepared
+from kgp.data.prepared_folders import find_content, in_use, list_prepared, note_use, remove_leftovers, remove_prepared
 from kgp.errors import KgpError
 
 NAME = "slices-0123456789"
@@ -81,6 +81,17 @@ with in_use(Path({str(cohort.folder)!r})):
     subprocess.run([sys.executable, "-c", script], check=False)
     assert len(list(cohort.folder.glob(".in-use-*"))) == 1
     remove_prepared(cohort.folder)
+
+
+def test_what_a_killed_preparation_left(cohort, tmp_path):
+    cache = tmp_path / "cache"
+    for name in (f".01234567.{NAME}", f".89abcdef.{NAME}", ".files", ".01234567.mine"):
+        (cache / name / "slices").mkdir(parents=True)
+        for path in (cache / name / "slices", cache / name):
+            os.utime(path, (1e9, 1e9))
+    os.utime(cache / f".89abcdef.{NAME}" / "slices")
+    assert remove_leftovers(cache) == 1
+    assert {path.name for path in cache.iterdir()} == {NAME, f".89abcdef.{NAME}", ".files", ".01234567.mine"}
 
 
 def test_nothing_is_written_into_a_folder_that_the_cache_did_not_make(tmp_path, list_source, three_patients):
