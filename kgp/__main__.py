@@ -10,6 +10,7 @@ from kgp.research_use import NOTICE
 VERBS = {
     "train": "fit a network on labelled slices, calibrate and judge it, and write the run folder",
     "evaluate": "judge a run on its test part, or on a data set it never saw",
+    "compare": "test two runs on the same slices of the same patients",
     "segment": "classify a volume or a folder of slices and write heatmaps and masks",
     "batch": "segment every study of an archive, on several workers, resumable",
     "explain": "draw one case for reading: slice, heatmap, evidence points, mask",

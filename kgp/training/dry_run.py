@@ -11,14 +11,14 @@ import keras
 
 from kgp.architectures import architecture_title
 from kgp.config import RunConfig
-from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.labels import LabelledCohort
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
 from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.folds import check_folds
-from kgp.training.job import source_cohort, split_of
+from kgp.training.job import labelled_cohort, source_cohort, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
@@ -44,9 +44,7 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
     Raises:
         KgpError: as `kgp.training.job.train_from_source`, or `kgp.training.folds.check_folds`.
     """
-    labelled = (
-        check_folds(config, source) if all_folds else choose_labels(source_cohort(config, source), config.data.labels)
-    )
+    labelled = check_folds(config, source) if all_folds else labelled_cohort(config, source_cohort(config, source))
     parts = parts_of(labelled, split_of(config, labelled))
     keras.utils.set_random_seed(config.optimiser.seed)
     set_precision(config.optimiser.mixed_precision)

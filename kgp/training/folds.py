@@ -18,13 +18,13 @@ from typing import Any
 import keras
 
 from kgp.config import RunConfig
-from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.labels import LabelledCohort
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, write_json
 from kgp.report.pooled_report import report_pooled
 from kgp.report.run_report import calibrate_run, evaluate_run
 from kgp.run_folder import FOLDS, Run, build_network, read_config, read_run
-from kgp.training.job import source_cohort, split_of, train_run
+from kgp.training.job import labelled_cohort, source_cohort, split_of, train_run
 from kgp.training.loop import is_finished
 
 _log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def check_folds(config: RunConfig, source: dict[str, Any]) -> LabelledCohort:
             "--fold all trains the folds one after the other on one host; with --strategy multiworker start each fold "
             "by its number."
         )
-    labelled = choose_labels(source_cohort(config, source), config.data.labels)
+    labelled = labelled_cohort(config, source_cohort(config, source))
     for number in range(config.data.folds):
         split_of(config.override(fold=number), labelled)
     build_network(config, labelled.cohort.shape, len(labelled.class_names))

@@ -44,7 +44,7 @@ def train_from_source(
         KgpError: see `kgp.data.cache.cached_cohort` and `kgp.training.loop.train`.
     """
     cohort = source_cohort(config, source)
-    labelled = choose_labels(cohort, config.data.labels)
+    labelled = labelled_cohort(config, cohort)
     for message in labelled.dropped:
         _log.warning(message)
     if resume and read_source(folder).get("content", cohort.content) != cohort.content:
@@ -103,6 +103,11 @@ def resumable_source(folder: Path) -> dict[str, Any]:
     if is_finished(folder):
         raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
     return dict(read_json(folder / "source.json"))
+
+
+def labelled_cohort(config: RunConfig, cohort: Cohort) -> LabelledCohort:
+    """The classes that the configuration asks for; see `kgp.data.labels.choose_labels`."""
+    return choose_labels(cohort, config.data.labels)
 
 
 def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:

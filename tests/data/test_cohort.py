@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kgp.data.cohort import FORMAT, SliceRow, read_cohort, read_image, read_mask
+from kgp.data.cohort import FORMAT, SliceRow, prepared_size, read_cohort, read_image, read_mask
 from kgp.errors import KgpError
 
 COLUMNS = "id,patient,group,label,label_name,volume,index,image,mask,spacing_row,spacing_column\n"
@@ -40,6 +40,19 @@ def test_rows_come_in_the_order_of_the_table(tmp_path):
         (3, 4, 2),
         "uint8",
     )
+
+
+def test_the_spacing_of_slices_may_be_missing_as_in_cohorts_of_before(tmp_path):
+    rows = ROWS.replace(",,\n", ",,,\n").replace("0.75\n", "0.75,3.5\n")
+    cohort = read_cohort(write_cohort(tmp_path, rows, COLUMNS.replace("\n", ",spacing_slice\n")))
+    assert [row.spacing_slice for row in cohort.rows] == [None, 3.5]
+    cohort = read_cohort(write_cohort(tmp_path))
+    assert [row.spacing_slice for row in cohort.rows] == [None, None]
+
+
+@pytest.mark.parametrize(("header", "size"), [({}, None), ({"size": 0}, 0), ({"size": 64}, 64), ({"size": "x"}, None)])
+def test_the_size_to_which_slices_were_brought(tmp_path, header, size):
+    assert prepared_size(read_cohort(write_cohort(tmp_path, **header))) == size
 
 
 def test_image_and_mask_of_a_slice(tmp_path):

@@ -13,7 +13,7 @@ from kgp.files import read_json
 
 
 def test_what_is_prepared_is_what_the_source_gives(tmp_path, list_source, three_patients, piece):
-    extra = piece("no mask", "d", 2, group="person", volume="v", index=4, spacing=(0.5, 0.75))
+    extra = piece("no mask", "d", 2, group="person", volume="v", index=4, spacing=(0.5, 0.75), spacing_slice=3.0)
     cohort = prepare(list_source(three_patients | {"d": [extra]}), tmp_path / "out")
     assert (cohort.source, cohort.contrasts, cohort.shape, cohort.dtype) == (
         "list",
@@ -32,9 +32,10 @@ def test_what_is_prepared_is_what_the_source_gives(tmp_path, list_source, three_
         for field in ("patient", "group", "label", "label_name", "volume", "index"):
             assert getattr(row, field) == getattr(item, field)
     assert (cohort.rows[-1].spacing_row, cohort.rows[-1].spacing_column) == (0.5, 0.75)
-    assert cohort.rows[0].spacing_row is None
+    assert (cohort.rows[0].spacing_row, cohort.rows[-1].spacing_slice) == (None, 3.0)
     header = read_json(tmp_path / "out" / "cohort.json")
     assert (header["slices"], header["unreadable"], header["black"]) == (7, [], [])
+    assert header["size"] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

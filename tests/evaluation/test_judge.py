@@ -1,6 +1,11 @@
 import dataclasses
 import json
 
+import numpy as np
+import pytest
+
+from kgp.data.cohort import read_image
+from kgp.evaluation.distance import head_diagonal
 from kgp.evaluation.judge import judge
 from kgp.evaluation.judged_slice import prediction_rows
 from kgp.files import write_json
@@ -81,3 +86,28 @@ def test_distances_have_one_unit(tiny_cohort, bright_runtime):
         distances[name] = zero["distance_unit"], zero["any_prediction"]["all"]["hd95"]["median"]
     assert distances["mixed"] == distances["plain"] and distances["plain"][0] == "pixels"
     assert distances["spaced"] == ("mm", 2.0 * distances["plain"][1])
+
+
+@pytest.mark.parametrize("spacing", [2.0, None])
+def test_a_miss_counts_with_the_diagonal_of_the_head(tiny_cohort, bright_runtime, spacing):
+    rows = [dataclasses.replace(row, spacing_row=spacing, spacing_column=spacing) for row in tiny_cohort.rows]
+    zero = judged(bright_runtime(threshold=9.0), tiny_cohort, rows).metrics["segmentation"]["zero"]
+    found = zero["as_delivered"]["all"]
+    diagonals = [head_diagonal(read_image(tiny_cohort, row)) for row in rows if row.label]
+    assert (found["hd95"]["median"], found["hd95"]["slices"], found["hd95"]["undefined"]) == (None, 0, 10)
+    assert found["hd95_with_misses"]["median"] == pytest.approx((spacing or 1.0) * np.median(diagonals))
+    assert (found["hd95_with_misses"]["slices"], found["hd95_with_misses"]["missed"]) == (10, 10)
+
+
+def test_metrics_say_what_they_mean(tiny_cohort, bright_runtime):
+    metrics = judged(bright_runtime(), tiny_cohort).metrics
+    assert "zero_division=0" in metrics["definitions"]["macro_precision, macro_recall, macro_f1"]
+    assert "dice" in metrics["definitions"]
+    rows = [dataclasses.replace(row, mask="") for row in tiny_cohort.rows]
+    assert "dice" not in judged(bright_runtime(), tiny_cohort, rows).metrics["definitions"]
+
+
+def test_patients_are_judged_as_one(tiny_cohort, bright_runtime):
+    found = judged(bright_runtime(), tiny_cohort).metrics["patient_level"]
+    assert (found["patients"], found["accuracy"], found["confusion_matrix"]) == (10, 1.0, [[0, 0], [0, 10]])
+    assert found["intervals"]["accuracy"] == [1.0, 1.0]

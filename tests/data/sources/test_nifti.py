@@ -42,6 +42,7 @@ def test_volumes_of_a_table(tmp_path):
     assert [(piece.label, piece.label_name) for piece in (first, second)] == [(0, "healthy"), (2, "glioma")]
     assert (first.id, first.patient, first.group, first.volume, first.index) == ("c2_000", "p2", "p2", "c2", 0)
     assert second.image.shape == (9, 8, 2) and second.spacing == (1.5, 1.0)
+    assert first.spacing_slice == second.spacing_slice == 4.0
     # The voxel axes run to the right and front; shown are rows to the back and columns to the left.
     assert np.argwhere(second.mask).tolist() == [[8 - 4, 7 - 3]]
     assert second.image.max(axis=(0, 1)).tolist() == [100, 50]
