@@ -34,6 +34,14 @@ def headline(metrics: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def score_intervals(metrics: dict[str, Any]) -> str:
+    """The intervals of accuracy and F1 in a line; empty where there are too few patients."""
+    titles = {"accuracy": "accuracy", "macro_f1": "macro-F1", "detection_f1": "F1 of tumour against none"}
+    ends = metrics["classification"]["intervals"]
+    words = [f"{title} {interval(ends[name])}" for name, title in titles.items() if interval(ends.get(name))]
+    return f"95 % intervals over patients: {', '.join(words)}." if words else ""
+
+
 def _distance(name: str, delivered: dict[str, Any], unit: str) -> str:
     """HD95 with the number of slices it is of, and with misses."""
     distance, with_misses = delivered["hd95"], delivered["hd95_with_misses"]

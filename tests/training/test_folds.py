@@ -71,6 +71,7 @@ def test_interrupted_and_resumed_it_ends_as_if_it_had_not_been(
     assert train.main(["--resume", str(folder)]) == 0
     assert trained == ["fold-0", "fold-1", "fold-1", "fold-2"]
     out = capsys.readouterr().out
+    assert "95 % intervals over patients: accuracy 0." in out
     assert out.count(f"{folder / 'fold-0'}:\n") == 2 and "All 3 folds pooled:\n20 slices of 10 patients" in out
     for name in ("metrics.json", "predictions.csv", f"fold-2/{WEIGHTS}"):
         assert sha256(folder / name) == sha256(finished / name)
