@@ -14,7 +14,7 @@ def peak_distance(
 
     Returns:
         The median over the tumour slices in pixels, and the ends of its 95 %
-        interval over patients.
+        interval over patients, None with fewer than five.
     """
     distances, patients = [], []
     for known in run.known_slices("test"):

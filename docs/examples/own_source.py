@@ -18,7 +18,7 @@ class DiscSource:
 
     def cases(self) -> list[str]:
         """Identifiers of the cases."""
-        return [f"patient{number:02d}" for number in range(12)]
+        return [f"patient{number:02d}" for number in range(25)]
 
     def read(self, case: str) -> Iterator[SourceSlice]:
         """The slices of one case: raw intensities, label and mask."""

@@ -1,5 +1,6 @@
 """The main figures of an evaluation in words, for the screen."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kgp.report.numbers import interval, number
@@ -13,11 +14,14 @@ def headline(metrics: dict[str, Any]) -> str:
         f"accuracy {classification['accuracy']:.3f}, macro-F1 {classification['macro_f1']:.3f}"
         f"{_detection(classification)}."
     ]
+    if "intervals" in classification and score_intervals(metrics):
+        lines.append(score_intervals(metrics))
     patients = metrics.get("patient_level")
     if patients and patients["accuracy"] is not None:
         lines.append(
-            f"{patients['patients']} patients, each as one: accuracy {patients['accuracy']:.3f}, "
-            f"macro-F1 {patients['macro_f1']:.3f}."
+            f"{patients['patients']} patient{'s, each' if patients['patients'] > 1 else ''} as one: "
+            f"accuracy {patients['accuracy']:.3f}{_ends(patients['intervals']['accuracy'])}, "
+            f"macro-F1 {patients['macro_f1']:.3f}{_ends(patients['intervals']['macro_f1'])}."
         )
     for name, reading in (metrics["segmentation"] or {}).items():
         delivered = reading["as_delivered"]["all"]
@@ -27,6 +31,7 @@ def headline(metrics: dict[str, Any]) -> str:
             )
             if name == metrics["default_reading"] and "slices" in delivered["hd95"]:
                 lines.append(_distance(name, delivered, reading["distance_unit"]))
+                lines += _volumes(name, reading.get("volumes"))
     baseline = metrics.get("intensity_baseline")
     if baseline:
         lines.append(f"For comparison, {baseline['what']}: median Dice {baseline['median_dice']:.3f}.")
@@ -46,10 +51,30 @@ def _distance(name: str, delivered: dict[str, Any], unit: str) -> str:
     """HD95 with the number of slices it is of, and with misses."""
     distance, with_misses = delivered["hd95"], delivered["hd95_with_misses"]
     return (
-        f"Median HD95, reading {name}: {number(distance['median'], 1)} {unit} on the {distance['slices']} of "
-        f"{delivered['slices']} tumour slices that have a mask; {number(with_misses['median'], 1)} {unit} with "
+        f"Median HD95, reading {name}: {_distance_words(distance, unit)} on the {distance['slices']} of "
+        f"{delivered['slices']} tumour slices that have a mask; {_distance_words(with_misses, unit)} with "
         f"{with_misses['missed']} missed and {with_misses['spurious']} spurious masks counted."
     )
+
+
+def _volumes(name: str, volumes: dict[str, Any] | None) -> list[str]:
+    """Dice and HD95 of whole volumes; nothing where slices form none or no volume has a tumour."""
+    if not volumes or not volumes["tumour_volumes"]:
+        return []
+    dice, distance = volumes["dice"], volumes["hd95"]
+    words = f"median Dice {number(dice['median'])}{_ends((dice['low'], dice['high']))}"
+    if distance is not None:
+        words += f", median HD95 {_distance_words(distance, 'mm')} on the {distance['volumes']} that have a mask"
+    return [f"{volumes['tumour_volumes']} volume(s) with a tumour, reading {name}: {words}."]
+
+
+def _distance_words(values: dict[str, Any], unit: str) -> str:
+    return f"{number(values['median'], 1)} {unit}{_ends((values['low'], values['high']), digits=1)}"
+
+
+def _ends(ends: Sequence[float | None] | None, digits: int = 3) -> str:
+    words = interval(ends, digits)
+    return f" ({words})" if words else ""
 
 
 def _detection(classification: dict[str, Any]) -> str:

@@ -161,9 +161,9 @@ def cut_slices(
             image=image,
             mask=None if masks is None else masks[index],
             spacing=spacing,
+            spacing_slice=volume.spacing[display_axes(volume.affine)[0][0]],
             volume=case,
             index=index,
-            spacing_slice=volume.spacing[display_axes(volume.affine)[0][0]],
         )
 
 
