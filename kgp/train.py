@@ -96,7 +96,7 @@ def _go_on_with_folds(folder: Path) -> None:
 
 def _finish_folds(folds: "Folds") -> None:
     """Trains the folds that are missing, pools all, and says what came out."""
-    from kgp.report.headline import headline, score_intervals
+    from kgp.report.headline import headline
     from kgp.training.folds import pool_folds, train_folds
 
     try:
@@ -107,7 +107,6 @@ def _finish_folds(folds: "Folds") -> None:
         _log.info("kgp train --resume %s goes on with all folds.", folds.folder)
         raise
     print(f"All {len(folds.runs)} folds pooled:\n{headline(metrics)}")
-    print(score_intervals(metrics), end="\n" if score_intervals(metrics) else "")
     print(f"Run folders: {folds.runs[0]} to {folds.runs[-1].name} (report: {folds.folder / 'report.html'})")
 
 

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from kgp.evaluation.judge import judge
-from kgp.report.headline import headline, score_intervals
+from kgp.report.headline import headline
 
 
 @pytest.fixture
@@ -72,11 +72,3 @@ def test_volumes_as_one(tiny_cohort, bright_runtime):
     start = "5 volume(s) with a tumour, reading zero: median Dice 1.000 (1.000 to 1.000)"
     assert lines["plain"] == [f"{start}."]
     assert lines["spaced"] == [f"{start}, median HD95 0.0 mm (0.0 to 0.0) on the 5 that have a mask."]
-
-
-def test_the_intervals_of_scores_in_a_line():
-    ends = {"accuracy": [0.5, 0.75], "macro_f1": [0.25, 0.5], "detection_f1": None}
-    assert score_intervals({"classification": {"intervals": ends}}) == (
-        "95 % intervals over patients: accuracy 0.500 to 0.750, macro-F1 0.250 to 0.500."
-    )
-    assert score_intervals({"classification": {"intervals": dict.fromkeys(ends)}}) == ""
