@@ -31,7 +31,7 @@ def write_manifest(
             "name": run.folder.resolve().name,
             "preset": run.config.preset,
             "seed": run.manifest["seed"],
-            "data": Path(run.data).name,
+            "data": run.data_name,
             "versions": run.manifest["versions"],
         },
         "metrics": _main_figures(read_json(metrics)) if metrics.is_file() else None,
@@ -64,7 +64,7 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
         "",
         "## Data",
         "",
-        f"Trained from image-level labels on {Path(run.data).name or 'data that are not named (imported weights)'}, preset "
+        f"Trained from image-level labels on {run.data_name or 'data that are not named (imported weights)'}, preset "
         f"{run.config.preset}, seed {run.manifest['seed']}, split by {run.config.data.split}. The weights fall under the terms "
         "of that data.",
         "",

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -50,7 +49,7 @@ def run_samples(run: Run, part: str, count: int = SLICES) -> Samples:
         wanted = min(len(of_class), max(1, count // len(set(targets))))
         picked += [of_class[i] for i in np.linspace(0, len(of_class) - 1, wanted).round().astype(int)]
     return Samples(
-        f"the {part} part of {Path(run.data).name}",
+        f"the {part} part of {run.data_name}",
         np.stack([read_image(cohort, rows[index]) for index in picked]).astype(np.float32),
         [read_mask(cohort, rows[index]) for index in picked],
         tuple(targets[index] for index in picked),

@@ -15,6 +15,7 @@ VERBS = {
     "batch": "segment every study of an archive, on several workers, resumable",
     "explain": "draw one case for reading: slice, heatmap, evidence points, mask",
     "prepare": "check a data set and make it ready for training",
+    "cache": "list or remove the slices that trainings have prepared",
     "export": "write a run as a SavedModel or a LiteRT file, compared with the run",
     "import-weights": "turn the weights the paper's authors publish into a run folder",
     "serve": "answer predictions of exported networks over TensorFlow Serving's protocols",

@@ -13,7 +13,7 @@ from kgp.errors import KgpError
 _INTERRUPTED = 130
 _EXTRA_OF = {
     "tensorflow": "train", "keras": "train", "keras_tuner": "train", "h5py": "train", "sklearn": "train",
-    "jinja2": "train", "matplotlib": "train", "tqdm": "train",
+    "jinja2": "train", "matplotlib": "train", "tqdm": "train", "platformdirs": "train",
     "ai_edge_quantizer": "serve", "tensorflow_serving": "serve", "ai_edge_litert": "console",
     "grpc": "serve", "grpc_health": "serve", "prometheus_client": "serve",
     "pydicom": "console", "highdicom": "console", "pynetdicom": "console", "torch": "torch", "safetensors": "torch",

@@ -102,7 +102,7 @@ class DataConfig:
         choices=("patient", "slice-leaky"),
     )
     folds: int = option(0, "number of cross-validation folds; 0 for one split 60/20/20", low=0)
-    fold: int = option(0, "which fold is the test part, from 0", low=0)
+    fold: int = option(0, "which fold is the test part, from 0; all (of kgp train) for each in turn, pooled", low=0)
 
 
 @dataclasses.dataclass(frozen=True)

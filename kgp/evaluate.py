@@ -4,28 +4,38 @@ saw.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kgp import default_cache
 from kgp.architectures import architecture_title
 from kgp.command import network_place, run
 from kgp.data.sources import KINDS
 from kgp.errors import UsageError
 
+if TYPE_CHECKING:
+    from kgp.data.cohort import Cohort, SliceRow
+    from kgp.run_folder import Run
+    from kgp.runtime import Runtime
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kgp evaluate", usage="kgp evaluate RUN [--part PART | --data DATA] [option ...]", description=__doc__
+        prog="kgp evaluate", usage="kgp evaluate RUN [--part PART] [--data DATA] [option ...]", description=__doc__
     )
     parser.add_argument(
         "run", type=network_place, metavar="RUN", help="run folder, export, or address of a served model"
     )
-    judged = parser.add_mutually_exclusive_group()
-    judged.add_argument(
+    parser.add_argument(
         "--part",
         choices=("test", "validation", "train"),
-        default="test",
-        help="part of the run's own split (default: %(default)s)",
+        help="part of the run's own split (default: test, where no --data are given)",
     )
-    judged.add_argument("--data", type=Path, help="judge on all of this data set instead; classes are matched by name")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="judge on all of this data set instead, with classes matched by name; with --part: where the run's own data "
+        "lie now",
+    )
     parser.add_argument("--kind", choices=KINDS, help="kind of --data, where it cannot be seen from the folder")
     parser.add_argument("--csv", type=Path, help="table of --data, where it needs one")
     parser.add_argument(
@@ -54,9 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--views", type=int, choices=(1, 8), help="views averaged by every reading (default: the reading's)"
     )
-    parser.add_argument(
-        "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
-    )
+    parser.add_argument("--cache", type=Path, help=default_cache.HELP)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results (default: RUN/evaluations/NAME)"
     )
@@ -66,46 +74,25 @@ def build_parser() -> argparse.ArgumentParser:
 
 def execute(arguments: argparse.Namespace) -> None:
     """Judges the network and writes the results folder."""
-    from kgp.data.parts import part_of_run
-    from kgp.evaluation.other_data import persons_of_training, read_other_data
     from kgp.files import atomic_folder
-    from kgp.report.facts import export_facts, installed_facts, part_facts, run_facts, run_page_facts
+    from kgp.report.facts import export_facts, installed_facts, run_facts, run_page_facts
     from kgp.report.headline import headline
     from kgp.report.run_report import report_on
     from kgp.runtime import load_runtime
 
-    if arguments.data is None:
-        given = [name for name in ("kind", "csv", "labels", "contrasts", "map") if getattr(arguments, name)]
-        if given:
-            raise UsageError(f"--{given[0]} says something of other data; name them with --data.")
+    _check_options(arguments)
     runtime = load_runtime(arguments.run)
     trained = runtime.run
     if arguments.views:
         runtime.description = runtime.description.with_views(arguments.views)
-    if trained is None and (arguments.data is None or arguments.out is None):
+    if trained is None and (arguments.data is None or arguments.part or arguments.out is None):
         raise UsageError(f"{arguments.run} is no run folder, so it has no data of its own; name --data and --out.")
-    channels = None
-    if trained and arguments.data is None:
-        cohort, rows, targets = part_of_run(trained, arguments.part)
-        name = arguments.part
-        facts = part_facts(trained, arguments.part)
+    if trained and (arguments.part or arguments.data is None):
+        cohort, rows, targets, facts = _own_part(trained, arguments)
+        name, channels = arguments.part or "test", None
     else:
-        other = read_other_data(
-            arguments.data,
-            runtime.description.class_names,
-            runtime.description.contrasts,
-            runtime.description.size,
-            labels=arguments.labels,
-            trained_labels=trained.config.data.labels if trained else (),
-            channel_names=arguments.contrasts,
-            channel_map=arguments.map,
-            cache=arguments.cache,
-            kind=arguments.kind,
-            csv=arguments.csv,
-        )
-        cohort, rows, targets, channels = other.cohort, other.rows, other.targets, other.channels
+        cohort, rows, targets, channels, facts = _other_data(runtime, arguments)
         name = arguments.data.resolve().name
-        facts = {"data": f"{name}, all of it", **(persons_of_training(trained, rows) if trained else {})}
     if arguments.views == 8:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
@@ -126,6 +113,71 @@ def execute(arguments: argparse.Namespace) -> None:
         )
     print(headline(metrics))
     print(f"Results: {out} (report: {out / 'report.html'})")
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuses options that say something of data where there are none, or of other data where the
+    run's own are judged.
+
+    Raises:
+        UsageError: there is one.
+    """
+    given = [name for name in ("kind", "csv", "labels", "contrasts", "map") if getattr(arguments, name)]
+    if given and arguments.data is None:
+        raise UsageError(f"--{given[0]} says something of other data; name them with --data.")
+    of_others = [name for name in given if name in ("labels", "map")]
+    if of_others and arguments.part:
+        raise UsageError(f"--{of_others[0]} is for other data, and --part takes the run's own; give one of the two.")
+
+
+def _own_part(
+    trained: "Run", arguments: argparse.Namespace
+) -> "tuple[Cohort, tuple[SliceRow, ...], tuple[int, ...], dict[str, str]]":
+    """Cohort, rows, class indices and facts of a part of the run's own data."""
+    from kgp.data.parts import part_of_run
+    from kgp.data.run_data import cohort_from, difference
+    from kgp.report.facts import part_facts
+
+    part = arguments.part or "test"
+    facts = part_facts(trained, part)
+    if arguments.data is None:
+        return (*part_of_run(trained, part), facts)
+    cohort = cohort_from(
+        trained,
+        arguments.data,
+        kind=arguments.kind,
+        csv=arguments.csv,
+        contrasts=tuple(arguments.contrasts),
+        cache=arguments.cache,
+    )
+    if difference(trained, cohort):
+        facts |= {"data": arguments.data.resolve().name, "caution": difference(trained, cohort)}
+    return (*part_of_run(trained, part, cohort), facts)
+
+
+def _other_data(
+    runtime: "Runtime", arguments: argparse.Namespace
+) -> "tuple[Cohort, tuple[SliceRow, ...], tuple[int, ...], list[int], dict[str, str]]":
+    """Cohort, rows, class indices, channels and facts of all of another data set."""
+    from kgp.evaluation.other_data import persons_of_training, read_other_data
+
+    trained, network = runtime.run, runtime.description
+    other = read_other_data(
+        arguments.data,
+        network.class_names,
+        network.contrasts,
+        network.size,
+        labels=arguments.labels,
+        trained_labels=trained.config.data.labels if trained else (),
+        channel_names=arguments.contrasts,
+        channel_map=arguments.map,
+        cache=arguments.cache,
+        kind=arguments.kind,
+        csv=arguments.csv,
+    )
+    facts = {"data": f"{arguments.data.resolve().name}, all of it"}
+    facts |= persons_of_training(trained, other.rows) if trained else {}
+    return other.cohort, other.rows, other.targets, other.channels, facts
 
 
 def _check_overwrite(out: Path) -> None:

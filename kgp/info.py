@@ -152,7 +152,7 @@ def _run_lines(values: dict[str, Any]) -> list[str]:
         "classes": ", ".join(classes),
         "contrasts": ", ".join(values["contrasts"]),
         "slices": f"{'x'.join(map(str, values['shape']))}, normalisation {config['data']['normalisation']}",
-        "data": manifest["data"] or "none kept",
+        "data": ", prepared in ".join(filter(None, (manifest.get("data_name"), manifest["data"]))) or "none kept",
         "created": manifest.get("created", "unknown"),
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()),
         "readings": _readings_line(values["readings"]),

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgp import default_cache
 from kgp.command import run
 from kgp.errors import UsageError
 from kgp.training import presets
@@ -65,8 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path("prepared"),
-        help="where --preview without --out keeps the slices, as kgp train does (default: %(default)s)",
+        help=f"of --preview without --out: {default_cache.HELP}",
     )
     return parser
 
@@ -116,9 +116,11 @@ def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
     from kgp.data.prepare import prepare
     from kgp.data.sources import open_source
     from kgp.files import printable, read_json
+    from kgp.run_folder import PHANTOM
 
     source = open_source(arguments.data, arguments.kind, contrasts=tuple(arguments.contrasts), csv=arguments.csv)
-    cohort = prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite)
+    made_from = str(arguments.data.resolve()) if arguments.data else PHANTOM
+    cohort = prepare(source, arguments.out, size=arguments.size, overwrite=arguments.overwrite, made_from=made_from)
     print(describe_cohort(cohort))
     unreadable = read_json(arguments.out / "cohort.json")["unreadable"]
     if unreadable:
@@ -127,7 +129,7 @@ def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
 
 
 def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:
-    from kgp.data.prepare import cached_cohort
+    from kgp.data.cache import cached_cohort
     from kgp.training.preview import write_preview
 
     if cohort is None:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = "kgp-run-1"
+PHANTOM = "the built-in phantom"  # what messages and reports call the data of a training that named none
 WEIGHTS = "model.weights.h5"
+FOLDS = "folds.json"  # of a folder with a run for each fold of a cross-validation; see `kgp.training.folds`
 LISTED = (
     "config.json",
     "split.csv",
@@ -55,6 +57,8 @@ class Run:
         contrasts: names of the C input channels, in order.
         shape: (H, W, C) of the slices it was trained on.
         data: folder of the prepared cohort it was trained on, or "".
+        data_name: what the user calls that data, a name without its place.
+        data_content: digest of that data (`kgp.data.content`), or "" where it is not known.
         manifest: the whole manifest.
     """
 
@@ -65,6 +69,8 @@ class Run:
     contrasts: tuple[str, ...]
     shape: tuple[int, int, int]
     data: str
+    data_name: str
+    data_content: str
     manifest: dict[str, Any]
 
 
@@ -78,6 +84,8 @@ def write_run(
     contrasts: tuple[str, ...],
     shape: tuple[int, int, int],
     data: str = "",
+    data_name: str = "",
+    data_content: str = "",
     extra: dict[str, Any] | None = None,
 ) -> Run:
     """Writes configuration, weights and manifest into `folder`, each atomically, the manifest last.
@@ -86,6 +94,7 @@ def write_run(
         folder: the run folder; made when missing. Other files in it are kept and listed in the
             manifest.
         model: the functional network whose weights are saved.
+        data, data_name, data_content: as in `Run`.
         extra: further entries of the manifest (epochs done, where weights were imported from).
 
     Returns:
@@ -108,6 +117,8 @@ def write_run(
         "shape": list(shape),
         "normalisation": config.data.normalisation,
         "data": str(data),
+        "data_name": Path(data_name).name,
+        "data_content": data_content,
         **(extra or {}),
     }
     write_json(folder / "manifest.json", manifest)
@@ -136,6 +147,8 @@ def read_run(folder: Path) -> Run:
     if not (folder / "manifest.json").is_file():
         if (folder / "config.json").is_file():
             raise KgpError(f"{folder} holds a run that has not finished; continue it with kgp train --resume {folder}.")
+        if (folder / FOLDS).is_file():
+            raise KgpError(f"{folder} holds a run for each fold; name one of them, such as {folder / 'fold-0'}.")
         raise KgpError(f"{folder} is not a run folder: it has no manifest.json.")
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -154,10 +167,27 @@ def read_run(folder: Path) -> Run:
             contrasts=tuple(manifest["contrasts"]),
             shape=tuple(manifest["shape"]),
             data=manifest["data"],
+            data_name=manifest.get("data_name") or _data_name(folder, manifest["data"]),
+            data_content=manifest.get("data_content", ""),
             manifest=manifest,
         )
     except (KeyError, TypeError) as error:
         raise KgpError(f"{folder / 'manifest.json'} is not complete: {error}.") from None
+
+
+def _data_name(folder: Path, data: str) -> str:
+    """What the user calls the data of a run that an earlier version made."""
+    source = read_source(folder)
+    return PHANTOM if source.get("data", data) is None else Path(source.get("data", data)).name
+
+
+def read_source(folder: Path) -> dict[str, Any]:
+    """Where the data of a run came from, as `kgp.training.options.source_of` gives it.
+
+    Empty where the run does not say.
+    """
+    path = folder / "source.json"
+    return dict(read_json(path)) if path.is_file() else {}
 
 
 def read_config(folder: Path) -> RunConfig:

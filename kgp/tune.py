@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kgp.command import run
 from kgp.errors import KgpError, UsageError
-from kgp.training.options import add_options, configuration, source_of
+from kgp.training.options import ALL_FOLDS, add_options, configuration, source_of
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,6 +64,8 @@ def execute(arguments: argparse.Namespace, words: list[str]) -> None:
     Args:
         words: the command line as given, which the workers of a search get too.
     """
+    if arguments.fold == ALL_FOLDS:
+        raise UsageError("--fold all goes with kgp train; a search looks at the validation part of one fold.")
     if arguments.best:
         _take_best(arguments.best, arguments.out)
         return

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import os
 import runpy
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,14 @@ from kgp.runtime.runtime import Explanation, Runtime
 
 # Nothing here is large enough for a second thread, and several processes with several threads each hold one another up.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+# Prepared slices of tests stay out of the user's own cache, also those of processes that tests start.
+CACHE = tempfile.mkdtemp(prefix="kgp-tests-cache-")
+os.environ["XDG_CACHE_HOME"] = CACHE
+
+
+def pytest_unconfigure():
+    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -144,8 +144,11 @@ def test_bad_options_leave_nothing_behind(run_copy, other, options, message, cap
 
 
 def test_a_part_is_of_the_runs_own_data(run_copy, other, capsys):
-    assert evaluate.main([str(run_copy), "--part", "validation", "--data", str(other)]) == 2
-    assert "--data: not allowed with argument --part" in capsys.readouterr().err
+    assert evaluate.main([str(run_copy), "--part", "validation", "--data", str(other)]) == 1
+    assert "gives slice 'p06_0' the person 'new_p06' where" in capsys.readouterr().err
+    for option in (["--labels", "tumour=1"], ["--map", "T1=T1"]):
+        assert evaluate.main([str(run_copy), "--part", "test", "--data", str(other), *option]) == 2
+        assert f"{option[0]} is for other data, and --part takes the run's own" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", [["--map", "T1=T1"], ["--labels", "a=1"], ["--csv", "t.csv"], ["--kind", "slices"]])

@@ -176,7 +176,7 @@ def run_search(search: Search) -> None:
     cohort = source_cohort(search.config, search.source)
     labelled = choose_labels(cohort, search.config.data.labels)
     _check_objective(search, labelled)
-    _write_or_compare_identity(search, f"{cohort.folder.name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
+    _write_or_compare_identity(search, f"{Path(cohort.name).name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
     optimiser = search.config.optimiser
     oracle = build_oracle(
         search.method, search.objective, OBJECTIVES[search.objective], search.trials, optimiser.epochs, optimiser.seed

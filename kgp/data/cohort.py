@@ -2,7 +2,7 @@
 
 A prepared folder holds
 
-    cohort.json   source, contrasts, slice shape, dtype, label names
+    cohort.json   source, contrasts, slice shape, dtype, label names, digest of the content
     cohort.csv    one row a slice
     slices/       one .npy array [H, W, C] a slice, raw intensities
     masks/        one .npy array [H, W] (uint8, 0 or 1) for each slice that has a mask
@@ -65,6 +65,9 @@ class Cohort:
         contrasts: name of each image channel, in order.
         shape: (H, W, C) of every slice.
         rows: the slices, in the order of cohort.csv.
+        name: what the user calls the data, which messages say; default the folder.
+        content: digest of rows and arrays (`kgp.data.content`), "" where an earlier version wrote
+            none.
     """
 
     folder: Path
@@ -73,10 +76,17 @@ class Cohort:
     shape: tuple[int, int, int]
     dtype: str
     rows: tuple[SliceRow, ...]
+    name: str = dataclasses.field(default="", compare=False)
+    content: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", str(self.folder))
 
 
 def read_cohort(folder: Path) -> Cohort:
-    """Reads `cohort.json` and `cohort.csv` of a prepared folder; no pixel is read.
+    """Reads `cohort.json` and `cohort.csv` of a prepared folder; no pixel is read. Its name is the
+    folder's.
 
     Raises:
         KgpError: a file is missing, damaged, of another format, or lists no slice.
@@ -88,7 +98,7 @@ def read_cohort(folder: Path) -> Cohort:
     try:
         height, width, channels = map(int, header["shape"])
         source, dtype = str(header["source"]), np.dtype(header["dtype"]).name
-        contrasts = tuple(header["contrasts"])
+        contrasts, content = tuple(header["contrasts"]), str(header.get("content", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise KgpError(f"{folder / 'cohort.json'} is damaged ({error}); prepare the data again.") from None
     rows = _read_rows(folder / "cohort.csv")
@@ -97,7 +107,7 @@ def read_cohort(folder: Path) -> Cohort:
             f"{folder / 'cohort.csv'} lists {len(rows)} slices where {header['slices']} were prepared (cut short?); "
             "prepare the data again."
         )
-    return Cohort(folder, source, contrasts, (height, width, channels), dtype, rows)
+    return Cohort(folder, source, contrasts, (height, width, channels), dtype, rows, content=content)
 
 
 def read_image(cohort: Cohort, row: SliceRow) -> np.ndarray:
@@ -133,7 +143,7 @@ def describe_cohort(cohort: Cohort) -> str:
     patients = len({row.group for row in cohort.rows})
     masks = sum(bool(row.mask) for row in cohort.rows)
     lines = [
-        f"{cohort.folder}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
+        f"{cohort.name}: {len(cohort.rows)} slices of {patients} patients, {'x'.join(map(str, cohort.shape))} "
         f"{cohort.dtype} ({', '.join(cohort.contrasts)}), {masks} with a mask."
     ]
     for label, name in sorted({(row.label, row.label_name) for row in cohort.rows}):

@@ -49,7 +49,7 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
     persons = len({row.group for row in cohort.rows})
     if split and persons < _FEWEST_PATIENTS:
         raise KgpError(
-            f"{cohort.folder} has {persons} patient(s); at least {_FEWEST_PATIENTS} are needed for training, "
+            f"{cohort.name} has {persons} patient(s); at least {_FEWEST_PATIENTS} are needed for training, "
             "validation and test."
         )
     classes: dict[str, tuple[int, ...]] = {names[label]: (label,) for label in sorted(names)}
@@ -61,14 +61,14 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
     few = [name for name in classes if split and patients[name] < _FEWEST_PATIENTS]
     if labels and few:
         raise KgpError(
-            f"Class {few[0]!r} has {patients[few[0]]} patient(s) in {cohort.folder}; at least "
+            f"Class {few[0]!r} has {patients[few[0]]} patient(s) in {cohort.name}; at least "
             f"{_FEWEST_PATIENTS} are needed for training, validation and test."
         )
     dropped = _dropped(classes, names, few, patients)
     classes = {name: members for name, members in classes.items() if name not in few}
     if len(classes) < (2 if split else 1):
         raise KgpError(
-            f"{cohort.folder} gives {len(classes)} class(es) with enough patients; at least two are needed "
+            f"{cohort.name} gives {len(classes)} class(es) with enough patients; at least two are needed "
             f"(its labels: {_listed(names)})."
         )
     index = {label: number for number, members in enumerate(classes.values()) for label in members}
@@ -93,9 +93,9 @@ def _label_names(cohort: Cohort) -> dict[int, str]:
     names: dict[int, str] = {}
     for row in cohort.rows:
         if names.setdefault(row.label, row.label_name) != row.label_name:
-            raise KgpError(f"{cohort.folder} calls label {row.label} both {names[row.label]!r} and {row.label_name!r}.")
+            raise KgpError(f"{cohort.name} calls label {row.label} both {names[row.label]!r} and {row.label_name!r}.")
     if len(set(names.values())) < len(names):
-        raise KgpError(f"{cohort.folder} has two labels of one name ({_listed(names)}).")
+        raise KgpError(f"{cohort.name} has two labels of one name ({_listed(names)}).")
     return names
 
 

@@ -1,7 +1,6 @@
 """From a source to a prepared cohort on disk; no more than one case is held in memory."""
 
 import dataclasses
-import hashlib
 import logging
 import re
 import time
@@ -10,24 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-import kgp
 from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
-from kgp.data.sources import open_source
+from kgp.data.content import array_digest, cohort_digest
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
-from kgp.files import atomic_folder, read_json, write_array, write_json, write_table
+from kgp.files import atomic_folder, write_array, write_json, write_table
 from kgp.long_lists import shortened
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
-_FILES_OF_KGP = ("cohort.json", "model.weights.h5")  # a folder that holds one of them is no data
 _LARGEST_SIZE = 4096  # pixels a side
 _LONGEST_NAME = 100  # characters of a slice's file name
 
 
-def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = False) -> Cohort:
+def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = False, made_from: str = "") -> Cohort:
     """Writes the slices of a source as a prepared cohort (see `kgp.data.cohort`), atomically.
 
     A case that cannot be read is left out, and so is a black slice; both are logged at the end and
@@ -40,6 +37,7 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         size: side in pixels to which slices are padded and resized; 0 keeps them, and all must then
             be of one size.
         overwrite: replace an existing folder.
+        made_from: where the data lie, kept in cohort.json for people ("data").
 
     Raises:
         UsageError: the size is absurd.
@@ -58,58 +56,12 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         for number, case in enumerate(cases, start=1):
             writer.add_case(case, source.read(case))
             _show_progress(number, len(cases), started)
-        writer.finish(source.name)
+        writer.finish(source.name, made_from)
     sentences = [f"Left out: {sentence}" for sentence in writer.unreadable]
     sentences += [f"Left out: slice {identifier} is black (of one value all over)." for identifier in writer.black]
     for sentence in [*shortened(writer.warnings, "warnings"), *shortened(sentences, "left out")]:
         _log.warning("%s", sentence)
     return read_cohort(folder)
-
-
-def cached_cohort(
-    data: Path | None,
-    *,
-    size: int,
-    cache: Path,
-    contrasts: tuple[str, ...] = (),
-    kind: str | None = None,
-    csv: Path | None = None,
-) -> Cohort:
-    """The prepared cohort of a data set: `data` itself where it is one, else prepared once into a
-    folder under `cache`.
-
-    Args:
-        data: a data set or a prepared folder; None is the phantom.
-        size: as for `prepare`; for a prepared folder its own size, or 0.
-        cache: folder of prepared folders; the name of each holds a digest of all that its content
-            depends on.
-        contrasts, kind, csv: as for `kgp.data.sources.open_source`.
-
-    Raises:
-        KgpError: the data cannot be read, or are prepared at another size or with other contrasts
-            than asked for.
-    """
-    if data is not None and (data / "cohort.json").is_file():
-        cohort = _prepared_earlier(data)
-        if size and cohort.shape[:2] != (size, size):
-            raise KgpError(f"{data} was prepared at {cohort.shape[0]}x{cohort.shape[1]}, not at --size {size}.")
-        if contrasts and cohort.contrasts != tuple(contrasts):
-            raise KgpError(
-                f"{data} was prepared with the contrasts {', '.join(cohort.contrasts)}, "
-                f"not with {', '.join(contrasts)}."
-            )
-        return cohort
-    source = open_source(data, kind, contrasts=contrasts, csv=csv)
-    folder = Path(cache) / f"{data.resolve().name if data else 'phantom'}-{_fingerprint(source, data, size, csv)}"
-    if (folder / "cohort.json").is_file():
-        return _prepared_earlier(folder)
-    _log.info("Preparing %s into %s.", data or "the phantom", folder)
-    try:
-        return prepare(source, folder, size=size)
-    except KgpError:
-        if not (folder / "cohort.json").is_file():
-            raise
-        return read_cohort(folder)  # another training has prepared the same data meanwhile
 
 
 class _Unusable(KgpError):
@@ -129,6 +81,7 @@ class _Writer:
         self.warnings: list[str] = []
         self._names: dict[str, str] = {}  # file name in lower case -> slice id
         self._types: dict[str, np.dtype] = {}  # image file -> type
+        self._digests: dict[str, str] = {}  # file -> digest of its array
         self._shape: tuple[int, ...] | None = None
         (folder / "slices").mkdir()
         (folder / "masks").mkdir()
@@ -162,7 +115,7 @@ class _Writer:
             self.black += black
             self.warnings += notes
 
-    def finish(self, source_name: str) -> None:
+    def finish(self, source_name: str, made_from: str) -> None:
         """Brings the arrays to one type and writes the table and the header.
 
         Raises:
@@ -178,11 +131,13 @@ class _Writer:
             {
                 "format": FORMAT,
                 "source": source_name,
+                "data": made_from,
                 "contrasts": list(self.contrasts),
                 "shape": list(self._shape),
                 "size": self.size,
                 "dtype": str(dtype),
                 "slices": len(self.rows),
+                "content": cohort_digest(self.contrasts, self.rows, self._digests),
                 "unreadable": self.unreadable,
                 "black": self.black,
                 "warnings": self.warnings,
@@ -203,10 +158,10 @@ class _Writer:
             )
         image_file, mask_file = f"slices/{name}.npy", ""
         self._types[image_file] = image.dtype
-        write_array(self.folder / image_file, image)
+        self._write_array(image_file, image)
         if piece.mask is not None:
             mask_file = f"masks/{name}.npy"
-            write_array(self.folder / mask_file, fit_mask(piece.mask, self.size, piece.spacing).astype(np.uint8))
+            self._write_array(mask_file, fit_mask(piece.mask, self.size, piece.spacing).astype(np.uint8))
         spacing: tuple[float | None, float | None] = (None, None)
         if piece.spacing is not None:
             spacing = fitted_spacing(piece.image.shape[0], piece.image.shape[1], self.size, piece.spacing)
@@ -224,6 +179,10 @@ class _Writer:
             spacing_column=spacing[1],
             spacing_slice=piece.spacing_slice,
         )
+
+    def _write_array(self, file: str, array: np.ndarray) -> None:
+        write_array(self.folder / file, array)
+        self._digests[file] = array_digest(array)
 
     def _file_name(self, identifier: str) -> str:
         """A name of harmless characters that no other slice has, not even in other case.
@@ -260,48 +219,8 @@ class _Writer:
             dtype = np.dtype(np.float32)
         for file, file_type in self._types.items():
             if file_type != dtype:
-                write_array(self.folder / file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
+                self._write_array(file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
         return dtype
-
-
-def _prepared_earlier(folder: Path) -> Cohort:
-    """Reads a prepared folder, and warns again of what had to be left out."""
-    cohort = read_cohort(folder)
-    header = read_json(folder / "cohort.json")
-    for name, what in (("unreadable", "case(s) that could not be read"), ("black", "black slice(s)")):
-        if header.get(name):
-            _log.warning("Without %d %s; %s lists them.", len(header[name]), what, folder / "cohort.json")
-    for sentence in shortened(header.get("warnings", []), "warnings"):
-        _log.warning("%s", sentence)
-    return cohort
-
-
-def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None) -> str:
-    """Short digest of what prepared slices depend on: version, files with sizes and dates,
-    contrasts, size.
-    """
-    digest = hashlib.sha256(repr((kgp.__version__, source.name, source.contrasts, size)).encode())
-    if data is None:
-        digest.update(repr(sorted(vars(source).items())).encode())
-        return digest.hexdigest()[:10]
-    files = _own_files(data)
-    for path in [*files, csv] if csv else files:
-        status = path.stat()
-        digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
-    return digest.hexdigest()[:10]
-
-
-def _own_files(data: Path) -> list[Path]:
-    """All files of a data set, sorted, but for hidden ones and for what kgp itself left there:
-    prepared slices, runs.
-    """
-    files = sorted(path for path in data.rglob("*") if path.is_file())
-    made = {path.parent for path in files if path.name in _FILES_OF_KGP} - {data}
-    return [
-        path
-        for path in files
-        if made.isdisjoint(path.parents) and not any(part[0] == "." for part in path.relative_to(data).parts)
-    ]
 
 
 def _show_progress(done: int, total: int, started: float) -> None:

@@ -26,6 +26,7 @@ class Split:
         parts: slice ids of "train", "validation" and "test".
         groups: the group (person) of each slice id.
         by: "patient", or "slice-leaky" where slices of one patient stand in several parts.
+        classes: name of the class of each slice id; empty where an earlier version wrote none.
 
     Raises:
         KgpError: a slice stands in two parts, or, by patient, a group does.
@@ -34,6 +35,7 @@ class Split:
     parts: dict[str, tuple[str, ...]]
     groups: dict[str, str]
     by: str = "patient"
+    classes: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         part_of: dict[str, str] = {}
@@ -74,14 +76,16 @@ def split_cohort(
         _log.warning("Splitting by slice: slices of one patient stand in training and test, so the test figures leak.")
     if len(units) < len(PARTS):
         raise KgpError(
-            f"{labelled.cohort.folder} has {len(units)} patient(s); at least {len(PARTS)} are needed for "
+            f"{labelled.cohort.name} has {len(units)} patient(s); at least {len(PARTS)} are needed for "
             "training, validation and test."
         )
     if folds > len(units):
-        raise KgpError(f"{labelled.cohort.folder} has {len(units)} patients, which do not fill {folds} folds.")
+        raise KgpError(f"{labelled.cohort.name} has {len(units)} patients, which do not fill {folds} folds.")
     part_of = _assign(units, folds, fold, seed)
     parts = {part: tuple(row.id for row in labelled.rows if part_of[unit_of[row.id]] == part) for part in PARTS}
-    split = Split(parts, {row.id: row.group for row in labelled.rows}, by)
+    class_of = dict(zip((row.id for row in labelled.rows), labelled.targets, strict=True))
+    classes = {identifier: labelled.class_names[target] for identifier, target in class_of.items()}
+    split = Split(parts, {row.id: row.group for row in labelled.rows}, by, classes)
     _check_classes(split, labelled)
     return split
 
@@ -149,10 +153,11 @@ def _check_classes(split: Split, labelled: LabelledCohort) -> None:
 
 
 def write_split(split: Split, path: Path) -> None:
-    """Writes split.csv (id, group, part, and how the split was made) atomically."""
+    """Writes split.csv (id, group, part, how the split was made, and class) atomically."""
     write_table(
         [
             {"id": identifier, "group": split.groups[identifier], "part": part, "by": split.by}
+            | ({"class": split.classes[identifier]} if split.classes else {})
             for part, ids in split.parts.items()
             for identifier in ids
         ],
@@ -167,15 +172,17 @@ def read_split(path: Path) -> Split:
         KgpError: the file is missing, not a split, or has one person in two parts.
     """
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    groups, by = {}, "patient"
+    groups, classes, by = {}, {}, "patient"
     try:
         for row in read_table(path).rows:
             parts[row["part"]].append(row["id"])
             groups[row["id"]] = row["group"]
             by = row["by"]
+            if "class" in row:
+                classes[row["id"]] = row["class"]
     except KeyError as error:
         raise KgpError(f"{path} is not a split of this format: {error}.") from None
     try:
-        return Split({part: tuple(ids) for part, ids in parts.items()}, groups, by)
+        return Split({part: tuple(ids) for part, ids in parts.items()}, groups, by, classes)
     except KgpError as error:
         raise KgpError(f"{path}: {error}") from None

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from kgp.data.cache import cached_cohort
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.labels import LabelledCohort, choose_labels
-from kgp.data.prepare import cached_cohort
 from kgp.data.split import read_split
 from kgp.errors import KgpError, UsageError
 from kgp.run_folder import Run
@@ -42,7 +42,7 @@ def read_other_data(
     trained_labels: tuple[str, ...] = (),
     channel_names: Sequence[str] = (),
     channel_map: Sequence[str] = (),
-    cache: Path = Path("prepared"),
+    cache: Path | None = None,
     kind: str | None = None,
     csv: Path | None = None,
 ) -> OtherData:
@@ -58,7 +58,7 @@ def read_other_data(
         trained_labels: how the training chose its classes.
         channel_names: names of the channels, in order, where the data do not say.
         channel_map: CONTRAST=NAME for each contrast whose channel has another name.
-        cache, kind, csv: see `kgp.data.prepare.cached_cohort`.
+        cache, kind, csv: see `kgp.data.cache.cached_cohort`.
 
     Raises:
         KgpError: the data cannot be read, no label is a class of the network, or a contrast has no

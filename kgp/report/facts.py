@@ -1,9 +1,6 @@
 """What a report says of the network and the slices it is about."""
 
-from pathlib import Path
-
 from kgp.architectures import architecture_title
-from kgp.files import read_json
 from kgp.run_folder import Run, package_versions
 from kgp.runtime.description import Description
 
@@ -11,15 +8,7 @@ from kgp.runtime.description import Description
 def part_facts(run: Run, part: str) -> dict[str, str]:
     """The slices, where they are a part of the run's own data."""
     kind = "patient" if run.config.data.split == "patient" else "slice, which leaks between training and test"
-    return {"data": data_name(run), "part": f"{part} (split by {kind})"}
-
-
-def data_name(run: Run) -> str:
-    """What the user called the data of a run, without where they lie or were prepared."""
-    if not (run.folder / "source.json").is_file():
-        return Path(run.data).name
-    data = read_json(run.folder / "source.json")["data"]
-    return Path(data).name if data else "the built-in phantom"
+    return {"data": run.data_name, "part": f"{part} (split by {kind})"}
 
 
 def run_facts(run: Run) -> dict[str, str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.cohort import read_cohort, read_image, read_mask
+from kgp.data.cohort import read_image, read_mask
+from kgp.data.run_data import cohort_of_run
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_table
 from kgp.run_folder import read_run
@@ -74,12 +75,12 @@ def slice_of_run(folder: Path | str, identifier: str | None, reading_name: str) 
     run = read_run(folder)
     if not run.data:
         raise KgpError(f"{folder} has no data of its own; name an INPUT.")
-    cohort = read_cohort(Path(run.data))
+    cohort = cohort_of_run(run)
     if identifier is None:
         identifier = _median_slice(folder / "predictions.csv", reading_name)
     row = next((row for row in cohort.rows if row.id == identifier), None)
     if row is None:
-        raise KgpError(f"{run.data} has no slice {identifier!r}.")
+        raise KgpError(f"{cohort.name} has no slice {identifier!r}.")
     return SliceToExplain(read_image(cohort, row), read_mask(cohort, row), identifier)
 
 

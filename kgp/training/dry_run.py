@@ -11,20 +11,21 @@ import keras
 
 from kgp.architectures import architecture_title
 from kgp.config import RunConfig
-from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.labels import LabelledCohort
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
 from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
-from kgp.training.job import source_cohort, split_of
+from kgp.training.folds import check_folds
+from kgp.training.job import labelled_cohort, source_cohort, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
 _TIMED = 3
 
 
-def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
+def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) -> str:
     """Describes a training. The data are prepared into the cache as for a training.
 
     Nothing else is written.
@@ -34,14 +35,16 @@ def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
     Args:
         config: the complete configuration.
         source: as `kgp.training.options.source_of` gives it.
+        all_folds: every fold is to be trained; slices are those of fold 0, and a line more says the
+            time of all.
 
     Returns:
         The configuration as JSON and, below it, lines of text.
 
     Raises:
-        KgpError: as `kgp.training.job.train_from_source`.
+        KgpError: as `kgp.training.job.train_from_source`, or `kgp.training.folds.check_folds`.
     """
-    labelled = choose_labels(source_cohort(config, source), config.data.labels)
+    labelled = check_folds(config, source) if all_folds else labelled_cohort(config, source_cohort(config, source))
     parts = parts_of(labelled, split_of(config, labelled))
     keras.utils.set_random_seed(config.optimiser.seed)
     set_precision(config.optimiser.mixed_precision)
@@ -52,6 +55,7 @@ def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
     finally:
         set_precision(mixed=False)
     steps, epochs = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size), config.optimiser.epochs
+    folds = config.data.folds
     total = epochs * (steps * batch_seconds + validation_seconds)
     return "\n".join(
         [
@@ -63,6 +67,7 @@ def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
             f"Estimated training time: {hours_minutes_seconds(total)} ({epochs} epochs of {steps} batches; "
             f"{batch_seconds:.2g} s a batch and {validation_seconds:.2g} s for the validation part, measured on this "
             "machine with a few batches on one device).",
+            *([f"All {folds} folds: {hours_minutes_seconds(folds * total)} of training."] if all_folds else []),
         ]
     )
 

@@ -11,6 +11,7 @@ from kgp.trained_network import TrainedNetwork, load_run
 from kgp.training import presets
 from kgp.training.job import resumable_source, train_run
 from kgp.training.loop import Additions
+from kgp.training.options import ALL_FOLDS
 from kgp.training.run_name import choose_run_folder
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def train(
     overwrite: bool = False,
     kind: str | None = None,
     csv: str | Path | None = None,
-    cache: str | Path = "prepared",
+    cache: str | Path | None = None,
     resume: str | Path | None = None,
     loss: "keras.losses.Loss | None" = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
@@ -64,6 +65,10 @@ def train(
         given: dict[str, Any] = {"data": data, "csv": csv, "kind": kind, "preset": preset, "arch": arch}
         given |= {"config": config, "out": out, "overwrite": overwrite or None, **options}
         return _resumed(Path(resume), [name for name, value in given.items() if value is not None], additions)
+    if options.get("fold") == ALL_FOLDS:
+        raise UsageError(
+            'fold="all" makes several runs, and this gives one: call it for each fold, or take the command kgp train.'
+        )
     chosen = _configuration(config, preset, arch, data)
     chosen = chosen.override(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
     folder = choose_run_folder(Path(out) if out else None, chosen, overwrite)

@@ -6,13 +6,14 @@ from typing import Any
 
 from kgp.architectures import architecture_title
 from kgp.config import RunConfig
+from kgp.data.cache import cached_cohort
 from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
-from kgp.data.prepare import cached_cohort
+from kgp.data.prepared_folders import in_use
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
 from kgp.files import read_json
-from kgp.run_folder import Run, read_run
+from kgp.run_folder import Run, read_run, read_source
 from kgp.training.loop import NO_ADDITIONS, Additions, is_finished, train
 
 _log = logging.getLogger(__name__)
@@ -40,12 +41,15 @@ def train_from_source(
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).
 
     Raises:
-        KgpError: see `kgp.data.prepare.cached_cohort` and `kgp.training.loop.train`.
+        KgpError: see `kgp.data.cache.cached_cohort` and `kgp.training.loop.train`.
     """
     cohort = source_cohort(config, source)
-    labelled = choose_labels(cohort, config.data.labels)
+    labelled = labelled_cohort(config, cohort)
     for message in labelled.dropped:
         _log.warning(message)
+    if resume and read_source(folder).get("content", cohort.content) != cohort.content:
+        _log.warning("%s has changed since the training began, so it goes on with other slices.", cohort.name)
+    source = {**source, "content": cohort.content}
     split = read_split(folder / "split.csv") if resume else split_of(config, labelled)
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in split.parts.items())
     _log.info(
@@ -56,7 +60,8 @@ def train_from_source(
         "x".join(map(str, cohort.shape)),
         sizes,
     )
-    return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
+    with in_use(cohort.folder):
+        return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
 
 
 def train_run(
@@ -78,10 +83,12 @@ def train_run(
     """
     from kgp.report.run_report import calibrate_run, evaluate_run
 
-    if train_from_source(config, folder, source, resume, overwrite, additions) is None:
+    run = train_from_source(config, folder, source, resume, overwrite, additions)
+    if run is None:
         return None
-    calibrate_run(folder)
-    evaluate_run(folder)
+    with in_use(Path(run.data)):
+        calibrate_run(folder)
+        evaluate_run(folder)
     return read_run(folder)
 
 
@@ -98,6 +105,11 @@ def resumable_source(folder: Path) -> dict[str, Any]:
     return dict(read_json(folder / "source.json"))
 
 
+def labelled_cohort(config: RunConfig, cohort: Cohort) -> LabelledCohort:
+    """The classes that the configuration asks for; see `kgp.data.labels.choose_labels`."""
+    return choose_labels(cohort, config.data.labels)
+
+
 def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:
     """The split that the configuration asks for; see `kgp.data.split.split_cohort`."""
     data = config.data
@@ -112,7 +124,7 @@ def source_cohort(config: RunConfig, source: dict[str, Any]) -> Cohort:
     return cached_cohort(
         data,
         size=config.data.size,
-        cache=Path(source["cache"]),
+        cache=Path(source["cache"]) if source["cache"] else None,
         contrasts=config.data.contrasts,
         kind=source["kind"],
         csv=csv,

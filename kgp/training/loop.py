@@ -328,6 +328,8 @@ def _finish(
         contrasts=labelled.cohort.contrasts,
         shape=labelled.cohort.shape,
         data=str(labelled.cohort.folder.resolve()),
+        data_name=labelled.cohort.name,
+        data_content=labelled.cohort.content,
         extra=extra,
     )
     if interrupted:

@@ -5,12 +5,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from kgp import default_cache
 from kgp.architectures import ARCHITECTURES
 from kgp.config import RunConfig, read_config_file
 from kgp.training import presets
 
 _SECTIONS = ("network", "data", "augment", "optimiser")
 _ARCH = "unet"
+ALL_FOLDS = "all"  # in the place of the number of a fold
 
 
 def add_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
@@ -36,9 +38,7 @@ def add_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) 
         metavar="FILE",
         help="config.json of a run, in the place of a preset; options given beside it override its values",
     )
-    parser.add_argument(
-        "--cache", type=Path, default=Path("prepared"), help="where prepared slices are kept (default: %(default)s)"
-    )
+    parser.add_argument("--cache", type=Path, help=default_cache.HELP)
     configs = {name: presets.load_preset(name, _ARCH) for name in presets.NAMES}
     for section in _SECTIONS:
         _add_section(parser, section, without, configs)
@@ -63,12 +63,22 @@ def _add_section(
         else:
             group.add_argument(
                 flag,
-                type=rule["kind"],
+                type=_fold if field.name == "fold" else rule["kind"],
                 choices=rule["choices"],
                 default=None,
                 help=text,
                 metavar=None if rule["choices"] else rule["kind"].__name__.upper(),
             )
+
+
+def _fold(text: str) -> int | str:
+    """The number of a fold, or "all"."""
+    if text == ALL_FOLDS:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes a number or {ALL_FOLDS}, not {text!r}") from None
 
 
 def _defaults(values: dict[str, Any]) -> str:
@@ -94,6 +104,8 @@ def _word(value: Any) -> str:
 def configuration(arguments: argparse.Namespace) -> RunConfig:
     """The preset, or the configuration of a file, with the options given on the command line.
 
+    With --fold all it is that of fold 0.
+
     Raises:
         UsageError: an option has a value that is not allowed.
         KgpError: the file is not a configuration.
@@ -107,8 +119,10 @@ def configuration(arguments: argparse.Namespace) -> RunConfig:
     for section in _SECTIONS:
         for field in dataclasses.fields(getattr(config, section)):
             value = getattr(arguments, field.name, None)
-            if value is not None:
+            if value is not None and value != ALL_FOLDS:
                 given[field.name] = tuple(value) if isinstance(value, list) else value
+    if arguments.fold == ALL_FOLDS:
+        given["fold"] = 0
     return config.override(**given)
 
 

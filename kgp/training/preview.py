@@ -102,7 +102,7 @@ def _title(cohort: Cohort, config: RunConfig) -> str:
         f"{name.replace('_', ' ')} {value:g}" for name, value in dataclasses.asdict(config.augment).items() if value
     ]
     return (
-        f"{cohort.folder.name}: {len(cohort.rows)} slices of {'x'.join(map(str, cohort.shape))}; "
+        f"{Path(cohort.name).name}: {len(cohort.rows)} slices of {'x'.join(map(str, cohort.shape))}; "
         f"shown {', '.join(cohort.contrasts[:3])}; "
         f"normalisation {config.data.normalisation}; {', '.join(changes) or 'no augmentation'}"
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
+from kgp.run_folder import FOLDS
 from kgp.training.cluster import worker_and_count
 
 _RUNS = Path("runs")
@@ -35,6 +36,6 @@ def choose_run_folder(out: Path | None, config: RunConfig, overwrite: bool = Fal
     if out.exists():
         if not overwrite:
             raise KgpError(f"{out} exists already; name another --out, or pass --overwrite or --resume.")
-        if not (out / "config.json").is_file():
+        if not any((out / name).is_file() for name in ("config.json", FOLDS)):
             raise UsageError(f"--overwrite: {out} is not a run folder, so it is not removed.")
     return out

@@ -35,11 +35,35 @@ def test_parts_that_are_not_there(tiny_run, tmp_path):
     with pytest.raises(KgpError, match="was not trained here, so it has no test part"):
         part_of_run(read_run(run_copy), "test")
     write_json(run_copy / "manifest.json", manifest | {"data": str(tmp_path / "gone")})
-    with pytest.raises(KgpError, match="cohort.json is missing"):
+    with pytest.raises(KgpError, match="are gone .* --data /path/to/gone --part test"):
         part_of_run(read_run(run_copy), "test")
     write_json(run_copy / "manifest.json", manifest)
     table = (run_copy / "split.csv").read_text().replace("p00_0", "other")
     (run_copy / "split.csv").write_text(table)
     part = next(row.split(",")[2] for row in table.splitlines() if row.startswith("other"))
-    with pytest.raises(KgpError, match="lacks slice 'other'"):
+    with pytest.raises(KgpError, match=f"lacks slice 'other' .* slices of the {part} part 1 are missing"):
         part_of_run(read_run(run_copy), part)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",{group},{part}", ",other,{part}", "gives slice '{id}' the person '{group}' where .*split.csv has 'other'"),
+        (
+            ",tumour\n",
+            ",glioma\n",
+            "gives slice '.*_1' the class 'tumour' where .*split.csv has 'glioma'; of the 4 .* 2",
+        ),
+    ],
+)
+def test_persons_and_classes_are_those_of_the_split(tiny_run, tmp_path, old, new, message):
+    run_copy = shutil.copytree(tiny_run, tmp_path / "run")
+    identifier, group = next(
+        row.split(",")[:2] for row in (run_copy / "split.csv").read_text().splitlines() if ",test," in row
+    )
+    values = {"id": identifier, "group": group, "part": "test"}
+    table = (run_copy / "split.csv").read_text()
+    assert old.format(**values) in table
+    (run_copy / "split.csv").write_text(table.replace(old.format(**values), new.format(**values)))
+    with pytest.raises(KgpError, match=message.format(**values)):
+        part_of_run(read_run(run_copy), "test")

@@ -2,27 +2,14 @@
 
 import errno
 import logging
-import shutil
 
 import numpy as np
 import pytest
 
-from kgp.data.cohort import read_cohort, read_image, read_mask
-from kgp.data.prepare import cached_cohort, prepare
-from kgp.data.sources.slices import SlicesSource
+from kgp.data.cohort import read_image, read_mask
+from kgp.data.prepare import prepare
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json
-
-
-def write_slices(folder, names=("s0", "s1")):
-    """A folder with index.csv."""
-    folder.mkdir(exist_ok=True)
-    lines = ["id,image,label,label_name,patient"]
-    for number, name in enumerate(names):
-        np.save(folder / f"{name}.npy", np.random.default_rng(number).integers(0, 99, (8, 8, 2)).astype(np.uint8))
-        lines.append(f"{name},{name}.npy,{number},label{number},p{number}")
-    (folder / "index.csv").write_text("\n".join(lines) + "\n")
-    return folder
 
 
 def test_what_is_prepared_is_what_the_source_gives(tmp_path, list_source, three_patients, piece):
@@ -169,93 +156,13 @@ def test_a_prepared_folder_is_replaced_only_when_told(tmp_path, list_source, thr
 
 
 def test_what_is_no_prepared_folder_is_never_replaced(tmp_path, list_source, three_patients):
-    write_slices(tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "index.csv").touch()
     with pytest.raises(KgpError, match="data was not made by kgp prepare, so it is not replaced"):
         prepare(list_source(three_patients), tmp_path / "data", overwrite=True)
     assert (tmp_path / "data" / "index.csv").is_file()
 
 
-def test_the_cache_is_made_once_and_again_when_the_data_change(tmp_path):
-    data, cache = write_slices(tmp_path / "data"), tmp_path / "cache"
-    first = cached_cohort(data, size=0, cache=cache)
-    assert first.folder.parent == cache and first.folder.name.startswith("data-")
-    date = (first.folder / "cohort.csv").stat().st_mtime_ns
-    assert cached_cohort(data, size=0, cache=cache) == first
-    assert (first.folder / "cohort.csv").stat().st_mtime_ns == date
-    others = [
-        cached_cohort(data, size=4, cache=cache),
-        cached_cohort(data, size=0, cache=cache, contrasts=("T1", "T2")),
-    ]
-    assert others[1].contrasts == ("T1", "T2")
-    write_slices(data, ("s0", "s1", "s2"))
-    others.append(cached_cohort(data, size=0, cache=cache))
-    assert len(others[2].rows) == 3
-    assert len({cohort.folder for cohort in (first, *others)}) == 4
-
-
-def test_what_kgp_leaves_among_the_data_does_not_change_them(tmp_path):
-    data = write_slices(tmp_path / "data")
-    first = cached_cohort(data, size=0, cache=data / "prepared").folder
-    (data / "runs" / "a" / "tensorboard").mkdir(parents=True)
-    for name in ("runs/a/model.weights.h5", "runs/a/tensorboard/events", ".hidden"):
-        (data / name).touch()
-    assert cached_cohort(data, size=0, cache=data / "prepared").folder == first
-    (data / "more.npy").touch()
-    assert cached_cohort(data, size=0, cache=data / "prepared").folder != first
-
-
-def test_what_was_left_out_is_said_again(tmp_path, caplog):
-    data = write_slices(tmp_path / "data", ("s0", "s1", "s2"))
-    (data / "s1.npy").write_bytes(b"")
-    np.save(data / "s2.npy", np.zeros((8, 8, 2)))
-    folder = cached_cohort(data, size=0, cache=tmp_path / "cache").folder
-    caplog.clear()
-    cached_cohort(data, size=0, cache=tmp_path / "cache")
-    told = [record.message for record in caplog.records]
-    assert told == [
-        f"Without 1 case(s) that could not be read; {folder / 'cohort.json'} lists them.",
-        f"Without 1 black slice(s); {folder / 'cohort.json'} lists them.",
-    ]
-
-
 def test_an_absurd_size(tmp_path, list_source, three_patients):
     with pytest.raises(UsageError, match="--size must be at most 4096, not 50000"):
         prepare(list_source(three_patients), tmp_path / "out", size=50000)
-
-
-def test_what_another_training_prepares_meanwhile_is_taken(tmp_path, monkeypatch):
-    data, cache = write_slices(tmp_path / "data"), tmp_path / "cache"
-    first = cached_cohort(data, size=0, cache=tmp_path / "first").folder
-    theirs = cache / first.name
-    read, started = SlicesSource.read, []
-
-    def slow(source, case):
-        if not started:
-            started.append(shutil.copytree(first, theirs))
-            (theirs / "mark").touch()
-        return read(source, case)
-
-    monkeypatch.setattr(SlicesSource, "read", slow)
-    assert cached_cohort(data, size=0, cache=cache).folder == theirs and (theirs / "mark").exists()
-    assert [path.name for path in cache.iterdir()] == [first.name]
-
-
-def test_the_cache_of_the_phantom(tmp_path, monkeypatch):
-    from kgp.data.sources import phantom
-
-    small = phantom.PhantomSource(patients=2, size=32, slices=2)
-    monkeypatch.setattr(phantom, "PhantomSource", lambda: small)
-    cohort = cached_cohort(None, size=0, cache=tmp_path)
-    assert cohort.folder.name.startswith("phantom-") and len(cohort.rows) == 4
-    assert cached_cohort(None, size=0, cache=tmp_path) == cohort
-
-
-def test_a_prepared_folder_is_taken_as_it_is(tmp_path, list_source, three_patients):
-    cohort = prepare(list_source(three_patients), tmp_path / "out")
-    assert cached_cohort(tmp_path / "out", size=0, cache=tmp_path / "c") == cohort == read_cohort(tmp_path / "out")
-    assert cached_cohort(tmp_path / "out", size=8, cache=tmp_path / "c", contrasts=("T1", "FLAIR")) == cohort
-    with pytest.raises(KgpError, match="out was prepared at 8x8, not at --size 16"):
-        cached_cohort(tmp_path / "out", size=16, cache=tmp_path)
-    with pytest.raises(KgpError, match="out was prepared with the contrasts T1, FLAIR, not with T2"):
-        cached_cohort(tmp_path / "out", size=0, cache=tmp_path, contrasts=("T2",))
-    assert not (tmp_path / "c").exists()

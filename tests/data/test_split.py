@@ -133,7 +133,12 @@ def test_written_and_read_again(tmp_path, by):
     split = split_cohort(labelled({(0, 1): 8}, visits=2), by=by)
     write_split(split, tmp_path / "split.csv")
     assert read_split(tmp_path / "split.csv") == split
-    assert (tmp_path / "split.csv").read_text().startswith("id,group,part,by\n")
+    assert (tmp_path / "split.csv").read_text().startswith("id,group,part,by,class\n")
+
+
+def test_a_split_of_an_earlier_version_has_no_classes(tmp_path):
+    (tmp_path / "split.csv").write_text("id,group,part,by\na1,a,train,patient\n")
+    assert read_split(tmp_path / "split.csv").classes == {}
 
 
 def test_a_person_in_two_parts_is_an_error(tmp_path):

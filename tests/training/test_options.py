@@ -20,7 +20,8 @@ def test_the_preset_follows_the_data_unless_it_is_named():
 def test_paths_of_a_source_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = source_of(parsed("--data", "d", "--kind", "slices"))
-    assert source == {"data": str(tmp_path / "d"), "csv": None, "cache": str(tmp_path / "prepared"), "kind": "slices"}
+    assert source == {"data": str(tmp_path / "d"), "csv": None, "cache": None, "kind": "slices"}
+    assert source_of(parsed("--cache", "c"))["cache"] == str(tmp_path / "c")
 
 
 def test_an_option_can_be_left_to_the_command():

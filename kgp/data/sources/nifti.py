@@ -57,6 +57,11 @@ class NiftiSource:
         """Cases, sorted."""
         return sorted({row["case"] for row in self._rows})
 
+    def files(self) -> list[Path]:
+        """Every file that the table names, in its order; they may lie anywhere."""
+        names = [row[column] for row in self._rows for column in (*self.contrasts, *_MASKS) if row.get(column)]
+        return [self.table.parent / name for name in names]
+
     def read(self, case: str) -> Iterator[SourceSlice]:
         """The slices of one volume, from below upwards."""
         row, *others = (row for row in self._rows if row["case"] == case)

@@ -1,6 +1,7 @@
 """Loaded by the kernels that execute the notebooks: a %%bash whose cell fails where any of its commands does."""
 
 import logging
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ from IPython.core.magic import register_cell_magic
 
 # In a notebook TensorFlow sets its own level, and warns on the standard output.
 logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
+
+os.environ["XDG_CACHE_HOME"] = os.path.abspath(".cache")  # prepared slices stay out of the user's own cache
 
 
 @register_cell_magic
