@@ -148,3 +148,15 @@ def test_diverged_network(runtime, monkeypatch):
     monkeypatch.setattr(network, "predict_on_batch", lambda _: nowhere)
     with pytest.raises(KgpError, match="its training diverged"):
         runtime.predict(np.ones((1, 16, 16, 2), np.float32))
+
+
+@pytest.mark.parametrize("ask", ["predict", "explain"])
+def test_an_empty_batch_and_lists_are_answered_with_a_sentence(tiny_run, ask):
+    runtime = load_runtime(tiny_run)
+    for images, message in (
+        (np.ones((0, 16, 16, 2)), "a batch with images, is expected, not an array of shape .0, 16, 16, 2."),
+        ([], "not an array of shape .0,."),
+        ([np.ones((16, 16, 2)), np.ones((8, 8, 2))], "images of one size, not of .16, 16, 2. and .8, 8, 2."),
+    ):
+        with pytest.raises(KgpError, match=message):
+            getattr(runtime, ask)(images)
