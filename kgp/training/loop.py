@@ -81,9 +81,9 @@ def train(
     additions = own_parts.made_additions(additions, optimiser.strategy, steps * optimiser.epochs)
     if resume:
         own_parts.check_same(folder, additions)
+    strategy = build_strategy(optimiser)  # before TensorFlow computes anything
     _check_augmentation(config, labelled, parts["train"], additions)
     set_precision(optimiser.mixed_precision)
-    strategy = build_strategy(optimiser)
     with strategy.scope() if strategy else contextlib.nullcontext():
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
     weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
