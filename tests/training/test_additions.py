@@ -73,6 +73,7 @@ def kill_in_second_epoch(monkeypatch, cohort, folder, additions, **options):
     [
         lambda: Additions(optimiser=lion, augmentation=speckle),
         lambda: Additions(optimiser=keras.optimizers.Adam(1e-2, gradient_accumulation_steps=2)),
+        lambda: Additions(optimiser=keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-2))),
         lambda: Additions(loss=Own(from_logits=True), augmentation=flip_some, callbacks=(Nothing(),)),
     ],
 )
