@@ -5,6 +5,7 @@ import importlib
 import sys
 
 import kgp
+from kgp.closed_output import until_closed
 from kgp.research_use import NOTICE
 
 VERBS = {
@@ -51,16 +52,18 @@ def main(argv: list[str] | None = None) -> int:
         The command's exit status; 2 where the verb is missing or unknown.
     """
     verb, *rest = (sys.argv[1:] if argv is None else argv) or [""]
-    if verb in ("--help", "-h"):
-        print(help_text())
-        return 0
-    if verb == "--version":
-        print(f"kgp {kgp.__version__}")
-        return 0
+    texts = {"--help": help_text, "-h": help_text, "--version": lambda: f"kgp {kgp.__version__}"}
+    if verb in texts:
+        return until_closed(lambda: _say(texts[verb]()))
     if verb not in VERBS:
         print(f"kgp: {_complaint(verb)}", file=sys.stderr)
         return 2
     return importlib.import_module(f"kgp.{verb.replace('-', '_')}").main(rest)
+
+
+def _say(text: str) -> int:
+    print(text)
+    return 0
 
 
 def _complaint(verb: str) -> str:

@@ -25,6 +25,11 @@ class Architecture:
     build: str | Callable[..., Any]
     depth: int
 
+    @property
+    def own(self) -> bool:
+        """Whether it was registered, and is not the package's."""
+        return not isinstance(self.build, str)
+
     def builder(self) -> Callable[..., Any]:
         """The function that builds it."""
         if not isinstance(self.build, str):
@@ -52,9 +57,11 @@ def register_architecture(name: str, build: Callable[..., Any], *, title: str = 
         build, title, depth: see `Architecture`; the title is the name by default.
 
     Raises:
-        ValueError: the name is one of the package's own.
+        ValueError: the name is one of the package's own, or `build` is no function.
     """
-    if isinstance(getattr(ARCHITECTURES.get(name), "build", None), str):
+    if not callable(build):
+        raise ValueError(f"An architecture is registered with the function that builds it, not {build!r}.")
+    if name in ARCHITECTURES and not ARCHITECTURES[name].own:
         raise ValueError(f"The architecture {name!r} is the package's own; choose another name.")
     ARCHITECTURES[name] = Architecture(title or name, build, depth)
 

@@ -3,12 +3,13 @@
 import argparse
 import errno
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from kgp.closed_output import output_is_closed, until_closed
 from kgp.errors import KgpError
+from kgp.tensorflow_import import watch_import
 
 _INTERRUPTED = 130
 _EXTRA_OF = {
@@ -37,19 +38,32 @@ def run(
         argv: arguments after the program's name; default `sys.argv[1:]`.
 
     Returns:
-        0 done, 1 failed, 2 bad usage, 130 interrupted.
+        0 done, 1 failed, 2 bad usage, 130 interrupted, 141 when nobody reads the output any more.
     """
     _forget_working_directory()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for library in ("absl", "tensorflow"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    watch_import()
+    return until_closed(lambda: _status(name, build_parser, execute, argv))
+
+
+def _status(
+    name: str,
+    build_parser: Callable[[], argparse.ArgumentParser],
+    execute: Callable[..., int | None],
+    argv: list[str] | None,
+) -> int:
+    """The exit status of the command; messages are written."""
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     try:
-        return execute(arguments) or 0
+        status = execute(arguments) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KgpError as error:
         print(f"kgp {name}: {error}", file=sys.stderr)
         return error.exit_status
@@ -61,6 +75,8 @@ def run(
         print(f"kgp {name}: this needs the package {error.name}; {install} brings it.", file=sys.stderr)
         return 1
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and output_is_closed():
+            raise
         if error.errno == errno.ENOSPC:
             print(f"kgp {name}: no space left on the disk while writing {error.filename or 'a file'}.", file=sys.stderr)
         else:

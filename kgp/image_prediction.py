@@ -100,20 +100,35 @@ def predict_images(
         spacing: millimetres between rows and between columns, or None for square pixels.
 
     Raises:
-        KgpError: there is no such reading, or a value is not finite.
+        KgpError: there is no such reading, the spacing is not two positive numbers, or a value is
+            not finite.
     """
     network = runtime.description
-    if reading_name not in network.readings:
+    spacing = _checked_spacing(spacing)
+    if not isinstance(reading_name, str) or reading_name not in network.readings:
         raise KgpError(f"The reading must be one of {', '.join(network.readings)}, not {reading_name!r}.")
     spacing = spacing if network.size else None  # images that are not fitted are not brought back either
     predicted: list[ImagePrediction] = []
     for start in range(0, len(images), runtime.batch):
-        batch = images[start : start + runtime.batch].astype(np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            batch = images[start : start + runtime.batch].astype(np.float32)
         fitted = np.stack([fit_image(image, network.size, spacing) for image in batch])
         predictions = predict_slices(runtime, fitted, network.readings[reading_name])
         for image, prediction in zip(batch, predictions, strict=True):
             predicted.append(_on_image(prediction, image, runtime, reading_name, spacing))
     return predicted
+
+
+def _checked_spacing(spacing: Any) -> tuple[float, float] | None:
+    if spacing is None:
+        return None
+    try:
+        rows, columns = (float(value) for value in spacing)
+    except (TypeError, ValueError):
+        raise KgpError(
+            f"The spacing is two numbers, millimetres between rows and between columns, not {spacing!r}."
+        ) from None
+    return rows, columns
 
 
 def _on_image(

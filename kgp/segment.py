@@ -72,6 +72,8 @@ def execute(arguments: argparse.Namespace) -> int:
     for folder in sorted(path for path in arguments.input.iterdir() if path.is_dir() and path.name[0] != "."):
         try:
             _segment(runtime, folder, arguments.out / folder.name, reading_name, files, arguments)
+        except BrokenPipeError:
+            raise  # of the standard output
         except (KgpError, OSError) as error:
             failures.append(f"{folder.name}: {error}")
     for failure in failures:

@@ -1,6 +1,6 @@
 """A trained network in Python: what `kgp.load_run` and `kgp.train` give."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.image_prediction import ImagePrediction, predict_images
 from kgp.runtime import load_runtime
+from kgp.runtime.images import number_array
 from kgp.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ class TrainedNetwork:
         return read_json(path) if path and path.is_file() else None
 
     def predict(
-        self, image: np.ndarray, reading: str | None = None, spacing: tuple[float, float] | None = None
+        self, image: np.ndarray | Sequence[Any], reading: str | None = None, spacing: tuple[float, float] | None = None
     ) -> ImagePrediction | list[ImagePrediction]:
         """Classifies an image, or each of a batch, and says where.
 
         Args:
             image: raw intensities [H, W, C] or [B, H, W, C], in the order of `contrasts`; any size.
+                A list of images of one size is a batch.
             reading: name of the reading that cuts the mask; default the run's.
             spacing: millimetres between rows and between columns, or None for square pixels.
 
@@ -79,13 +81,12 @@ class TrainedNetwork:
             One prediction, or a list of them for a batch.
 
         Raises:
-            KgpError: the array is no image with these contrasts, or there is no such reading.
+            KgpError: the array is no image with these contrasts, there is no such reading, or the
+                spacing is not two positive numbers.
         """
-        image = np.asarray(image)
-        if image.dtype.kind not in "buif":
-            raise KgpError(f"An image of numbers is expected, not an array of {image.dtype}.")
+        image = number_array(image)
         contrasts = self.contrasts
-        if image.ndim not in (3, 4) or image.shape[-1] != len(contrasts) or 0 in image.shape:
+        if image.ndim not in (3, 4) or image.shape[-1] != len(contrasts):
             raise KgpError(
                 f"{self.name} takes images [H, W, {len(contrasts)}] with the contrasts {', '.join(contrasts)}, or a "
                 f"batch of them, not an array of shape {image.shape}."

@@ -1,4 +1,4 @@
-"""The examples of the documentation run: a backbone, a loss, a data source and a metric of one's own."""
+"""The examples of the documentation run: each part of one's own, from the data source to the optimiser."""
 
 import importlib.util
 from pathlib import Path
@@ -47,6 +47,23 @@ def test_a_loss_and_a_callback(example, tiny_cohort, tmp_path):
     assert run.runtime.run.manifest["loss"] == "SmoothedCrossEntropy"
     with pytest.raises(UsageError, match="goes with the strategy single, not mirrored"):
         own.train(tiny_cohort.folder, tmp_path / "other", strategy="mirrored", devices=1, **SMALL)
+
+
+def test_an_optimiser(example, tiny_cohort, tmp_path):
+    own = example("own_optimiser")
+    run = own.train(tiny_cohort.folder, tmp_path / "run", **SMALL)
+    assert run.runtime.run.manifest["optimiser"] == "Lion"
+    with pytest.raises(UsageError, match="An optimiser of one's own goes with the strategy single, not mirrored"):
+        own.train(tiny_cohort.folder, tmp_path / "other", strategy="mirrored", devices=1, **SMALL)
+
+
+def test_an_augmentation(example, tiny_cohort, tmp_path):
+    own = example("own_augmentation")
+    run = own.train(tiny_cohort.folder, tmp_path / "run", **SMALL)
+    assert run.runtime.run.manifest["augmentation"] == "stripes"
+    image = np.zeros((16, 12, 2), np.float32)
+    changed = [np.ptp(own.stripes(image, (0, seed))) for seed in range(40)]
+    assert 10 < sum(span > 0 for span in changed) < 30 and max(changed) == pytest.approx(0.4, abs=0.02)
 
 
 def test_a_source_is_prepared_and_trained_on_and_a_metric_judges_it(example, tmp_path):

@@ -104,6 +104,11 @@ def test_a_metric_of_ones_own_over_the_test_part(run):
         (np.ones((0, 16, 16, 2)), r"not an array of shape \(0, 16, 16, 2\)"),
         (np.array([["a"]]), "An image of numbers is expected, not an array of <U1"),
         (np.full((16, 16, 2), np.nan), "not finite"),
+        (np.full((16, 16, 2), 1e300), "not finite"),
+        ([], r"not an array of shape \(0,\)"),
+        ([np.ones((16, 16, 2)), np.ones((16, 12, 2))], r"images of one size, not of \(16, 16, 2\) and \(16, 12, 2\)"),
+        ([np.ones((1, 16, 16, 2))], r"or a batch of them, not an array of shape \(1, 1, 16, 16, 2\)"),
+        ("slice.png", "not 'slice.png'"),
     ],
 )
 def test_arrays_that_are_no_images(run, image, message):
@@ -111,9 +116,36 @@ def test_arrays_that_are_no_images(run, image, message):
         run.predict(image)
 
 
+def test_a_list_of_images_is_a_batch(run, tumour):
+    listed = run.predict([tumour, tumour])
+    np.testing.assert_array_equal([case.heatmap for case in listed], [run.predict(tumour).heatmap] * 2)
+    np.testing.assert_array_equal(run.predict(tumour.tolist()).heatmap, listed[0].heatmap)
+
+
+@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 1.0, 1.0), "ab", 1.0, ("a", "b")])
+def test_a_spacing_that_is_not_two_numbers(run, tumour, spacing):
+    with pytest.raises(
+        KgpError, match="The spacing is two numbers, millimetres between rows and between columns, not "
+    ):
+        run.predict(tumour, spacing=spacing)
+
+
+def test_exports_refuse_what_runs_refuse(litert_files, saved_model):
+    for export in (kgp.load_run(litert_files("float32")[0]), kgp.load_run(saved_model[0])):
+        for images, message in (
+            ([], "is expected, not an array of shape"),
+            ([np.ones((16, 16, 2)), np.ones((16, 12, 2))], "of one size"),
+            (np.full((16, 16, 2), np.inf), "not finite"),
+        ):
+            with pytest.raises(KgpError, match=message):
+                export.predict(images)
+
+
 def test_unknown_readings_and_labels(run, tumour):
     with pytest.raises(KgpError, match="The reading must be one of paper, best, not 'sharp'"):
         run.predict(tumour, reading="sharp")
+    with pytest.raises(KgpError, match="The reading must be one of paper, best, not .'paper'."):
+        run.predict(tumour, reading=["paper"])
     with pytest.raises(KgpError, match="The label must be one of no_tumour, tumour, not 'grade'"):
         run.predict(tumour).evidence("grade")
 

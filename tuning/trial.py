@@ -21,6 +21,7 @@ from typing import Any
 from kgp.config import RunConfig
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, read_table, write_json
+from kgp.tensorflow_import import watch_import
 from tuning.choices import OBJECTIVES, WITH_MASKS
 
 _LOG = "log.txt"
@@ -138,7 +139,7 @@ def _end_with_parent() -> None:
 def main() -> int:
     """Entry point of the process."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    watch_import(announce=False)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         train_trial(Path(sys.argv[1]), "--resume" in sys.argv[2:])

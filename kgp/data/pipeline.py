@@ -17,6 +17,7 @@ from kgp.data import tensorflow_ops
 from kgp.data.augment import augment_slice
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.normalise import scale_intensities
+from kgp.data.own_augmentation import Augmentation, apply_augmentation
 from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
 
@@ -77,6 +78,7 @@ def training_dataset(
     parallel_calls: int = tf.data.AUTOTUNE,
     share: BatchShare = WHOLE_BATCH,
     service: str = "",
+    own_augmentation: Augmentation | None = None,
 ) -> tf.data.Dataset:
     """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order
     of all slices.
@@ -99,6 +101,8 @@ def training_dataset(
         service: address of a tf.data service that reads and augments instead of this process; its
             hosts must see the cohort under the same path. Several workers of a service may deliver
             batches in another order.
+        own_augmentation: a change after those of `augment`; see
+            `kgp.data.own_augmentation.apply_augmentation`.
 
     Returns:
         Dataset of (images float32 [B, H, W, C], one-hot labels float32 [B, K]), `steps_per_epoch`
@@ -128,6 +132,8 @@ def training_dataset(
         image = read_slice(paths[index], cohort)
         image = scale_intensities(image, normalisation, tensorflow_ops)
         image = augment_slice(image, augment, slice_seed(seed, epoch, index))
+        if own_augmentation is not None:
+            image = apply_augmentation(own_augmentation, image, slice_seed(seed, epoch, index))
         return image, tf.one_hot(labels[index], classes)
 
     dataset = tf.data.Dataset.range(first_epoch * steps, epochs * steps).flat_map(slices_of)

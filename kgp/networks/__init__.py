@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kgp.architectures import ARCHITECTURES
+from kgp.networks.gp_model import check_outputs, with_named_loss
 from kgp.networks.gp_reconresnet import gp_reconresnet
 from kgp.networks.gp_shuffleunet import gp_shuffleunet
 from kgp.networks.gp_unet import gp_unet
@@ -41,7 +42,8 @@ def build_network(
         **head: pooling, pooling_value, head_order; see `kgp.networks.gp_head.gp_head`.
 
     Raises:
-        ValueError: an argument is unknown, out of range, or does not go with the architecture.
+        ValueError: an argument is unknown, out of range, or does not go with the architecture, or a
+            registered architecture builds no GP network.
     """
     if arch not in ARCHITECTURES:
         raise ValueError(f"arch must be one of {', '.join(ARCHITECTURES)}, not {arch!r}.")
@@ -51,7 +53,7 @@ def build_network(
         raise ValueError(
             f"normalisation_layer must be one of {', '.join(NORMALISATION_LAYERS)}, not {normalisation_layer!r}."
         )
-    return ARCHITECTURES[arch].builder()(
+    network = ARCHITECTURES[arch].builder()(
         input_shape,
         classes,
         width=width,
@@ -61,3 +63,7 @@ def build_network(
         upsampling=upsampling,
         **head,
     )
+    if not ARCHITECTURES[arch].own:
+        return network
+    check_outputs(network, arch, input_shape, classes)
+    return with_named_loss(network)

@@ -5,6 +5,7 @@ global-pooling head.
 import keras
 
 from kgp.networks.gp_head import gp_head, torch_initialisers
+from kgp.networks.gp_model import gp_model
 from kgp.networks.layers import ReflectPad, Resize, ScalarPReLU, add_normalisation
 
 LEVELS = 2
@@ -69,7 +70,7 @@ def gp_reconresnet(
     for level in reversed(range(LEVELS)):
         x = _up(x, sizes[level], width * 2**level, upsampling, f"up{level + 1}", layer)
     outputs = gp_head(x, classes, pooling, pooling_value, head_order)
-    return keras.Model(image, outputs, name="gp_reconresnet")
+    return gp_model(image, outputs, "gp_reconresnet")
 
 
 def _reflected(x, filters: int, kernel: int, name: str):

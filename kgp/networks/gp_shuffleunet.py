@@ -5,6 +5,7 @@ global-pooling head.
 import keras
 
 from kgp.networks.gp_head import gp_head
+from kgp.networks.gp_model import gp_model
 from kgp.networks.layers import PixelShuffle, PixelUnshuffle, add_normalisation
 
 BRANCHES = 4
@@ -94,7 +95,7 @@ def gp_shuffleunet(
         x = keras.layers.Concatenate(name=f"{prefix}_concat")([skip, *added])
         x = _double(x, filters, everywhere, prefix)
     outputs = gp_head(x, classes, pooling, pooling_value, head_order)
-    return keras.Model(image, outputs, name="gp_shuffleunet")
+    return gp_model(image, outputs, "gp_shuffleunet")
 
 
 def _convolution(x, filters: int, name: str, layer: str = "none", activation: bool = True):

@@ -5,6 +5,7 @@ global-pooling head.
 import keras
 
 from kgp.networks.gp_head import gp_head, torch_initialisers
+from kgp.networks.gp_model import gp_model
 from kgp.networks.layers import Resize, add_normalisation
 
 UPSAMPLINGS = ("sinc", "bilinear", "transposed")
@@ -74,7 +75,7 @@ def gp_unet(
         x = keras.layers.Concatenate(name=f"dec{level + 1}_concat")([x, skips[level]])
         x = _block(x, width * 2**level, normalisation_layer, f"dec{level + 1}")
     outputs = gp_head(x, classes, pooling, pooling_value, head_order)
-    return keras.Model(image, outputs, name="gp_unet")
+    return gp_model(image, outputs, "gp_unet")
 
 
 def _block(x, filters: int, normalisation_layer: str, name: str):

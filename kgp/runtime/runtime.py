@@ -9,6 +9,7 @@ import numpy as np
 
 from kgp.errors import KgpError
 from kgp.runtime.description import Description
+from kgp.runtime.images import number_array
 
 if TYPE_CHECKING:
     from kgp.run_folder import Run
@@ -76,7 +77,8 @@ class Runtime:
         """Logits [B, K] and raw heatmaps [B, H, W, K] of raw intensities [B, H, W, C].
 
         Raises:
-            KgpError: the number of channels or the size does not fit, or a value is not finite.
+            KgpError: there is no slice, the number of channels or the size does not fit, or a value is
+                not finite.
         """
         answers = [self._predict(part) for part in self._batches(images)]
         logits, heatmaps = (np.concatenate(parts) for parts in zip(*answers, strict=True))
@@ -104,6 +106,7 @@ class Runtime:
         raise NotImplementedError
 
     def _batches(self, images: np.ndarray) -> list[np.ndarray]:
+        images = number_array(images)
         self._check_images(images)
         images = images.astype(np.float32, copy=False)
         return [images[start : start + self.batch] for start in range(0, len(images), self.batch)]

@@ -52,7 +52,8 @@ def load_checkpoint(folder: Path, model: keras.Model) -> TrainingState:
         KgpError: the file is missing, damaged, or of another network.
     """
     path = folder / NAME
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # a LossScaleOptimizer built twice has its variables twice
+        model.optimizer.build(model.trainable_variables)
     stored = load_arrays(path, [*model.variables, *model.optimizer.variables])
     return TrainingState(**json.loads(stored["progress"].tobytes().decode()))
 

@@ -1,6 +1,6 @@
 """`kgp.train(...)`: what `kgp train` does, from Python."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +9,8 @@ from kgp.errors import UsageError
 from kgp.run_folder import read_config
 from kgp.trained_network import TrainedNetwork, load_run
 from kgp.training import presets
+from kgp.training.additions import Additions, checked_additions
 from kgp.training.job import resumable_source, train_run
-from kgp.training.loop import Additions
 from kgp.training.options import ALL_FOLDS
 from kgp.training.run_name import choose_run_folder
 
@@ -32,6 +32,8 @@ def train(
     resume: str | Path | None = None,
     loss: "keras.losses.Loss | None" = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    optimiser: "str | keras.optimizers.Optimizer | Callable[[int], keras.optimizers.Optimizer] | None" = None,
+    augmentation: Callable[[Any, Any], Any] | None = None,
     **options: Any,
 ) -> TrainedNetwork:
     """Trains a network, calibrates its readings, judges it, and writes the run folder.
@@ -48,8 +50,10 @@ def train(
         overwrite: replace an existing run folder.
         kind, csv, cache: as the options of `kgp train`.
         resume: folder of a training that was killed or interrupted, to go on with the same result
-            as without the interruption; takes no other option but loss and callbacks.
-        loss, callbacks: of one's own; see `kgp.training.loop.Additions`.
+            as without the interruption; takes no other option but the parts of one's own, which
+            must be given again.
+        loss, callbacks, augmentation: of one's own; see `kgp.training.additions.Additions`.
+        optimiser: the name of one, as in `--optimiser`, or one of one's own; see there too.
         **options: every field of `kgp.config`, as the options of `kgp train` with underscores:
             epochs=3, learning_rate=1e-3, labels=("no tumour=0", "tumour=*").
 
@@ -57,10 +61,15 @@ def train(
         The trained network; its `metrics` hold what the evaluation found.
 
     Raises:
-        UsageError: an option is unknown or has a value that is not allowed.
+        UsageError: an option is unknown or has a value that is not allowed, or a part of one's own
+            cannot be used.
         KgpError: the data cannot be used, or the run folder exists.
     """
-    additions = Additions(loss, tuple(callbacks))
+    if isinstance(optimiser, str):
+        options["optimiser"], optimiser = optimiser, None
+    additions = checked_additions(loss, callbacks, optimiser, augmentation)
+    if additions.optimiser:
+        _refuse_what_it_brings(options)
     if resume is not None:
         given: dict[str, Any] = {"data": data, "csv": csv, "kind": kind, "preset": preset, "arch": arch}
         given |= {"config": config, "out": out, "overwrite": overwrite or None, **options}
@@ -86,6 +95,13 @@ def _configuration(
         raise UsageError("A config stands in the place of a preset, so give one of the two.")
     known = config if isinstance(config, RunConfig) else read_config_file(Path(config))
     return known.override(arch=arch) if arch else known
+
+
+def _refuse_what_it_brings(options: dict[str, Any]) -> None:
+    """Refuses options that an optimiser of one's own makes meaningless."""
+    for name in ("learning_rate", "schedule", "weight_decay", "clip_value", "accumulation"):
+        if name in options:
+            raise UsageError(f"An optimiser of one's own brings its own {name}, so {name} cannot be given beside it.")
 
 
 def _resumed(folder: Path, given: list[str], additions: Additions) -> TrainedNetwork:

@@ -14,7 +14,8 @@ from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.run_folder import Run, read_run, read_source
-from kgp.training.loop import NO_ADDITIONS, Additions, is_finished, train
+from kgp.training.additions import NO_ADDITIONS, Additions
+from kgp.training.loop import is_finished, train
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def train_from_source(
         source: as `kgp.training.options.source_of` gives it; data None is the built-in phantom.
         resume: go on with the unfinished training in `folder`.
         overwrite: remove what is in `folder`, after all checks of the new training have passed.
-        additions: a loss and callbacks of one's own.
+        additions: parts of one's own.
 
     Returns:
         The finished run; None in a worker that is not the first (see `kgp.training.loop.train`).

@@ -1,7 +1,6 @@
 """Training a network on a prepared cohort, from configuration to a finished run folder."""
 
 import contextlib
-import dataclasses
 import logging
 import shutil
 from collections.abc import Iterator
@@ -16,11 +15,13 @@ from kgp.data.labels import LabelledCohort
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import WHOLE_BATCH, BatchShare, evaluation_dataset, steps_per_epoch, training_dataset
 from kgp.data.split import Split, write_split
-from kgp.errors import KgpError, UsageError
+from kgp.errors import KgpError
 from kgp.evaluation.class_scores import confusion_matrix, overall_scores
 from kgp.files import write_json
 from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
+from kgp.training import additions as own_parts
 from kgp.training import checkpoint
+from kgp.training.additions import NO_ADDITIONS, Additions
 from kgp.training.callbacks import EpochEnd
 from kgp.training.cluster import worker_and_count
 from kgp.training.devices import build_strategy, set_precision
@@ -33,24 +34,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Additions:
-    """What a training takes from Python beside its configuration.
-
-    Attributes:
-        loss: in the place of the weighted cross-entropy: of one-hot labels and logits, both [B, K].
-            Class weights do not apply to it; `val_loss` stays the weighted cross-entropy. One
-            device only.
-        callbacks: called by Keras after the package's own.
-    """
-
-    loss: keras.losses.Loss | None = None
-    callbacks: tuple[keras.callbacks.Callback, ...] = ()
-
-
-NO_ADDITIONS = Additions()
 
 
 def train(
@@ -83,29 +66,32 @@ def train(
             yet.
         source: where the data come from, kept as source.json for a later resumption.
         overwrite: remove what is in `folder`, after all checks of the new training have passed.
-        additions: a loss and callbacks of one's own.
+        additions: parts of one's own.
 
     Raises:
-        UsageError: a loss of one's own is given for several devices.
+        UsageError: a part of one's own cannot be used, or is not what a resumed training began
+            with.
         KgpError: the size does not fit the network, a class has no training slice, the checkpoint
             does not fit, `folder` exists though neither `resume` nor `overwrite` is set, memory
             runs out, a slice vanishes, or another worker is lost.
     """
     optimiser = config.optimiser
     parts = parts_of(labelled, split)
+    steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
     keras.utils.set_random_seed(optimiser.seed)
+    additions = own_parts.made_additions(additions, optimiser.strategy, steps * optimiser.epochs)
+    if resume:
+        own_parts.check_same(folder, additions)
+    strategy = build_strategy(optimiser)  # before TensorFlow computes anything
+    _check_augmentation(config, labelled, parts["train"], additions)
     set_precision(optimiser.mixed_precision)
-    strategy = build_strategy(optimiser)
-    if strategy and additions.loss:
-        raise UsageError(f"A loss of one's own goes with the strategy single, not {optimiser.strategy}.")
     with strategy.scope() if strategy else contextlib.nullcontext():
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
-    steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
     weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
-    model = compiled_model(network, config, weights, steps, strategy, additions.loss)
+    model = compiled_model(network, config, weights, steps, strategy, additions)
     worker, workers = worker_and_count(optimiser)
     if worker == 0 and not resume:
-        _begin(folder, config, split, source, overwrite)
+        _begin(folder, config, split, source, overwrite, additions)
     begun = resume and (folder / checkpoint.NAME).is_file()
     state = checkpoint.load_checkpoint(folder, model) if begun else checkpoint.TrainingState()
     interrupted = False
@@ -124,11 +110,28 @@ def train(
         _log.info(
             "Worker %d of %d: the weights' SHA-256 is %s.", worker + 1, workers, checkpoint.digest(model.variables)
         )
-    extra = {"loss": type(additions.loss).__name__} if additions.loss else {}
+    extra = additions.names()
     return _finish(network, config, labelled, folder, state, interrupted, extra) if worker == 0 else None
 
 
-def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any] | None, overwrite: bool) -> None:
+def _check_augmentation(config: RunConfig, labelled: LabelledCohort, part: Part, additions: Additions) -> None:
+    if additions.augmentation is None:
+        return
+    from kgp.data.own_augmentation import check_augmentation
+
+    one = evaluation_dataset(labelled.cohort, part.rows[:1], batch_size=1, normalisation=config.data.normalisation)
+    image = next(iter(one))["image"][0]
+    check_augmentation(additions.augmentation, image, own_parts.name_of(additions.augmentation))
+
+
+def _begin(
+    folder: Path,
+    config: RunConfig,
+    split: Split,
+    source: dict[str, Any] | None,
+    overwrite: bool,
+    additions: Additions,
+) -> None:
     """Makes the run folder with what a resumed training needs; config.json, which makes it a run,
     comes last.
     """
@@ -139,6 +142,7 @@ def _begin(folder: Path, config: RunConfig, split: Split, source: dict[str, Any]
     folder.mkdir(parents=True)
     if source is not None:
         write_json(folder / "source.json", source)
+    own_parts.record(folder, additions)
     write_split(split, folder / "split.csv")
     write_json(folder / "config.json", config.to_dict())
 
@@ -182,7 +186,8 @@ def _fit(
     share = BatchShare(worker, workers, strategy.num_replicas_in_sync // workers if strategy else 1)
 
     def read(context: Any = None) -> Any:
-        return training_batches(config, labelled, parts["train"], list(model.output), state.epoch, share)
+        outputs = list(model.output)
+        return training_batches(config, labelled, parts["train"], outputs, state.epoch, share, additions)
 
     dataset = strategy.distribute_datasets_from_function(read) if strategy else read()
     validation = evaluation_dataset(
@@ -220,6 +225,7 @@ def training_batches(
     outputs: list[str],
     first_epoch: int = 0,
     share: BatchShare = WHOLE_BATCH,
+    additions: Additions = NO_ADDITIONS,
 ) -> Any:
     """Batches of augmented slices, with the labels for each output that has a loss, from an epoch
     on.
@@ -240,6 +246,7 @@ def training_batches(
         epochs=optimiser.epochs,
         share=share,
         service=optimiser.data_service,
+        own_augmentation=additions.augmentation,
     ).map(lambda images, labels: (images, dict.fromkeys(outputs, labels)))
 
 
@@ -271,7 +278,7 @@ def compiled_model(
     weights: list[float],
     steps: int,
     strategy: "tf.distribute.Strategy | None" = None,
-    loss: keras.losses.Loss | None = None,
+    additions: Additions = NO_ADDITIONS,
 ) -> keras.Model:
     """The network with its losses and optimiser, ready to fit.
 
@@ -279,17 +286,18 @@ def compiled_model(
         weights: of the classes, K.
         steps: batches an epoch, for the course of the learning rate.
         strategy: in whose scope the network was built.
-        loss: in the place of the weighted cross-entropy.
+        additions: loss and optimiser in the place of the weighted cross-entropy and of the
+            configuration's.
     """
     optimiser = config.optimiser
     if strategy:
         return distributed_model(network, optimiser, weights, steps * optimiser.epochs, strategy)
     model = training_model(network, optimiser.equivariance)
-    built = build_optimiser(optimiser, steps * optimiser.epochs)
+    built = additions.optimiser or build_optimiser(optimiser, steps * optimiser.epochs)
     built.build(model.trainable_variables)  # or the first step is traced with it, in a third more time
     model.compile(
         optimizer=built,
-        loss=training_losses(model, loss or WeightedCrossEntropy(weights)),
+        loss=training_losses(model, additions.loss or WeightedCrossEntropy(weights)),
         jit_compile=False,  # measured on two cores: XLA is a quarter slower than oneDNN here, and compiles longer
     )
     return model
@@ -342,6 +350,7 @@ def _finish(
         raise KeyboardInterrupt
     (folder / checkpoint.NAME).unlink(missing_ok=True)
     (folder / checkpoint.BEST_NAME).unlink(missing_ok=True)
+    (folder / own_parts.RECORD).unlink(missing_ok=True)
     return run
 
 

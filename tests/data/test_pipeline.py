@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kgp.config import AugmentConfig
 from kgp.data.augment import augment_slice
@@ -177,6 +178,29 @@ def test_a_data_service_gives_the_same_batches(cohort):
     with running_service() as address:
         served = training(cohort, batch_size=3, augment=CHANGES, epochs=2, service=address)
         assert content(served) == content(training(cohort, batch_size=3, augment=CHANGES, epochs=2))
+        own = {"batch_size": 3, "own_augmentation": halve_some}
+        assert content(training(cohort, service=address, **own)) == content(training(cohort, **own))
+
+
+def halve_some(image, seed):
+    if tf.random.stateless_uniform((), seed) < 0.5:
+        return image
+    return image / 2.0
+
+
+def test_an_augmentation_of_ones_own_comes_last_and_depends_on_seed_epoch_and_slice_alone(cohort):
+    def own(**options):
+        return training(cohort, augment=CHANGES, own_augmentation=halve_some, **options)
+
+    plain = [image[0] for image, _ in training(cohort, augment=CHANGES, epochs=2).as_numpy_iterator()]
+    changed = [image[0] for image, _ in own(epochs=2).as_numpy_iterator()]
+    shares = [float(one[1, 1, 0] / other[1, 1, 0]) for one, other in zip(changed, plain, strict=True)]
+    assert set(shares) == {0.5, 1.0}
+    assert shares[:COUNT] != shares[COUNT:]
+    for options in ({"parallel_calls": 1}, {"parallel_calls": 4}):
+        assert content(own(epochs=2)) == content(own(epochs=2, **options))
+    assert content(own(epochs=2)).endswith(content(own(first_epoch=1, epochs=2)))
+    assert content(own(seed=8)) != content(own())
 
 
 @contextlib.contextmanager

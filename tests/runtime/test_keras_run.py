@@ -8,7 +8,7 @@ from kgp.data.cohort import read_image
 from kgp.errors import KgpError
 from kgp.files import write_json
 from kgp.heatmap.reading import BEST, PAPER
-from kgp.run_folder import refresh_manifest
+from kgp.run_folder import build_run_network, read_run, refresh_manifest
 from kgp.runtime import load_runtime
 
 
@@ -148,3 +148,46 @@ def test_diverged_network(runtime, monkeypatch):
     monkeypatch.setattr(network, "predict_on_batch", lambda _: nowhere)
     with pytest.raises(KgpError, match="its training diverged"):
         runtime.predict(np.ones((1, 16, 16, 2), np.float32))
+
+
+@pytest.mark.parametrize("ask", ["predict", "explain"])
+def test_an_empty_batch_and_lists_are_answered_with_a_sentence(tiny_run, ask):
+    runtime = load_runtime(tiny_run)
+    for images, message in (
+        (np.ones((0, 16, 16, 2)), "a batch with images, is expected, not an array of shape .0, 16, 16, 2."),
+        ([], "not an array of shape .0,."),
+        ([np.ones((16, 16, 2)), np.ones((8, 8, 2))], "images of one size, not of .16, 16, 2. and .8, 8, 2."),
+    ):
+        with pytest.raises(KgpError, match=message):
+            getattr(runtime, ask)(images)
+
+
+@pytest.mark.parametrize("saved_by_keras", [False, True])
+def test_grad_cam_on_a_loaded_network(tiny_run, images, tmp_path, saved_by_keras):
+    """All layers of a loaded network can be reached, and gradients flow to them.
+
+    Max pooling hands the whole gradient of a channel to its highest position, so over all positions
+    it adds up to the weights of the head.
+    """
+    import keras
+    import tensorflow as tf
+
+    network = build_run_network(read_run(tiny_run))
+    if saved_by_keras:
+        network.save(tmp_path / "network.keras")
+        network = keras.saving.load_model(tmp_path / "network.keras")
+    inner = keras.Model(network.input, [network.get_layer("features").output, network.output["logits"]])
+    with tf.GradientTape() as tape:
+        features, logits = inner(images[:3])
+        tape.watch(features)
+        # From the watched map on, as Grad-CAM asks for it.
+        pooled = network.get_layer("head")(network.get_layer("pool")(features))
+        score = tf.reduce_sum(pooled[..., 1])
+    gradient = tape.gradient(score, features).numpy()
+    kernel, _ = network.get_layer("head").get_weights()
+    np.testing.assert_allclose(gradient.sum(axis=(1, 2)), np.tile(kernel[0, 0, :, 1], (3, 1)), atol=1e-6)
+    assert logits.shape == (3, 2)
+    with tf.GradientTape() as tape:
+        features, logits = inner(images[:3])
+        score = tf.reduce_sum(logits[:, 1])
+    np.testing.assert_allclose(tape.gradient(score, features), gradient, atol=1e-6)

@@ -4,6 +4,9 @@ import pytest
 
 from kgp.errors import UsageError
 from kgp.training.equivariance import QuarterTurn, training_losses, training_model
+from kgp.training.loop import compiled_model
+from kgp.training.losses import WeightedCrossEntropy
+from kgp.training.presets import load_preset
 
 
 def network(size=(8, 8)):
@@ -42,3 +45,20 @@ def test_without_the_term_only_the_logits_are_trained():
 def test_rectangular_slices_are_refused():
     with pytest.raises(UsageError, match="square slices, not 8x6"):
         training_model(network((8, 6)), 0.3)
+
+
+def test_class_weights_count_in_every_output_that_is_classified():
+    """Keras takes no class_weight for several outputs; here the loss carries them."""
+    weights, targets = [0.5, 3.0], np.array([0, 1, 1, 0])
+    config = load_preset("demo", "unet").override(equivariance=0.3, learning_rate=0.0, batch_size=4)
+    model = compiled_model(network(), config, weights, 1)
+    images = np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype(np.float32)
+    out = {name: np.asarray(value, np.float64) for name, value in model(images, training=True).items()}
+    expected = out["heatmap_difference"].mean()
+    for name in ("logits", "logits_turned"):
+        each = np.log(np.exp(out[name]).sum(axis=1)) - out[name][np.arange(4), targets]
+        expected += np.sum(np.take(weights, targets) * each) / np.take(weights, targets).sum()
+    labels = dict.fromkeys(model.output, np.eye(2, dtype=np.float32)[targets])
+    loss = model.fit(images, labels, batch_size=4, verbose=0).history["loss"][0]
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert isinstance(model.loss["logits_turned"], WeightedCrossEntropy)

@@ -10,7 +10,7 @@ from kgp import cache, train
 from kgp.files import read_json, write_json, write_table
 from kgp.run_folder import read_run
 from kgp.training.job import train_from_source
-from kgp.training.loop import Additions
+from kgp.training.additions import Additions
 from kgp.training.presets import load_preset
 
 CONFIG = load_preset("demo", "unet").override(width=2, depth=1, epochs=2, batch_size=4, equivariance=0.0)

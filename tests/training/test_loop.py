@@ -10,7 +10,7 @@ from kgp.data.labels import choose_labels
 from kgp.data.split import split_cohort
 from kgp.errors import KgpError
 from kgp.run_folder import build_run_network, read_run
-from kgp.training import callbacks, checkpoint, loop
+from kgp.training import callbacks, checkpoint, devices, loop
 from kgp.training.presets import load_preset
 
 
@@ -151,6 +151,31 @@ def test_mixed_precision_trains_and_predicts_in_float32_afterwards(tiny_cohort, 
     loop.train(small(epochs=1, mixed_precision=True), labelled, split, tmp_path / "run")
     assert keras.config.dtype_policy().name == "float32"
     assert all(variable.dtype == np.float32 for variable in weights_of(tmp_path / "run") if variable.ndim > 1)
+
+
+@pytest.mark.parametrize("normalisation_layer", ["none", "instance"])
+def test_sixteen_bits_train_and_resume_without_nan(normalisation_layer, write_cohort, tmp_path, monkeypatch):
+    """In float16, as on a GPU, from raw intensities, whose sum of squares leaves its range."""
+    monkeypatch.setattr(devices, "_has_gpu", lambda: True)
+    cohort = write_cohort(tmp_path / "cohort", patients=10)
+    options = {"mixed_precision": True, "normalisation_layer": normalisation_layer, "normalisation": "none"}
+    run = loop.train(small(epochs=2, **options), *prepared(cohort), tmp_path / "run")
+    assert keras.config.dtype_policy().name == "float32"
+    with open(run.folder / "history.csv", newline="") as stream:
+        losses = [float(row[name]) for row in csv.DictReader(stream) for name in ("loss", "val_loss")]
+    assert np.isfinite(losses).all()
+    assert all(np.isfinite(weight).all() for weight in weights_of(run.folder))
+
+    def killed_in_second_epoch(self, epoch, logs=None):
+        if epoch == 1:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.EpochEnd, "on_epoch_begin", killed_in_second_epoch)
+        with pytest.raises(Killed):
+            loop.train(small(epochs=2, **options), *prepared(cohort), tmp_path / "parts")
+    loop.train(small(epochs=2, **options), *prepared(cohort), tmp_path / "parts", resume=True)
+    assert_same_training(run.folder, tmp_path / "parts")  # the scale of the loss too goes on where it was
 
 
 def test_full_disk_while_saving_keeps_the_last_whole_checkpoint(tiny_cohort, tmp_path, monkeypatch):

@@ -34,3 +34,10 @@ def test_class_weights_by_hand():
 def test_class_without_training_slice_is_named():
     with pytest.raises(KgpError, match="class 2 has no slice"):
         class_weights([0, 1, 1], 3)
+
+
+def test_sixteen_bits_do_not_overflow():
+    """Logits at the ends of float16, whose exponentials and differences float16 cannot hold."""
+    logits = np.array([[60000.0, -60000.0], [-60000.0, 60000.0]], np.float16)
+    loss = float(WeightedCrossEntropy([1.0, 1.0])(np.array([[1, 0], [1, 0]], np.float16), logits))
+    assert loss == pytest.approx(60000.0, rel=1e-3)
