@@ -1,6 +1,7 @@
 """A GP network as a functional model, whose `compile` says how its two outputs take a loss."""
 
 import functools
+import warnings
 from typing import Any
 
 import keras
@@ -34,10 +35,26 @@ def with_named_loss(network: keras.Model) -> keras.Model:
                 f'(from_logits=True), is given by name, compile(optimizer, loss={{"logits": loss}}), not {_shown(loss)}; '
                 'or compile keras.Model(network.input, network.output["logits"]), which has one output.'
             )
+        if isinstance(loss, dict) and _takes_probabilities(loss.get("logits")):
+            warnings.warn(
+                f"The loss {_shown(loss['logits'])} takes probabilities where {network.name} puts out raw logits, and "
+                "does not train it well; give one with from_logits=True.",
+                stacklevel=2,
+            )
         keras_compile(optimizer, loss, *rest, **options)
 
     network.compile = compile
     return network
+
+
+def _takes_probabilities(loss: Any) -> bool:
+    """Whether it is a cross-entropy of Keras's that was not told of logits."""
+    function = keras.losses.get(loss) if isinstance(loss, str) else loss
+    if getattr(function, "__module__", "").startswith("keras."):
+        return "crossentropy" in _shown(function).replace("_", "").lower() and not getattr(
+            function, "from_logits", False
+        )
+    return False
 
 
 def check_outputs(network: Any, arch: str, input_shape: tuple[int, ...], classes: int) -> None:

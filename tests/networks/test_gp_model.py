@@ -1,6 +1,7 @@
 """kgp.networks.gp_model: a plain functional model whose `compile` tells how its loss is given."""
 
 import copy
+import warnings
 
 import keras
 import numpy as np
@@ -55,6 +56,30 @@ def test_the_forms_that_work(labels):
     assert np.isfinite(network.evaluate(IMAGES, labels, verbose=0))
     network.compile()
     assert set(network.predict(IMAGES, verbose=0)) == {"logits", "heatmap"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "warned"),
+    [
+        ("categorical_crossentropy", True),
+        ("sparse_categorical_crossentropy", True),
+        (keras.losses.binary_crossentropy, True),
+        (keras.losses.CategoricalFocalCrossentropy(), True),
+        (LOSS, False),
+        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), False),
+        (WeightedCrossEntropy([1.0, 1.0, 1.0]), False),
+        (keras.losses.CategoricalHinge(), False),
+        ("mse", False),
+        (lambda truth, logits: keras.ops.mean(logits, axis=-1), False),
+    ],
+)
+def test_a_loss_of_probabilities_is_warned_of(loss, warned):
+    network = small()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        network.compile("adam", loss={"logits": loss})
+    texts = [str(warning.message) for warning in caught]
+    assert any("takes probabilities where gp_unet puts out raw logits" in text for text in texts) == warned
 
 
 def test_one_output_takes_class_weights_and_metrics():
