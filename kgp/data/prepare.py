@@ -19,6 +19,7 @@ from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, read_json, write_array, write_json, write_table
 from kgp.long_lists import shortened
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
+from kgp.scans.hidden_files import visible_below
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
@@ -293,13 +294,9 @@ def _own_files(data: Path) -> list[Path]:
     """All files of a data set, sorted, but for hidden ones and for what kgp itself left there:
     prepared slices, runs.
     """
-    files = sorted(path for path in data.rglob("*") if path.is_file())
+    files = sorted(path for path in visible_below(data, "*") if path.is_file())
     made = {path.parent for path in files if path.name in _FILES_OF_KGP} - {data}
-    return [
-        path
-        for path in files
-        if made.isdisjoint(path.parents) and not any(part[0] == "." for part in path.relative_to(data).parts)
-    ]
+    return [path for path in files if made.isdisjoint(path.parents)]
 
 
 def _show_progress(done: int, total: int, started: float) -> None:

@@ -10,9 +10,11 @@ from kgp.errors import KgpError
 from kgp.files import atomic_folder, printable, write_array, write_json, write_table
 from kgp.prediction.stack import SliceCall, StackPrediction, predict_stack
 from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, slice_rows, write_case
+from kgp.report.notes import warn_of_notes
 from kgp.report.overlay import overlay_sheet, write_png
 from kgp.runtime.runtime import Runtime
 from kgp.scans.case import read_case
+from kgp.scans.hidden_files import visible_entries
 from kgp.scans.pictures import ENDINGS, read_picture
 from kgp.scans.volume import Volume, axial_slices, read_volume
 
@@ -61,15 +63,16 @@ def write_case_folder(
         volume = read_volume({name: case / files[name] for name in runtime.description.contrasts}, resample_to)
     else:
         volume = read_case(runtime.description.contrasts, case, resample_to)
+    warn_of_notes(case.name, volume.notes)
     return _write_volume(runtime, case, volume, out, reading_name, overwrite)
 
 
 def _pictures(case: Path) -> list[Path]:
     """The pictures of a case; none where NIfTI files lie beside them, as they are then previews."""
-    files = [path for path in (case.iterdir() if case.is_dir() else [case]) if not path.name.startswith(".")]
+    files = visible_entries(case) if case.is_dir() else [case]
     if any(path.name.endswith((".nii", ".nii.gz")) for path in files):
         return []
-    return sorted(path for path in files if path.suffix.lower() in ENDINGS)
+    return [path for path in files if path.suffix.lower() in ENDINGS]
 
 
 def check_pictures(summary: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from kgp.data.cohort import read_cohort, read_image, read_mask
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_table
+from kgp.report.notes import warn_of_notes
 from kgp.run_folder import read_run
 from kgp.scans.case import read_case
 from kgp.scans.fit import fit_image
@@ -50,7 +51,9 @@ def slice_of_file(
         raise KgpError(f"{path} does not exist.")
     if path.suffix.lower() in ENDINGS:
         return SliceToExplain(fit_image(read_picture(path).astype(np.float32), size), None, path.name)
-    stack, spacing = axial_slices(read_case(contrasts, path, resample_to))
+    volume = read_case(contrasts, path, resample_to)
+    warn_of_notes(path.name, volume.notes)
+    stack, spacing = axial_slices(volume)
     if index is None or not 0 <= index < len(stack):
         raise UsageError(f"--slice must be a number from 0 to {len(stack) - 1} for {path}, not {index}.")
     return SliceToExplain(fit_image(stack[index], size, spacing), None, f"{path.name}, slice {index}")

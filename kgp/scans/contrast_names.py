@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from kgp.errors import KgpError
+from kgp.scans.hidden_files import visible_entries
 
 # A file with one of these words in its name is a mask, whatever else the name says.
 _MASK_WORDS = {"seg", "segm", "segmentation", "mask", "label", "labels"}
@@ -33,7 +34,7 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
     Raises:
         KgpError: a contrast has no file, or several.
     """
-    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")) and path.name[0] != ".")
+    files = [path for path in visible_entries(folder) if path.name.endswith((".nii", ".nii.gz"))]
     candidates: dict[str, list[Path]] = collections.defaultdict(list)
     for path in files:
         words = _words(path.name)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kgp.data.sources.source import Source
 from kgp.errors import KgpError, UsageError
+from kgp.scans.hidden_files import visible_below
 
 KINDS = ("phantom", "slices", "brats", "figshare", "nifti")
 
@@ -84,9 +85,9 @@ def _kind_of(path: Path, csv: Path | None) -> str:
         return "slices"
     if (path / "volumes.csv").is_file():
         return "nifti"
-    if next(path.rglob("*[_-]seg.nii*"), None):
+    if next(visible_below(path, "*[_-]seg.nii*"), None):
         return "brats"
-    if next(path.rglob("*.mat"), None):
+    if next(visible_below(path, "*.mat"), None):
         return "figshare"
     if csv is not None:
         return "nifti"

@@ -20,6 +20,7 @@ from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_table
 from kgp.scans.contrast_names import contrast_of
+from kgp.scans.hidden_files import visible_below
 from kgp.scans.volume import read_volume
 
 CONTRASTS = ("T1", "T2", "T1ce", "FLAIR")
@@ -121,8 +122,8 @@ def _find_cases(path: Path) -> tuple[dict[str, dict[str, Path]], dict[str, str]]
     """
     cases: dict[str, dict[str, Path]] = {}
     doubled: dict[str, str] = {}
-    for file in sorted([*path.rglob("*.nii"), *path.rglob("*.nii.gz")]):
-        if file.name[0] == "." or not file.is_file():
+    for file in sorted([*visible_below(path, "*.nii"), *visible_below(path, "*.nii.gz")]):
+        if not file.is_file():
             continue
         word = _FILE.fullmatch(file.name)
         if not word:

@@ -13,6 +13,7 @@ import numpy as np
 
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
+from kgp.scans.hidden_files import visible_below
 
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 _FOLDS = "cvind.mat"  # comes with the slices: which of the authors' folds each is in
@@ -37,7 +38,7 @@ class FigshareSource:
         self.path = Path(path)
         self._files = {
             file.relative_to(self.path).with_suffix("").as_posix(): file
-            for file in sorted(self.path.rglob("*.mat"))
+            for file in sorted(visible_below(self.path, "*.mat"))
             if file.name != _FOLDS
         }
         if not self._files:
