@@ -28,14 +28,13 @@ def shifted(x=0.0, y=0.0, z=0.0):
         (shifted(10.0), "10"),
         (shifted(0.3, 0.4), "0.5"),
         (shifted(z=0.2), "0.2"),
-        (np.diag([-1.0, 1.0, 2.0, 1.0]), "3"),  # mirrored: four voxels, but for the half on either side of the centre
+        (np.diag([-1.0, 1.0, 2.0, 1.0]), "7"),  # the corner at 3.5 mm lies at -3.5 mm
         (np.diag([1.0, 1.0, 3.0, 1.0]), "5.5"),
-        (np.diag([-1.0, -1.0, 2.0, 1.0]), "5"),
+        (np.diag([-1.0, -1.0, 2.0, 1.0]), "11.4"),
     ],
 )
 def test_qform_and_sform_that_contradict_each_other(qform, distance):
     (note,) = geometry_notes({"a.nii": header(AFFINE, qform), "b.nii": header(AFFINE, AFFINE)})
-    # A qform keeps its own voxel sizes, so that of the header counts.
     assert note.startswith("has a qform and an sform that contradict each other (a.nii by up to ")
     assert note.endswith(" mm); the sform is taken.")
     assert f"by up to {distance} mm" in note
