@@ -17,6 +17,8 @@ from kgp.errors import KgpError
 from kgp.files import atomic_path
 from kgp.scans.geometry_notes import geometry_notes, turned_note
 from kgp.scans.grid import MOST_VOXELS, Grid, display_axes, on_grid, resample
+from kgp.scans.not_nifti import what_stands_instead
+from kgp.scans.part_of_4d import split_number, volume_of
 
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error)
 _QFORM_FIELDS = (
@@ -170,14 +172,19 @@ def write_nifti(values: np.ndarray, grid: Grid, path: Path) -> None:
 
 
 def _open(path: Path) -> nibabel.Nifti1Image:
+    file, number = split_number(path)
     try:
-        image = nibabel.load(path)
+        image = nibabel.load(file)
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None
     except (ImageFileError, HeaderDataError, *_DAMAGE) as error:
-        raise KgpError(f"{path} cannot be read as NIfTI: {error}.") from None
+        instead = what_stands_instead(file)
+        why = f"it {instead}" if instead else error
+        raise KgpError(f"{path} cannot be read as NIfTI: {why}.") from None
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti2Image):
         raise KgpError(f"{path} is not a NIfTI file.")
+    if number is not None:
+        image = volume_of(image, file, number)
     if len(image.shape) < 3 or any(size > 1 for size in image.shape[3:]):
         raise KgpError(
             f"{path} has {len(image.shape)} dimensions where a volume of three is expected: it holds "

@@ -2,9 +2,9 @@
 
 volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast
 with the path of its file; optional: group (what splits go by), mask or seg (path of the mask).
-Paths are relative to the table's folder. A slice has the volume's label; where there is a mask,
-slices without tumour have label 0, under the name that the table gives it, else "no_tumour". Slices
-that are nearly empty are left out.
+Paths are relative to the table's folder; FILE[2] is the third volume of a file that holds several.
+A slice has the volume's label; where there is a mask, slices without tumour have label 0, under the
+name that the table gives it, else "no_tumour". Slices that are nearly empty are left out.
 """
 
 from collections import Counter
@@ -16,6 +16,7 @@ import numpy as np
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import read_table
+from kgp.scans.part_of_4d import file_of
 from kgp.scans.volume import Volume, axial_slices, read_volume
 
 NO_TUMOUR = (0, "no_tumour")
@@ -90,7 +91,7 @@ class NiftiSource:
                 path = self.table.parent / row[column] if row.get(column) else None
                 if path is None and column not in _MASKS:
                     faults.append(DataFault("error", row["case"], f"the contrast {column} is missing."))
-                elif path is not None and not path.is_file():
+                elif path is not None and not file_of(path).is_file():
                     faults.append(DataFault("error", row["case"], f"{column} {path} is missing."))
         return faults
 
