@@ -13,11 +13,14 @@ import numpy as np
 import kgp
 from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
+from kgp.data.near_duplicates import find_near_duplicates, small_picture
+from kgp.data.persons import person_warnings
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, read_json, write_array, write_json, write_table
 from kgp.long_lists import shortened
+from kgp.progress import show_progress
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 from kgp.scans.hidden_files import visible_below
 
@@ -33,7 +36,7 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
 
     A case that cannot be read is left out, and so is a black slice; both are logged at the end and
     kept by name in cohort.json ("unreadable": sentences, "black": slice ids). So is what the source
-    warns of ("warnings": sentences).
+    warns of, and what makes its persons doubtful ("warnings": sentences).
 
     Args:
         source: the reader.
@@ -58,7 +61,8 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         started = time.monotonic()
         for number, case in enumerate(cases, start=1):
             writer.add_case(case, source.read(case))
-            _show_progress(number, len(cases), started)
+            show_progress("Prepared", number, len(cases), started)
+        writer.warnings += _doubtful_persons(writer)
         writer.finish(source.name)
     sentences = [f"Left out: {sentence}" for sentence in writer.unreadable]
     sentences += [f"Left out: slice {identifier} is black (of one value all over)." for identifier in writer.black]
@@ -128,6 +132,7 @@ class _Writer:
         self.black: list[str] = []
         self.unreadable: list[str] = []
         self.warnings: list[str] = []
+        self.pictures: list[np.ndarray] = []  # of `rows`
         self._names: dict[str, str] = {}  # file name in lower case -> slice id
         self._types: dict[str, np.dtype] = {}  # image file -> type
         self._shape: tuple[int, ...] | None = None
@@ -143,6 +148,7 @@ class _Writer:
         rows: list[SliceRow] = []
         black: list[str] = []
         notes: list[str] = []
+        pictures: list[np.ndarray] = []
         try:
             for piece in pieces:
                 errors = [fault for fault in slice_faults(piece, self.contrasts) if fault.severity == "error"]
@@ -153,6 +159,7 @@ class _Writer:
                     black.append(piece.id)
                 else:
                     rows.append(self._write(piece))
+                    pictures.append(small_picture(piece.image))
         except _Unusable:
             raise
         except KgpError as error:
@@ -160,6 +167,7 @@ class _Writer:
             self._remove(rows)
         else:
             self.rows += rows
+            self.pictures += pictures
             self.black += black
             self.warnings += notes
 
@@ -263,6 +271,20 @@ class _Writer:
         return dtype
 
 
+def _doubtful_persons(writer: _Writer) -> list[str]:
+    """Sentences on persons that may stand in training and test under several names."""
+    persons = [row.group for row in writer.rows]
+    sentences = person_warnings(persons)
+    pairs = find_near_duplicates(writer.pictures, persons)
+    if pairs:
+        one, other = (writer.rows[number].id for number in pairs[0])
+        sentences.append(
+            f"{len(pairs)} slice(s) are nearly the same picture as one of another patient, such as {one} and {other}; in "
+            "training and test they make figures too good (kgp prepare --check lists them)."
+        )
+    return [f"all: {sentence}" for sentence in sentences]
+
+
 def _prepared_earlier(folder: Path) -> Cohort:
     """Reads a prepared folder, and warns again of what had to be left out."""
     cohort = read_cohort(folder)
@@ -297,10 +319,3 @@ def _own_files(data: Path) -> list[Path]:
     files = sorted(path for path in visible_below(data, "*") if path.is_file())
     made = {path.parent for path in files if path.name in _FILES_OF_KGP} - {data}
     return [path for path in files if made.isdisjoint(path.parents)]
-
-
-def _show_progress(done: int, total: int, started: float) -> None:
-    step = max(total // 10, 1)
-    if done == total or (done % step == 0 and total - done >= step):
-        left = (time.monotonic() - started) / done * (total - done)
-        _log.info("Prepared %d of %d cases, %d s left.", done, total, round(left))

@@ -11,13 +11,14 @@ import keras
 
 from kgp.architectures import architecture_title
 from kgp.config import RunConfig
-from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.labels import LabelledCohort
+from kgp.data.no_tumour_check import no_tumour_sentence
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
 from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
-from kgp.training.job import source_cohort, split_of
+from kgp.training.job import labelled_cohort, source_cohort, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
@@ -41,7 +42,7 @@ def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
     Raises:
         KgpError: as `kgp.training.job.train_from_source`.
     """
-    labelled = choose_labels(source_cohort(config, source), config.data.labels)
+    labelled = labelled_cohort(config, source_cohort(config, source))
     parts = parts_of(labelled, split_of(config, labelled))
     keras.utils.set_random_seed(config.optimiser.seed)
     set_precision(config.optimiser.mixed_precision)
@@ -58,6 +59,7 @@ def dry_run(config: RunConfig, source: dict[str, Any]) -> str:
             json.dumps(config.to_dict(), indent=2),
             "Slices (patients):",
             *_slices_lines(labelled, parts),
+            no_tumour_sentence(labelled),
             f"Network: {architecture_title(config.network.arch)} for slices of "
             f"{'x'.join(map(str, labelled.cohort.shape))}, {network.count_params():,} parameters.",
             f"Estimated training time: {hours_minutes_seconds(total)} ({epochs} epochs of {steps} batches; "

@@ -8,6 +8,7 @@ from kgp.architectures import architecture_title
 from kgp.config import RunConfig
 from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.no_tumour_check import check_no_tumour, no_tumour_sentence
 from kgp.data.prepare import cached_cohort
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
@@ -43,7 +44,7 @@ def train_from_source(
         KgpError: see `kgp.data.prepare.cached_cohort` and `kgp.training.loop.train`.
     """
     cohort = source_cohort(config, source)
-    labelled = choose_labels(cohort, config.data.labels)
+    labelled = labelled_cohort(config, cohort)
     for message in labelled.dropped:
         _log.warning(message)
     split = read_split(folder / "split.csv") if resume else split_of(config, labelled)
@@ -56,6 +57,7 @@ def train_from_source(
         "x".join(map(str, cohort.shape)),
         sizes,
     )
+    _log.info(no_tumour_sentence(labelled))
     return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
 
 
@@ -96,6 +98,17 @@ def resumable_source(folder: Path) -> dict[str, Any]:
     if is_finished(folder):
         raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
     return dict(read_json(folder / "source.json"))
+
+
+def labelled_cohort(config: RunConfig, cohort: Cohort) -> LabelledCohort:
+    """The classes that the configuration asks for; see `kgp.data.labels.choose_labels`.
+
+    Raises:
+        KgpError: the masks contradict what is "no tumour".
+    """
+    labelled = choose_labels(cohort, config.data.labels, no_tumour=config.data.no_tumour)
+    check_no_tumour(labelled, config.data.no_tumour)
+    return labelled
 
 
 def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:

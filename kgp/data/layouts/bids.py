@@ -9,7 +9,6 @@ group or diagnosis a subject has.
 Names and entities: the BIDS specification, "Anatomy imaging data" and "Derivatives".
 """
 
-import csv
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 
 from kgp.data.layouts.draft import VOLUMES_TABLE, Draft, Layout
 from kgp.data.sources.folder_contents import visible_files
-from kgp.errors import KgpError
 from kgp.scans.contrast_names import contrast_of
+from kgp.spreadsheets import read_spreadsheet
 
 _SCAN = re.compile(r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?((?:_[a-z]+-[A-Za-z0-9]+)*)_([A-Za-z0-9]+)\.nii(\.gz)?")
 _MASK = re.compile(r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?(.*)_(mask|dseg|roi|seg)\.nii(\.gz)?")
@@ -99,17 +98,14 @@ def _the_mask(case: str, files: list[Path], doubts: list[str]) -> Path | str:
 
 def _groups(path: Path) -> tuple[str, dict[str, str]]:
     """The column of participants.tsv that says what a subject has, and its value by subject."""
-    table = path / "participants.tsv"
-    if not table.is_file():
+    file = path / "participants.tsv"
+    if not file.is_file():
         return "", {}
-    try:
-        rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t"))
-    except UnicodeDecodeError as error:
-        raise KgpError(f"{table} is not a table: {error}.") from None
-    if not rows or "participant_id" not in rows[0]:
+    table = read_spreadsheet(file, optional=("participant_id",))
+    column = next((name for word in _GROUPS for name in table.columns if name.lower() == word), "")
+    if "participant_id" not in table.columns or not column:
         return "", {}
-    column = next((name for word in _GROUPS for name in rows[0] if name and name.lower() == word), "")
-    known = {row["participant_id"]: (row[column] or "").strip() for row in rows} if column else {}
+    known = {row["participant_id"]: row[column] for row in table.rows}
     return column, {subject: value for subject, value in known.items() if value.lower() not in _NOT_KNOWN}
 
 

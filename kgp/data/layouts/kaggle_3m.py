@@ -11,7 +11,6 @@ of the pixels) and lie at least two slices away from every tumour slice. A secon
 M. Buda et al., Computers in Biology and Medicine 109, 2019.
 """
 
-import csv
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from kgp.data.layouts.draft import SLICES_TABLE, Draft, Layout
 from kgp.data.sources.folder_contents import visible_files
 from kgp.errors import KgpError
 from kgp.scans.pictures import read_picture
+from kgp.spreadsheets import read_spreadsheet
 
 _SLICE = re.compile(r"(TCGA_[A-Z0-9]{2}_[A-Z0-9]{4})_\d{8}_(\d+)\.tif", re.IGNORECASE)
 _NO_TUMOUR = (0, "no_tumour_slice")
@@ -125,16 +125,12 @@ def _choose(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _grades(path: Path) -> dict[str, str]:
-    """The code of the grade by patient, of the first data.csv; it is separated by semicolons."""
-    table = next((file for file in visible_files(path) if file.name == "data.csv"), None)
-    if table is None:
+    """The code of the grade by patient, of the first data.csv."""
+    file = next((file for file in visible_files(path) if file.name == "data.csv"), None)
+    if file is None:
         return {}
-    lines = table.read_text(encoding="utf-8-sig").splitlines()
-    separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    rows = list(csv.DictReader(lines, delimiter=separator))
-    if rows and not {"Patient", "neoplasm_histologic_grade"} <= set(rows[0]):
-        return {}
-    return {row["Patient"].strip().upper(): (row["neoplasm_histologic_grade"] or "").strip() for row in rows}
+    table = read_spreadsheet(file, ("Patient", "neoplasm_histologic_grade"))
+    return {row["Patient"].upper(): row["neoplasm_histologic_grade"] for row in table.rows}
 
 
 def _said(patients: dict[str, list[dict[str, Any]]], chosen: int, graded: bool) -> list[str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from kgp.data.sources.folder_contents import visible_files
 from kgp.errors import KgpError
-from kgp.files import read_table
 from kgp.scans.hidden_files import visible_entries
+from kgp.spreadsheets import read_spreadsheet
 
 LEVELS_ABOVE = 3
 _NAMES = ("name_mapping.csv", "cases.csv")
@@ -105,9 +105,9 @@ def read_grades(path: Path) -> GradeTable:
     Raises:
         KgpError: the file is missing or has no column for case and grade, or a case twice.
     """
-    table = read_table(path)
-    columns = [column.strip().lower() for column in table.columns]
-    rows = [{column.strip().lower(): _value(row[column]) for column in table.columns} for row in table.rows]
+    table = read_spreadsheet(path, optional=("grade", "patient", *_CASE_COLUMNS))
+    columns = [column.lower() for column in table.columns]
+    rows = [{column.lower(): _value(cell) for column, cell in row.items()} for row in table.rows]
     keys = [column for column in map(str.lower, _CASE_COLUMNS) if column in columns]
     keys += [column for column in columns if re.fullmatch(r"brats.*20\d\d.*id", column) and column not in keys]
     if "grade" not in columns or not keys:
@@ -130,6 +130,5 @@ def read_grades(path: Path) -> GradeTable:
     return GradeTable(path, grades, patients, persons)
 
 
-def _value(cell: str | None) -> str:
-    text = (cell or "").strip()
-    return "" if text.lower() in _NO_VALUE else text
+def _value(cell: str) -> str:
+    return "" if cell.lower() in _NO_VALUE else cell

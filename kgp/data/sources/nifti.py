@@ -1,10 +1,14 @@
 """NIfTI volumes with a table.
 
 volumes.csv has one row a volume: case, patient, label, label_name; one column for each contrast
-with the path of its file; optional: group (what splits go by), mask or seg (path of the mask).
-Paths are relative to the table's folder; FILE[2] is the third volume of a file that holds several.
-A slice has the volume's label; where there is a mask, slices without tumour have label 0, under the
-name that the table gives it, else "no_tumour". Slices that are nearly empty are left out.
+with the path of its file; optional: group or patient_group (what splits go by), mask or seg (path
+of the mask). Paths are relative to the table's folder; FILE[2] is the third volume of a file that
+holds several. A slice has the volume's label; where there is a mask, slices without tumour have the
+table's label for "no tumour" (`kgp.data.no_tumour`), else a free number under the name "no_tumour".
+Slices that are nearly empty are left out.
+
+Where some volumes have masks, one of a tumour label without a mask cannot be used: its slices
+without tumour would be called tumour, beside slices of other volumes that are told apart.
 """
 
 from collections import Counter
@@ -13,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
+from kgp.data.no_tumour import NAME, label_without_tumour, no_tumour_labels
 from kgp.data.sources.source import DataFault, SourceSlice
+from kgp.data.sources.table_columns import MEANT, group_of
+from kgp.data.sources.volumes_table import KNOWN, MASKS, contrast_columns, meant_for_mask, read_volumes
 from kgp.errors import KgpError
-from kgp.files import read_table
 from kgp.scans.part_of_4d import file_of
 from kgp.scans.volume import Volume, axial_slices, read_volume
+from kgp.spreadsheets import unused_columns
 
-NO_TUMOUR = (0, "no_tumour")
+NO_TUMOUR = (0, NAME)
 LEAST_BRAIN = 0.12
-_MASKS = ("mask", "seg")
-_KNOWN = ("case", "patient", "group", "label", "label_name", *_MASKS)
-_REQUIRED = ("case", "patient", "label", "label_name")
 
 
 class NiftiSource:
@@ -31,7 +35,7 @@ class NiftiSource:
 
     Args:
         path: folder; paths in the table are relative to the table.
-        contrasts: columns to use, in order; default all columns that are no other field.
+        contrasts: columns to use, in order; default all that name NIfTI files and are no masks.
         csv_path: the table; default volumes.csv in the folder.
 
     Raises:
@@ -42,10 +46,15 @@ class NiftiSource:
 
     def __init__(self, path: Path, contrasts: tuple[str, ...] = (), csv_path: Path | None = None) -> None:
         self.table = csv_path or Path(path) / "volumes.csv"
-        self._rows, columns = _read_volumes(self.table)
-        self.contrasts = contrasts or tuple(column for column in columns if column not in _KNOWN)
-        zero = next((row["label_name"] for row in self._rows if int(row["label"]) == 0), "")
-        self._no_tumour = (0, zero or NO_TUMOUR[1])
+        self._volumes = read_volumes(self.table)
+        self._rows, columns = self._volumes.rows, self._volumes.columns
+        self.contrasts = contrasts or contrast_columns(self._volumes)
+        names: dict[int, str] = {}
+        for row in self._rows:
+            label = self._volumes.whole_number(row["label"])
+            names[label] = names.get(label) or row["label_name"]
+        self._no_tumour = label_without_tumour(names)
+        self._labels_without_tumour = no_tumour_labels(names) | {self._no_tumour[0]}
         missing = [name for name in self.contrasts if name not in columns]
         if missing or not self.contrasts:
             raise KgpError(
@@ -67,33 +76,75 @@ class NiftiSource:
             if not row[contrast]:
                 raise KgpError(f"case {case} has no file for the contrast {contrast} in {self.table}.")
         volume = read_volume({contrast: folder / row[contrast] for contrast in self.contrasts})
-        mask_path = next((row[column] for column in _MASKS if row.get(column)), None)
+        if self._lacks_mask(row):
+            raise KgpError(f"case {case} {self._without_mask(row)}")
+        mask_path = _mask_of(row)
         mask = read_mask_volume(folder / mask_path, volume) if mask_path else None
         yield from cut_slices(
             volume,
             mask,
             case=case,
             patient=row["patient"],
-            group=row.get("group") or row["patient"],
-            label=(int(row["label"]), row["label_name"] or row["label"]),
+            group=group_of(row),
+            label=self._label(row),
             no_tumour=self._no_tumour,
         )
 
     def check(self) -> list[DataFault]:
-        """Cases listed twice, and files that are missing."""
+        """Columns that are not used, cases listed twice, files that are missing, and volumes whose
+        slices with and without tumour cannot be told apart.
+        """
         faults = [
             DataFault("error", case, f"case {case!r} stands {count} times in {self.table.name}.")
             for case, count in Counter(row["case"] for row in self._rows).items()
             if count > 1
         ]
+        faults += self._check_table()
         for row in self._rows:
-            for column in (*self.contrasts, *_MASKS):
+            for column in (*self.contrasts, *MASKS):
                 path = self.table.parent / row[column] if row.get(column) else None
-                if path is None and column not in _MASKS:
+                if path is None and column not in MASKS:
                     faults.append(DataFault("error", row["case"], f"the contrast {column} is missing."))
                 elif path is not None and not file_of(path).is_file():
                     faults.append(DataFault("error", row["case"], f"{column} {path} is missing."))
+            if self._lacks_mask(row):
+                faults.append(DataFault("error", row["case"], self._without_mask(row)))
         return faults
+
+    def _check_table(self) -> list[DataFault]:
+        """Columns that are not used, and no masks at all."""
+        columns = self._volumes.columns
+        hints = MEANT | {"mask": (*MEANT["mask"], *filter(meant_for_mask, columns))}
+        sentences = [unused_columns(columns, (*KNOWN, *self.contrasts), hints)]
+        if not any(map(_mask_of, self._rows)) and any(map(self._shows_tumour, self._rows)):
+            sentences.append(
+                "names no mask, so all slices of a volume have its label, those without tumour too; where masks exist, "
+                "name them in a column mask."
+            )
+        return [DataFault("warning", self.table.name, sentence) for sentence in sentences if sentence]
+
+    def _label(self, row: dict[str, str]) -> tuple[int, str]:
+        """Number and name of a volume's label."""
+        number = self._volumes.whole_number(row["label"])
+        return number, row["label_name"] or (self._no_tumour[1] if number == self._no_tumour[0] else str(number))
+
+    def _shows_tumour(self, row: dict[str, str]) -> bool:
+        return self._volumes.whole_number(row["label"]) not in self._labels_without_tumour
+
+    def _lacks_mask(self, row: dict[str, str]) -> bool:
+        """Whether a volume with tumour has no mask where others have one."""
+        return not _mask_of(row) and self._shows_tumour(row) and any(map(_mask_of, self._rows))
+
+    def _without_mask(self, row: dict[str, str]) -> str:
+        return (
+            f"has the label {row['label_name'] or row['label']} but no mask in {self.table.name}, where other volumes have "
+            "one, so its slices without tumour cannot be told from those with it; name its mask, or leave it out."
+        )
+
+
+def _mask_of(row: dict[str, str]) -> str:
+    """Path of a volume's mask, "" where it has none."""
+    return next((row[column] for column in MASKS if row.get(column)), "")
 
 
 def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> np.ndarray:
@@ -159,24 +210,3 @@ def cut_slices(
             volume=case,
             index=index,
         )
-
-
-def _read_volumes(path: Path) -> tuple[list[dict[str, str]], tuple[str, ...]]:
-    """Rows and columns of the table, checked."""
-    table = read_table(path, _REQUIRED)
-    rows, columns = table.rows, table.columns
-    twice = [column for column, count in Counter(columns).items() if count > 1]
-    if twice:
-        raise KgpError(f"{path} has two columns {twice[0]!r}.")
-    if not rows:
-        raise KgpError(f"{path} lists no volume.")
-    for line, row in enumerate(rows, start=2):
-        blank = next((column for column in ("case", "patient") if not row[column].strip()), None)
-        if blank:
-            raise KgpError(f"{path} has no {blank} in line {line}.")
-    bad = next((row for row in rows if not row["label"].isdecimal()), None)
-    if bad:
-        raise KgpError(
-            f"{path} has the label {bad['label']!r} for case {bad['case']} where a whole number is expected."
-        )
-    return rows, columns

@@ -1,10 +1,10 @@
 """Single slices with a table: a folder with index.csv.
 
-Columns: id, image, label, label_name, patient; optional: mask, patient_group (what splits go by,
-where visits of one person carry several patient ids), volume, slice (number in the volume),
-spacing_row and spacing_column (mm). Other columns are ignored. Images are PNG, TIFF or NPY, [H, W]
-or [H, W, C]; masks are non-zero where there is tumour, and an empty `mask` says that there is none.
-Label 0 is "no tumour".
+Columns: id, image, label, label_name, patient; optional: mask, patient_group or group (what splits
+go by, where visits of one person carry several patient ids), volume, slice (number in the volume),
+spacing_row and spacing_column (mm). Other columns are not used, which is said. Images are PNG, TIFF
+or NPY, [H, W] or [H, W, C]; masks are non-zero where there is tumour, and an empty `mask` says that
+there is none. Which label is "no tumour" is told by `kgp.data.no_tumour`.
 """
 
 import os
@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from kgp.data.sources.source import DataFault, SourceSlice
+from kgp.data.sources.table_columns import GROUPS, MEANT, check_groups, group_of
 from kgp.errors import KgpError
-from kgp.files import read_table
 from kgp.scans.pictures import read_picture
+from kgp.spreadsheets import Spreadsheet, read_spreadsheet, unused_columns
 
 _REQUIRED = ("id", "image", "label", "label_name", "patient")
+_OPTIONAL = ("mask", *GROUPS, "volume", "slice", "spacing_row", "spacing_column")
 
 
 class SlicesSource:
@@ -42,8 +44,9 @@ class SlicesSource:
         self.path = Path(path)
         self._index = self.path / "index.csv"
         self._rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-        for row in _read_rows(self._index):
-            self._rows[row["id"]].append(row)
+        self._table = _read_index(self._index)
+        for row, line in zip(self._table.rows, self._table.lines, strict=True):
+            self._rows[row["id"]].append(row | {"line": str(line)})
         channels = self._channels()
         self.contrasts = contrasts or tuple(f"channel_{number + 1}" for number in range(channels))
         if len(self.contrasts) != channels:
@@ -67,7 +70,14 @@ class SlicesSource:
             yield self._slice(row)
 
     def check(self) -> list[DataFault]:
-        """Ids that stand several times."""
+        """Ids that stand several times, and columns that are not used."""
+        unused = unused_columns(self._table.columns, (*_REQUIRED, *_OPTIONAL), MEANT)
+        return [
+            *([DataFault("warning", self._index.name, unused)] if unused else []),
+            *self._ids_several_times(),
+        ]
+
+    def _ids_several_times(self) -> list[DataFault]:
         return [
             DataFault("error", identifier, f"the id stands {len(rows)} times in {self._index}.")
             for identifier, rows in self._rows.items()
@@ -100,7 +110,7 @@ class SlicesSource:
         return SourceSlice(
             id=row["id"],
             patient=row["patient"],
-            group=row.get("patient_group") or row["patient"],
+            group=group_of(row),
             label=label,
             label_name=row["label_name"] or str(label),
             image=image,
@@ -132,7 +142,7 @@ class SlicesSource:
 
     def _whole_number(self, row: dict[str, str], column: str) -> int:
         try:
-            return int(row[column])
+            return self._table.whole_number(row[column])
         except ValueError:
             raise KgpError(
                 f"{self._index} line {row['line']} has the {column} {row[column]!r} where a whole number is expected."
@@ -140,24 +150,23 @@ class SlicesSource:
 
     def _number(self, row: dict[str, str], column: str) -> float:
         try:
-            return float(row[column])
+            return self._table.number(row[column])
         except ValueError:
             raise KgpError(
                 f"{self._index} line {row['line']} has the {column} {row[column]!r} where a number is expected."
             ) from None
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of index.csv, each with its line as a further column "line".
-
-    A missing cell is empty.
-    """
+def _read_index(path: Path) -> Spreadsheet:
     if not path.is_file():
         raise KgpError(f"No data found: {path} is missing.")
-    table = read_table(path, _REQUIRED)
+    table = read_spreadsheet(path, _REQUIRED, _OPTIONAL)
     if not table.rows:
         raise KgpError(f"No data found: {path} lists no slice.")
-    return [
-        {column: cell.strip() for column, cell in row.items()} | {"line": str(line)}
-        for row, line in zip(table.rows, table.lines, strict=True)
-    ]
+    if not any(row["patient"] for row in table.rows):
+        raise KgpError(
+            f"{path} has no patient in any line; fill the column in, as slices of one patient must not stand in training "
+            "and test."
+        )
+    check_groups(table)
+    return table
