@@ -306,7 +306,9 @@ def _fingerprint(source: Source, data: Path | None, size: int, csv: Path | None)
         digest.update(repr(sorted(vars(source).items())).encode())
         return digest.hexdigest()[:10]
     files = _own_files(data)
-    for path in [*files, csv] if csv else files:
+    # What a table names, or the table itself, may lie elsewhere.
+    named = [path for path in getattr(source, "files", list)() if path not in files]
+    for path in [*files, *named, *([csv] if csv else [])]:
         status = path.stat()
         digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()[:10]

@@ -12,12 +12,15 @@ _CASE_ENDINGS = (".nii", ".gz", ".dcm", *ENDINGS)
 
 
 def holds_cases(path: Path) -> bool:
-    """Whether a path is a folder that holds folders and no file that could be a case itself."""
+    """Whether a path is a folder that holds folders and no file that could be a case itself, nor a
+    folder with the name of one (X.nii/X.nii).
+    """
     if not path.is_dir():
         return False
     entries = visible_entries(path)
     return any(entry.is_dir() for entry in entries) and not any(
-        entry.is_file() and entry.suffix.lower() in _CASE_ENDINGS for entry in entries
+        (entry.is_file() and entry.suffix.lower() in _CASE_ENDINGS) or entry.name.endswith((".nii", ".nii.gz"))
+        for entry in entries
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kgp.data.layouts.draft import SLICES_TABLE, Draft, Layout
 from kgp.data.sources.folder_contents import ending, visible_files
+from kgp.scans.pictures import ENDINGS
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 _PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
@@ -65,6 +66,9 @@ def _draft(path: Path) -> Draft:
     without = len([file for file in files if ending(file.name) in _PICTURES and not class_of.get(file)])
     if without:
         said.append(f"{without} pictures stand in no class folder and are left out.")
+    unread = sorted({ending(file.name) for file in pictures} - set(ENDINGS))
+    if unread:
+        said.append(f"pictures that end in {', '.join(unread)} are listed but not read; save them as PNG.")
     parts = sorted({part for file in pictures for part in file.relative_to(path).parts[:-1] if part.lower() in _PARTS})
     if parts:
         said.append(f"the folders {', '.join(parts)} are taken together; kgp splits anew, by patient.")

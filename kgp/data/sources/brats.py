@@ -76,6 +76,10 @@ class BratsSource:
         """Names of the case folders, sorted."""
         return sorted(self._files)
 
+    def files(self) -> list[Path]:
+        """The table of grades, which may lie outside of the folder."""
+        return [self._table.path] if self._table else []
+
     def read(self, case: str) -> Iterator[SourceSlice]:
         """The slices of one case, from below upwards."""
         problem = next((fault for fault in self._check_case(case) if fault.severity == "error"), None)
@@ -249,4 +253,5 @@ class BratsSource:
 
 def _labels(path: Path) -> set[int]:
     """The labels above 0 of a mask, rounded."""
-    return {int(value) for value in np.unique(np.rint(read_volume({MASK: path}).data)) if value > 0}
+    values = read_volume({MASK: path}).data
+    return {int(value) for value in np.unique(np.rint(values[values >= 0.5]))}

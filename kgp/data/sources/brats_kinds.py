@@ -57,7 +57,7 @@ _TO_2022 = BratsKind("BraTS to 2022", "glioma", (1, 2, 3, 4))
 _UNKNOWN = BratsKind("other names", "", (1, 2, 3, 4))
 _NAME = re.compile(r"brats[-_](gli|ssa|men[-_]rt|men|met|ped|goat)s?(?=[-_])", re.IGNORECASE)
 _NAME_TO_2022 = re.compile(r"brats(20)?(1[2-9]|2[0-2])_", re.IGNORECASE)
-_VISIT = re.compile(r"(brats[-_](?:gli|ssa|men[-_]rt|men|met|ped)s?[-_]\d+)[-_]\d+", re.IGNORECASE)
+_VISIT = re.compile(r"(brats[-_](?:gli|ssa|men[-_]rt|men|met|ped)s?(?:[-_][a-z]+)*[-_]\d+)[-_]\d+", re.IGNORECASE)
 _SAME_PERSON = re.compile(r"brats(?:2021_|[-_]gli[-_])(\d+)(?:[-_]\d+)?", re.IGNORECASE)
 
 

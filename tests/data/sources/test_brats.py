@@ -432,3 +432,11 @@ def test_a_label_that_the_kind_does_not_have(tmp_path):
     first, *others = pieces(open_source(tmp_path))["BraTS-SSA-00002-000"]
     assert [note for note in first.notes if "has the label 4 in its mask, which BraTS-SSA masks do not have" in note]
     assert not any(piece.notes for piece in others)
+
+
+def test_the_table_is_a_file_of_the_data_wherever_it_lies(tmp_path):
+    write_case(tmp_path / "data" / "a")
+    assert BratsSource(tmp_path / "data").files() == []
+    (tmp_path / "cases.csv").write_text("case;grade\na;HGG\n")
+    source = BratsSource(tmp_path / "data")
+    assert source.files() == [tmp_path / "cases.csv"] and {piece.label for piece in source.read("a")} == {0, 2}
