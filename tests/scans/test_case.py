@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.scans.case import read_case
+from kgp.scans.case import holds_cases, read_case
 
 
 def save(path, value, affine=None):

@@ -22,7 +22,7 @@ from kgp.spreadsheets import read_spreadsheet
 _SCAN = re.compile(r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?((?:_[a-z]+-[A-Za-z0-9]+)*)_([A-Za-z0-9]+)\.nii(\.gz)?")
 _MASK = re.compile(r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?(.*)_(mask|dseg|roi|seg)\.nii(\.gz)?")
 _NO_SCANS = {"mask", "dseg", "roi", "seg", "probseg", "defacemask"}
-_OF_A_TUMOUR = re.compile(r"tumou?r|lesion|glioma|meningioma|metast|whole", re.IGNORECASE)
+_OF_A_TUMOUR = re.compile(r"tumou?r|lesion|glioma|meningioma|metast", re.IGNORECASE)
 _OF_SOMETHING_ELSE = re.compile(
     r"brain|gm\b|wm\b|csf|aseg|aparc|tissue|head|skull|hippocamp|ventric|cavity", re.IGNORECASE
 )
@@ -43,7 +43,7 @@ def _draft(path: Path) -> Draft:
         scan, mask = _place(path, file), _MASK.fullmatch(file.name)
         if scan:
             scans[scan[1], scan[2] or ""][_contrast(scan)].append(file)
-        elif mask and not _OF_SOMETHING_ELSE.search(mask[3]):
+        elif mask and (_OF_A_TUMOUR.search(mask[3]) or not _OF_SOMETHING_ELSE.search(mask[3])):
             masks[mask[1], mask[2] or ""].append(file)
     contrasts = sorted(
         {contrast for found in scans.values() for contrast in found},
@@ -55,7 +55,10 @@ def _draft(path: Path) -> Draft:
     rows = []
     for (subject, session), found in sorted(scans.items()):
         case = f"{subject}_{session}" if session else subject
-        mask_file = _the_mask(case, masks.get((subject, session), []), doubts)
+        # The mask of a subject's only session may not name it.
+        lone = sum(other == subject for other, _ in scans) == 1
+        found_masks = masks.get((subject, session), []) or (masks.get((subject, ""), []) if lone else [])
+        mask_file = _the_mask(case, found_masks, doubts)
         tumour = (1, "tumour") if mask_file and not groups else ("", "")
         label = numbers[groups[subject]] if subject in groups else tumour
         files = {contrast: _one(case, contrast, found[contrast], doubts) for contrast in contrasts}

@@ -19,6 +19,7 @@ from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.scans.contrast_names import contrast_of
 from kgp.scans.hidden_files import is_hidden
+from kgp.scans.not_nifti import what_stands_instead
 
 _TUMOUR = (1, "tumour")
 _ENDINGS = (".nii.gz", ".nii")
@@ -103,7 +104,8 @@ def _whole_file(case: str, channels: int, images: dict[str, Path], faults: list[
     try:
         shape: tuple[int, ...] = nibabel.load(file).shape  # type: ignore[attr-defined]
     except (ImageFileError, OSError, EOFError, ValueError) as error:
-        faults.append(f"{file} cannot be read as NIfTI and is left out: {error}.")
+        why = f"it {instead}" if (instead := what_stands_instead(file)) else error
+        faults.append(f"{file} cannot be read as NIfTI and is left out: {why}.")
         return []
     if shape[3:] in ((), (1,)) and channels == 1:
         return [file]

@@ -38,6 +38,7 @@ def test_subjects_sessions_and_contrasts(tmp_path, session):
         (("sub-01/anat/sub-01_T1w_label-lesion_roi.nii.gz",), 0),
         (("derivatives/x/sub-01_desc-brain_mask.nii.gz", "derivatives/x/sub-01_label-lesion_mask.nii.gz"), 1),
         (("derivatives/x/sub-01_dseg.nii.gz", "derivatives/x/sub-01_label-tumor_mask.nii.gz"), 1),
+        (("derivatives/x/sub-01_label-BrainTumor_mask.nii.gz", "derivatives/x/sub-01_desc-brain_mask.nii.gz"), 0),
         (("derivatives/x/sub-01_desc-brain_mask.nii.gz",), None),
         (("derivatives/x/sub-01_label-GM_mask.nii.gz", "derivatives/x/sub-01_desc-aseg_dseg.nii.gz"), None),
         (("derivatives/x/sub-02_label-tumor_mask.nii.gz",), None),
@@ -51,6 +52,14 @@ def test_which_mask_is_the_tumours(tmp_path, masks, taken):
     draft = LAYOUT.draft(tmp_path)
     assert draft.rows[0]["mask"] == ("" if taken is None else tmp_path / masks[taken])
     assert draft.rows[0]["label"] == ("" if taken is None else 1)
+
+
+def test_the_mask_of_an_only_session_may_not_name_it(tmp_path):
+    scans(tmp_path, "sub-01", "ses-1")
+    scans(tmp_path, "sub-02", "ses-1")
+    scans(tmp_path, "sub-02", "ses-2")
+    touch(tmp_path, "derivatives/x/sub-01_label-tumor_mask.nii.gz", "derivatives/x/sub-02_label-tumor_mask.nii.gz")
+    assert [bool(row["mask"]) for row in LAYOUT.draft(tmp_path).rows] == [True, False, False]
 
 
 def test_several_masks_are_said(tmp_path):

@@ -98,12 +98,15 @@ def test_a_missing_contrast_and_a_missing_mask(tmp_path):
 
 def test_a_decathlon_file_that_is_damaged_or_of_other_contrasts(tmp_path):
     decathlon(tmp_path, cases=("BRATS_001", "BRATS_002", "BRATS_003"))
-    (tmp_path / "imagesTr" / "BRATS_001.nii.gz").write_bytes(b"x")
+    (tmp_path / "imagesTr" / "BRATS_001.nii.gz").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     save(tmp_path / "imagesTr" / "BRATS_002.nii.gz", (3, 3, 2))
     draft = LAYOUT.draft(tmp_path)
     said = " ".join(draft.said)
     assert [row["case"] for row in draft.rows] == ["BRATS_003"]
-    assert "BRATS_001.nii.gz cannot be read" in said and "has the shape (3, 3, 2), not 4 contrasts" in said
+    assert (
+        "BRATS_001.nii.gz cannot be read as NIfTI and is left out: it is a Git LFS pointer" in said
+        and "has the shape (3, 3, 2), not 4 contrasts" in said
+    )
 
 
 def test_channels_of_one_name_keep_their_own(tmp_path):
