@@ -188,7 +188,8 @@ def _open(path: Path) -> nibabel.Nifti1Image:
     if len(image.shape) < 3 or any(size > 1 for size in image.shape[3:]):
         raise KgpError(
             f"{path} has {len(image.shape)} dimensions where a volume of three is expected: it holds "
-            f"{'x'.join(map(str, image.shape))} values."
+            f"{'x'.join(map(str, image.shape))} values"
+            f"{f' ({path.name}[0] in volumes.csv is the first of its volumes)' if len(image.shape) == 4 else ''}."
         )
     if not np.isfinite(image.affine).all():
         raise KgpError(f"{path} has an affine that cannot be used: it holds values that are not finite.")

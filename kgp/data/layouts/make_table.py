@@ -39,7 +39,8 @@ def make_table(data: Path, table: Path | None = None, overwrite: bool = False) -
         raise UsageError(f"--make-table writes a .csv file, not {table.name!r}.")
     if layout.table == SLICES_TABLE and table.resolve().parent not in (data.resolve(), *data.resolve().parents):
         raise UsageError(
-            f"--make-table: {SLICES_TABLE} has to stand in {data} or in a folder above it, not in {table}."
+            f"--make-table: the table has to stand in {data} or in a folder above it, not at {table}; copy the pictures to "
+            "where you may write."
         )
     if table.exists() and not overwrite:
         raise KgpError(f"{table} exists already; name another file or pass --overwrite.")

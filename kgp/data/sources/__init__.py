@@ -84,7 +84,7 @@ def _build(path: Path | None, kind: str | None, contrasts: tuple[str, ...], csv:
 def _kind_of(path: Path, csv: Path | None) -> str:
     """Which reader fits the names in a folder."""
     from kgp.data.layouts import recognise
-    from kgp.data.sources.brats_files import has_masks
+    from kgp.data.sources.brats_files import find_cases, has_masks
     from kgp.data.sources.folder_contents import endings_in_words, visible_files
 
     if (path / "index.csv").is_file():
@@ -108,5 +108,5 @@ def _kind_of(path: Path, csv: Path | None) -> str:
     raise KgpError(
         f"No data found in {path}: expected index.csv with slices, BraTS case folders with *_seg.nii.gz, figshare .mat "
         "files, volumes.csv with NIfTI volumes, or a folder made by kgp prepare; it holds "
-        f"{endings_in_words(path)}."
+        f"{endings_in_words(path)}{', which look like BraTS cases without masks (seg)' if find_cases(path)[0] else ''}."
     )

@@ -7,6 +7,7 @@ import cv2
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
 from kgp.data.layouts import recognise
 from kgp.data.layouts.make_table import make_table
@@ -88,7 +89,7 @@ def test_an_existing_table_stays_unless_it_may_be_replaced(tmp_path):
     ("table", "error", "message"),
     [
         ("index.txt", UsageError, "--make-table writes a .csv file, not 'index.txt'"),
-        ("../other/index.csv", UsageError, "index.csv has to stand in .*set or in a folder above it"),
+        ("../other/index.csv", UsageError, "--make-table: the table has to stand in .*set or in a folder above it"),
     ],
 )
 def test_a_table_that_could_not_be_read(tmp_path, table, error, message):
@@ -114,3 +115,65 @@ def test_folders_of_no_known_layout(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1"}}))
     with pytest.raises(KgpError, match=r"No table can be made of .*: 0 volumes of imagesTr"):
         make_table(tmp_path)
+
+
+def nnunet(folder):
+    """Two cases of two contrasts."""
+    data = decathlon(folder / "msd")
+    image = nibabel.load(data / "imagesTr" / "BRATS_001.nii.gz")
+    for case in ("c1", "c2"):
+        for number in range(2):
+            (folder / "raw" / "imagesTr").mkdir(parents=True, exist_ok=True)
+            nibabel.save(image.slicer[..., number], folder / "raw" / "imagesTr" / f"{case}_{number:04d}.nii.gz")
+        (folder / "raw" / "labelsTr").mkdir(exist_ok=True)
+        mask = (data / "labelsTr" / "BRATS_001.nii.gz").read_bytes()
+        (folder / "raw" / "labelsTr" / f"{case}.nii.gz").write_bytes(mask)
+    header = {"channel_names": {"0": "T1", "1": "FLAIR"}, "labels": {"background": 0, "tumour": 1}}
+    (folder / "raw" / "dataset.json").write_text(json.dumps(header))
+    return folder / "raw"
+
+
+def bids(folder):
+    """The same two cases as subjects with a session."""
+    raw = nnunet(folder)
+    for number in (1, 2):
+        anat = folder / "bids" / f"sub-{number}" / "ses-a" / "anat"
+        anat.mkdir(parents=True)
+        for channel, suffix in enumerate(("T1w", "FLAIR")):
+            image = (raw / "imagesTr" / f"c{number}_{channel:04d}.nii.gz").read_bytes()
+            (anat / f"sub-{number}_ses-a_{suffix}.nii.gz").write_bytes(image)
+        masks = folder / "bids" / "derivatives" / "manual"
+        masks.mkdir(parents=True, exist_ok=True)
+        mask = (raw / "labelsTr" / f"c{number}.nii.gz").read_bytes()
+        (masks / f"sub-{number}_ses-a_label-tumor_mask.nii.gz").write_bytes(mask)
+    return folder / "bids"
+
+
+@pytest.mark.parametrize("layout", [nnunet, bids])
+def test_the_tables_of_volumes_give_the_same_slices(tmp_path, layout):
+    data = layout(tmp_path)
+    make_table(data)
+    source = open_source(data)
+    assert source.contrasts == ("T1", "FLAIR") and not [x for x in source.check() if x.severity == "error"]
+    for case in source.cases():
+        pieces = list(source.read(case))
+        assert [(piece.label, int(piece.mask.sum())) for piece in pieces] == [(0, 0), (0, 0), (1, 1)]
+        assert pieces[0].image.max(axis=(0, 1)).tolist() == [100, 200]
+    assert len({piece.group for case in source.cases() for piece in source.read(case)}) == 2
+
+
+def test_the_table_of_kaggle_3m_is_read(tmp_path):
+    case = tmp_path / "kaggle_3m" / "TCGA_CS_4941_19960909"
+    case.mkdir(parents=True)
+    for number in range(1, 6):
+        image = np.dstack([np.full((8, 8), value + number, np.uint8) for value in (30, 60, 90)])
+        tifffile.imwrite(case / f"{case.name}_{number}.tif", image + np.eye(8, dtype=np.uint8)[..., None])
+        mask = np.zeros((8, 8), np.uint8)
+        mask[2, 3] = 255 * (number == 5)
+        tifffile.imwrite(case / f"{case.name}_{number}_mask.tif", mask)
+    make_table(tmp_path / "kaggle_3m")
+    source = open_source(tmp_path / "kaggle_3m", contrasts=("T1", "FLAIR", "T1ce"))
+    healthy, tumour = (piece for name in source.cases() for piece in source.read(name))
+    assert (healthy.label, healthy.label_name, healthy.mask.sum()) == (0, "no_tumour_slice", 0)
+    assert (tumour.label, tumour.patient, tumour.index) == (3, "TCGA_CS_4941", 5)
+    assert np.argwhere(tumour.mask).tolist() == [[2, 3]] and tumour.image[0, 1].tolist() == [35, 65, 95]

@@ -136,3 +136,10 @@ def test_an_unknown_folder_says_what_it_holds(tmp_path):
         (tmp_path / name).touch()
     with pytest.raises(KgpError, match=r"it holds 2 .mha, 1 .txt\.$"):
         open_source(tmp_path)
+
+
+def test_brats_cases_without_masks_are_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a_flair.nii").touch()
+    with pytest.raises(KgpError, match=r"it holds 1 .nii, which look like BraTS cases without masks \(seg\)\.$"):
+        open_source(tmp_path)
