@@ -58,6 +58,7 @@ _UNKNOWN = BratsKind("other names", "", (1, 2, 3, 4))
 _NAME = re.compile(r"brats[-_](gli|ssa|men[-_]rt|men|met|ped|goat)s?(?=[-_])", re.IGNORECASE)
 _NAME_TO_2022 = re.compile(r"brats(20)?(1[2-9]|2[0-2])_", re.IGNORECASE)
 _VISIT = re.compile(r"(brats[-_](?:gli|ssa|men[-_]rt|men|met|ped)s?(?:[-_][a-z]+)*[-_]\d+)[-_]\d+", re.IGNORECASE)
+_AFTER_TREATMENT = re.compile(r"[-_]1\d\d$")  # visits of GLI 2024 are numbered from 100
 _SAME_PERSON = re.compile(r"brats(?:2021_|[-_]gli[-_])(\d+)(?:[-_]\d+)?", re.IGNORECASE)
 
 
@@ -85,7 +86,7 @@ def person_of(case: str) -> str:
     return f"BraTS-GLI-{number[1]}" if number else patient_of(case)
 
 
-def label_notes(kind: BratsKind, values: set[int]) -> list[str]:
+def label_notes(case: str, kind: BratsKind, values: set[int]) -> list[str]:
     """Sentences on labels of a mask that its kind does not have, or that may mean something else.
 
     Args:
@@ -98,7 +99,7 @@ def label_notes(kind: BratsKind, values: set[int]) -> list[str]:
             f"has the label {', '.join(map(str, unknown))} in its mask, which {kind.name} masks do not have "
             f"(known are {', '.join(map(str, kind.labels))}); it is taken for tumour."
         )
-    if values.intersection(kind.cavity) and 3 not in values:
+    if values.intersection(kind.cavity) and 3 not in values and not _AFTER_TREATMENT.search(case):
         notes.append(
             "has label 4 and no label 3 in its mask; 4 is taken for a resection cavity, which is no tumour, but was "
             "the enhancing tumour up to 2022."

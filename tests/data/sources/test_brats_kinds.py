@@ -43,6 +43,7 @@ def test_the_same_number_in_2021_and_2023_is_one_person():
         ("BraTS-GLI-1-0", {1, 2, 3, 4}, []),
         ("BraTS-GLI-1-0", {1, 2, 3}, []),
         ("BraTS-GLI-1-0", {1, 2, 4}, ["no label 3"]),
+        ("BraTS-GLI-02405-100", {1, 2, 4}, []),
         ("BraTS-GLI-1-0", {5}, ["label 5 in its mask"]),
         ("BraTS-MET-1-0", {4}, ["no label 3"]),
         ("BraTS-PED-1-0", {1, 2, 3, 4}, []),
@@ -55,5 +56,5 @@ def test_the_same_number_in_2021_and_2023_is_one_person():
     ],
 )
 def test_notes_on_labels(name, values, words):
-    notes = label_notes(kind_of(name), values)
+    notes = label_notes(name, kind_of(name), values)
     assert len(notes) == len(words) and all(word in note for word, note in zip(words, notes, strict=True))
