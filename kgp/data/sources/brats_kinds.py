@@ -99,7 +99,8 @@ def label_notes(case: str, kind: BratsKind, values: set[int]) -> list[str]:
             f"has the label {', '.join(map(str, unknown))} in its mask, which {kind.name} masks do not have "
             f"(known are {', '.join(map(str, kind.labels))}); it is taken for tumour."
         )
-    if values.intersection(kind.cavity) and 3 not in values and not _AFTER_TREATMENT.search(case):
+    # GLI of 2023 holds the cases of 2021, whose label 4 may have been left as it was.
+    if kind is _KINDS["gli"] and 4 in values and 3 not in values and not _AFTER_TREATMENT.search(case):
         notes.append(
             "has label 4 and no label 3 in its mask; 4 is taken for a resection cavity, which is no tumour, but was "
             "the enhancing tumour up to 2022."
