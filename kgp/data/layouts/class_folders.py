@@ -84,7 +84,13 @@ def _classes(path: Path, files: list[Path]) -> dict[Path, str]:
     places = {file: file.relative_to(path).parts[:-1] for file in files if ending(file.name) in _PICTURES}
     known = {place[: depth + 1] for place in places.values() for depth, name in enumerate(place) if _is_known(name)}
     if len({_key(place[-1]) for place in known}) > 1:
-        beside = {place[:-1] for place in known}
+        # Classes beside those with usual names hold their pictures as deep as these.
+        beside = {
+            (place[:-1], len(other) - len(place))
+            for place in known
+            for other in places.values()
+            if other[: len(place)] == place
+        }
         return {file: _usual_class(place, beside) for file, place in places.items()}
     wrapper = _common(list(places.values()))
     names = {
@@ -96,11 +102,20 @@ def _classes(path: Path, files: list[Path]) -> dict[Path, str]:
     return dict.fromkeys(places, "") if unlike or len(places) < _FEWEST * len(set(names.values())) else names
 
 
-def _usual_class(place: tuple[str, ...], beside: set[tuple[str, ...]]) -> str:
-    """The deepest folder of a place with a usual name, or else one that stands beside such a folder."""
+def _usual_class(place: tuple[str, ...], beside: set[tuple[tuple[str, ...], int]]) -> str:
+    """The deepest folder of a place with a usual name, or else one that stands beside such a folder.
+
+    Args:
+        place: the folders that a picture stands in.
+        beside: the folder that a usual name stands in, and how many folders lie between it and its
+            pictures.
+    """
     usual = [name for name in place if _is_known(name)]
-    no_class = _PARTS | _UNLABELLED | _NO_CLASSES
-    others = (name for depth, name in enumerate(place) if place[:depth] in beside and name.lower() not in no_class)
+    others = (
+        name
+        for depth, name in enumerate(place)
+        if (place[:depth], len(place) - depth - 1) in beside and name.lower() not in _PARTS | _UNLABELLED | _NO_CLASSES
+    )
     return usual[-1] if usual else next(others, "")
 
 

@@ -5,7 +5,7 @@ what of them is no tumour:
 
 | kind | year | labels | not tumour | source |
 |---|---|---|---|---|
-| BraTS17_, BraTS18_, BraTS19_, BraTS20_, BraTS2021_ | to 2022 | 1 necrosis, 2 oedema, 4 enhancing | none | arXiv 2107.02314 |
+| BraTS17_ to BraTS2021_ | to 2022 | 1 necrosis, 2 oedema, 4 enhancing | none | arXiv 2107.02314 |
 | GLI | 2023 | 1 necrosis, 2 oedema, 3 enhancing | none | arXiv 2107.02314, renumbered |
 | GLI | 2024, 2025, after treatment | as 2023, 4 resection cavity | 4 | arXiv 2405.18368 |
 | SSA | 2023 to 2025 | as GLI 2023 | none | arXiv 2305.19369 |
@@ -17,7 +17,8 @@ what of them is no tumour:
 | PED | 2024, 2025 | 1 enhancing, 2 non-enhancing, 3 cyst, 4 oedema | none | arXiv 2404.15009 |
 | GoAT | 2024 | as GLI 2023, of any tumour | none | synapse.org/brats2024 |
 
-So label 4 is a cavity in GLI and MET, whatever the year, and tumour everywhere else.
+The papers name the regions; the numbers are those in the files. So label 4 is a cavity in GLI and
+MET, whatever the year, and tumour everywhere else.
 """
 
 import dataclasses

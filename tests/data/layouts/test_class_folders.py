@@ -91,6 +91,13 @@ def test_copies_are_left_out_and_said(tmp_path):
     assert "1 pictures stand in no class folder" in said
 
 
+def test_other_pictures_beside_the_classes_are_left_out(tmp_path):
+    write(tmp_path, "yes/1.jpg", "no/1.jpg", "Br35H-Mask-RCNN/TRAIN/1.jpg", "cover.png", "masks/1.png", "other/1.jpg")
+    draft = LAYOUT.draft(tmp_path)
+    assert labels(draft) == {(0, "no_tumour"), (1, "other"), (2, "tumour")}
+    assert any("3 pictures stand in no class folder" in sentence for sentence in draft.said)
+
+
 def test_folders_of_patients_below_the_classes(tmp_path):
     write(tmp_path, "yes/p1/1.png", "yes/p1/2.png", "no/p1/3.png", "no/p2/1.png")
     draft = LAYOUT.draft(tmp_path)
