@@ -114,7 +114,10 @@ def open_picture(path: Path) -> Picture:
     if alpha is not None and (alpha == _opaque(alpha.dtype)).all():
         alpha = None
     if alpha is not None:
-        notes = (*notes, "has an alpha channel that varies, which is transparency and no contrast; it was dropped.")
+        notes = (
+            *notes,
+            "has an alpha channel that is not opaque, which is transparency and no contrast; it was dropped.",
+        )
     return Picture(values, alpha, numbers, notes)
 
 

@@ -25,7 +25,7 @@ def test_colours_come_in_the_order_red_green_blue(tmp_path):
     np.testing.assert_array_equal(read_picture(write_png(tmp_path / "a.png", RGB)), RGB)
 
 
-DROPPED = "has an alpha channel that varies, which is transparency and no contrast; it was dropped."
+DROPPED = "has an alpha channel that is not opaque, which is transparency and no contrast; it was dropped."
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -21,7 +21,8 @@ def upper_level(others: np.ndarray, top: float) -> float | None:
         top: the highest, above 0.
     """
     upper_half = others[others > top / 2]
-    if 4 * (upper_half == top).sum() >= len(upper_half):
+    at_top = int((upper_half == top).sum())
+    if at_top > 1 and 4 * at_top >= len(upper_half):
         return _usual(top)
     counts, edges = np.histogram(upper_half, bins=_BINS, range=(top / 2, top))
     peak = int(counts.argmax())
@@ -76,4 +77,4 @@ def _within(values: np.ndarray, level: float, shares: tuple[float, float]) -> np
 
 def _usual(level: float) -> float:
     """The level that nearly all masks have, where it is as near as ringing or compression leaves it."""
-    return next((usual for usual in _USUAL if abs(level - usual) <= 0.03 * usual), level)
+    return next((usual for usual in _USUAL if abs(level - usual) <= 0.1 * usual), level)

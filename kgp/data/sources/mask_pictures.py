@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.mask_values import tumour_mask
+from kgp.data.sources.mask_values import HIGHEST_LABEL, tumour_mask
 from kgp.errors import KgpError
 from kgp.scans.pictures import JPEG_ENDINGS, Picture, open_picture
 
@@ -27,12 +27,12 @@ def read_mask_picture(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     picture = open_picture(path)
     values = _values(picture, path)
-    notes = [note for note in picture.notes if picture.alpha is None]
+    notes = [f"has a mask ({path.name}) that {note}" for note in picture.notes if picture.alpha is None]
     if picture.alpha is not None:
         visible = picture.alpha > 0
-        if (values == values.flat[0]).all():
+        if not values.any() and picture.alpha.min() < picture.alpha.max():
             raise KgpError(
-                f"{path} is a mask of one colour whose alpha channel varies, so that it cannot be told what is tumour; "
+                f"{path} is a black mask whose alpha channel varies, so that it cannot be told what is tumour; "
                 "save it in grey without transparency."
             )
         if ((values > 0) & ~visible).any():
@@ -57,20 +57,20 @@ def _values(picture: Picture, path: Path) -> np.ndarray:
     elif channels != 3:
         raise KgpError(f"{path} is a mask of {channels} channels where one, or a colour, is expected.")
     brightest, darkest = values.max(axis=2), values.min(axis=2)
-    if (brightest == darkest).all():
-        if picture.palette_numbers is not None and not brightest.any():
-            return picture.palette_numbers  # a palette of black alone says nothing
-        return brightest
+    is_grey = bool((brightest == darkest).all())
     if picture.palette_numbers is not None:
-        return _by_palette(picture.palette_numbers, brightest, path)
-    _refuse_overlay(brightest, darkest, path)
+        return _by_palette(picture.palette_numbers, brightest, is_grey, path)
+    if not is_grey:
+        _refuse_overlay(brightest, darkest, path)
     return brightest
 
 
-def _by_palette(numbers: np.ndarray, brightest: np.ndarray, path: Path) -> np.ndarray:
-    """The numbers of a palette's colours; the colours where only they have a background."""
+def _by_palette(numbers: np.ndarray, brightest: np.ndarray, is_grey: bool, path: Path) -> np.ndarray:
+    """The numbers of a palette's colours, or the greys where they say more: of a picture, or of the background."""
     background, black = numbers == 0, brightest == 0
-    if background.any() and black.any() and (background != black).any():
+    if is_grey and brightest.any() and (numbers.max() > HIGHEST_LABEL or (background != black).any()):
+        return brightest
+    if background.any() and black.any() and not black.all() and (background != black).any():
         raise KgpError(
             f"{path} is a mask with a palette whose colour 0 is not black although another is, so that it cannot be "
             "told what is tumour; save it in grey."

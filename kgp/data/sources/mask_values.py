@@ -96,7 +96,7 @@ def _doubt_about_labels(values: np.ndarray, levels: np.ndarray) -> str:
     """What may be wrong with a mask of whole labels, in words; "" where nothing is."""
     if len(levels) > _FEW_LEVELS:
         return f"of {len(levels)} labels; all are taken for tumour."
-    if len(levels) > 1:
+    if 1 < len(levels) == levels[-1]:  # all from 1 up, as interpolation makes them
         share, between = regions_between(_rounded(values).astype(np.int8), float(levels[-1]), 0.0)
         if between >= _LEAST_BETWEEN and share < _FEWEST_REGIONS:
             return (
@@ -143,8 +143,8 @@ def _cut(values: np.ndarray, upper: float, levels: int, unit: str) -> tuple[np.n
     dropped = int(((values > 0) & ~mask).sum())
     note = ""
     if dropped or levels > _FEW_LEVELS or abs(upper - round(upper)) > _EXACT * upper:
-        found = f" with {levels} levels above 0 where one is expected" if levels > 1 else ""
-        note = f"of two levels, 0 and {upper:.6g},{found}; it was cut at half of {upper:.6g}"
+        found = f", with {levels} levels above 0 where one is expected" if levels > 1 else ""
+        note = f"of two levels, 0 and {upper:.6g}{found}; it was cut at half of {upper:.6g}"
         note += f", and {dropped:,} {unit} above 0 are no tumour." if dropped else "."
     return label * mask.astype(values.dtype), note
 
