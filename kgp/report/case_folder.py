@@ -15,7 +15,7 @@ from kgp.report.overlay import overlay_sheet, write_png
 from kgp.runtime.runtime import Runtime
 from kgp.scans.case import read_case
 from kgp.scans.hidden_files import visible_entries
-from kgp.scans.pictures import ENDINGS, read_picture
+from kgp.scans.pictures import ENDINGS, read_slice
 from kgp.scans.volume import Volume, axial_slices, read_volume
 
 SUMMARY = "summary.json"
@@ -68,9 +68,9 @@ def write_case_folder(
 
 
 def _pictures(case: Path) -> list[Path]:
-    """The pictures of a case; none where NIfTI files lie beside them, as they are then previews."""
+    """The pictures of a case; none where volumes lie beside them, as they are then previews."""
     files = visible_entries(case) if case.is_dir() else [case]
-    if any(path.name.endswith((".nii", ".nii.gz")) for path in files):
+    if any(path.name.endswith((".nii", ".nii.gz", ".dcm")) for path in files):
         return []
     return [path for path in files if path.suffix.lower() in ENDINGS]
 
@@ -107,16 +107,19 @@ def _write_pictures(
     names: list[str] = []
     calls: list[SliceCall | None] = []
     drawn: list[np.ndarray] = []
+    noted: dict[str, list[str]] = {}
     with atomic_folder(out, overwrite=overwrite) as folder:
         for path in pictures:
             try:
-                image, prediction = _predict_picture(runtime, path, folder, reading_name)
+                image, prediction, notes = _predict_picture(runtime, path, folder, reading_name)
             except KgpError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
             write_png(folder / f"{path.stem}_mask.png", (255 * prediction.masks[0]).astype(np.uint8))
             write_array(folder / f"{path.stem}_heatmap.npy", prediction.maps[0])
             names.append(printable(path.name))
+            for note in notes:
+                noted.setdefault(note, []).append(printable(path.name))
             calls.append(prediction.calls[0])
             if len(drawn) < SHOWN and prediction.calls[0]:
                 drawn.append(draw_slice(runtime, image, prediction, 0, reading_name, path.stem, None))
@@ -132,18 +135,21 @@ def _write_pictures(
             "failed": failures,
         }
         write_json(folder / SUMMARY, summary)
+    for note, (first, *others) in noted.items():
+        warn_of_notes(f"{first} (and {len(others)} more)" if others else first, [note])
     return summary
 
 
 def _predict_picture(
     runtime: Runtime, path: Path, folder: Path, reading_name: str
-) -> tuple[np.ndarray, StackPrediction]:
-    """The raw slice [H, W, C] in a picture, and what the network says of it.
+) -> tuple[np.ndarray, StackPrediction, tuple[str, ...]]:
+    """The raw slice [H, W, C] in a picture, what the network says of it, and notes on the picture.
 
     Raises:
         KgpError: it cannot be read, does not fit the network, or has the name of another picture.
     """
     if (folder / f"{path.stem}_mask.png").exists():
         raise KgpError(f"{path} has the name of another picture but for its ending.")
-    image = read_picture(path).astype(np.float32)
-    return image, predict_stack(runtime, image[None], runtime.description.readings[reading_name])
+    image, notes = read_slice(path, len(runtime.description.contrasts))
+    image = image.astype(np.float32)
+    return image, predict_stack(runtime, image[None], runtime.description.readings[reading_name]), notes

@@ -12,7 +12,7 @@ from kgp.report.notes import warn_of_notes
 from kgp.run_folder import read_run
 from kgp.scans.case import read_case
 from kgp.scans.fit import fit_image
-from kgp.scans.pictures import ENDINGS, read_picture
+from kgp.scans.pictures import ENDINGS, read_slice
 from kgp.scans.volume import axial_slices
 
 
@@ -50,7 +50,9 @@ def slice_of_file(
     if not path.exists():
         raise KgpError(f"{path} does not exist.")
     if path.suffix.lower() in ENDINGS:
-        return SliceToExplain(fit_image(read_picture(path).astype(np.float32), size), None, path.name)
+        image, notes = read_slice(path, len(contrasts))
+        warn_of_notes(path.name, notes)
+        return SliceToExplain(fit_image(image.astype(np.float32), size), None, path.name)
     volume = read_case(contrasts, path, resample_to)
     warn_of_notes(path.name, volume.notes)
     stack, spacing = axial_slices(volume)

@@ -88,11 +88,9 @@ class BratsSource:
         files, kind = self._files[case], self._kind(case)
         volume = read_volume({contrast: files[contrast] for contrast in self.contrasts})
         mask = read_mask_volume(files[MASK], volume, kind.cavity)
-        notes = tuple(label_notes(case, kind, _labels(files[MASK])))
+        mask = dataclasses.replace(mask, notes=(*mask.notes, *label_notes(case, kind, _labels(files[MASK]))))
         patient, group = self._patients[case]
-        for piece in cut_slices(volume, mask, case=case, patient=patient, group=group, label=self._label(case)):
-            yield dataclasses.replace(piece, notes=piece.notes + notes) if notes else piece
-            notes = ()
+        yield from cut_slices(volume, mask, case=case, patient=patient, group=group, label=self._label(case))
 
     def check(self) -> list[DataFault]:
         """Missing or doubtful files and grades, folders of one name, and what is taken for what."""

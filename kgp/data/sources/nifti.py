@@ -11,6 +11,7 @@ Where some volumes have masks, one of a tumour label without a mask cannot be us
 without tumour would be called tumour, beside slices of other volumes that are told apart.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from kgp.data.no_tumour import NAME, label_without_tumour, no_tumour_labels
+from kgp.data.sources.mask_values import tumour_mask
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.data.sources.table_columns import MEANT, group_of
 from kgp.data.sources.volumes_table import KNOWN, MASKS, contrast_columns, meant_for_mask, read_volumes
 from kgp.errors import KgpError
+from kgp.scans.geometry_notes import turned_note
+from kgp.scans.grid import on_grid
 from kgp.scans.part_of_4d import file_of
 from kgp.scans.volume import Volume, axial_slices, read_volume
 from kgp.spreadsheets import unused_columns
@@ -147,28 +151,44 @@ def _mask_of(row: dict[str, str]) -> str:
     return next((row[column] for column in MASKS if row.get(column)), "")
 
 
-def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> np.ndarray:
-    """A mask as bool [X, Y, Z] on the grid of a volume: true where the file is above 0.
+@dataclasses.dataclass(frozen=True)
+class MaskVolume:
+    """Where a mask says that there is tumour.
+
+    Attributes:
+        tumour: bool [X, Y, Z].
+        notes: as in `kgp.data.sources.source.SourceSlice`.
+    """
+
+    tumour: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()) -> MaskVolume:
+    """A mask on the grid of a volume; see `kgp.data.sources.mask_values`.
 
     Args:
         no_tumour: labels above 0 that are no tumour either.
 
     Raises:
-        KgpError: the file cannot be read or lies on another grid.
+        KgpError: the file cannot be read, lies on another grid, or does not say what is tumour.
     """
     mask = read_volume({"mask": path})
-    if mask.data.shape[:3] != volume.data.shape[:3] or not np.allclose(mask.affine, volume.affine, rtol=0, atol=1e-3):
+    values = on_grid(mask.data[..., 0], mask.grid, volume.grid)
+    if values is None:
         raise KgpError(
-            f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.data.shape[:3]))} against "
-            f"{'x'.join(map(str, volume.data.shape[:3]))} voxels, or another affine)."
+            f"{path} is not on the grid of its contrasts ({'x'.join(map(str, mask.grid.shape))} against "
+            f"{'x'.join(map(str, volume.grid.shape))} voxels): their corners lie up to "
+            f"{mask.grid.corner_distance(volume.grid):.3g} mm apart."
         )
-    labels = mask.data[..., 0]
-    return (labels > 0) & ~np.isin(labels, no_tumour)
+    tumour, notes = tumour_mask(values, path, "voxels", no_tumour)
+    turned = () if mask.grid.is_same(volume.grid) else (turned_note([path.name], "its contrasts"),)
+    return MaskVolume(tumour, (*mask.notes, *turned, *notes))
 
 
 def cut_slices(
     volume: Volume,
-    mask: np.ndarray | None,
+    mask: MaskVolume | None,
     *,
     case: str,
     patient: str,
@@ -183,14 +203,15 @@ def cut_slices(
     intensities are normalised.
 
     Args:
-        mask: bool [X, Y, Z], or None.
+        mask: of the volume, or None. Notes on it and on the volume stand at the first slice.
         label: number and name of the volume's label; slices with an empty mask have `no_tumour`
             instead.
     """
     stack, spacing = axial_slices(volume)
     masks = None
     if mask is not None:
-        masks = axial_slices(Volume(mask[..., None], volume.affine, ("mask",)))[0][..., 0]
+        masks = axial_slices(Volume(mask.tumour[..., None], volume.affine, ("mask",)))[0][..., 0]
+    notes = (*volume.notes, *(mask.notes if mask else ()))
     ends = tuple(slice(None, None, max(length - 1, 1)) for length in stack.shape[:3])
     background = np.median(stack[ends], axis=(0, 1, 2))
     for index, image in enumerate(stack):
@@ -209,4 +230,6 @@ def cut_slices(
             spacing=spacing,
             volume=case,
             index=index,
+            notes=notes,
         )
+        notes = ()

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kgp.data.sources.mask_pictures import read_mask_picture
+from kgp.data.sources.picture_set import count_contrasts, spread
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.data.sources.table_columns import GROUPS, MEANT, check_groups, group_of
 from kgp.errors import KgpError
-from kgp.scans.pictures import read_picture
+from kgp.scans.pictures import is_grey_copy, open_picture, read_picture
 from kgp.spreadsheets import Spreadsheet, read_spreadsheet, unused_columns
 
 _REQUIRED = ("id", "image", "label", "label_name", "patient")
@@ -47,7 +49,7 @@ class SlicesSource:
         self._table = _read_index(self._index)
         for row, line in zip(self._table.rows, self._table.lines, strict=True):
             self._rows[row["id"]].append(row | {"line": str(line)})
-        channels = self._channels()
+        channels, self._on_channels = count_contrasts(self._some_pictures(), len(contrasts))
         self.contrasts = contrasts or tuple(f"channel_{number + 1}" for number in range(channels))
         if len(self.contrasts) != channels:
             raise KgpError(
@@ -70,10 +72,11 @@ class SlicesSource:
             yield self._slice(row)
 
     def check(self) -> list[DataFault]:
-        """Ids that stand several times, and columns that are not used."""
+        """Ids that stand several times, grey pictures stored in colour, and columns that are not used."""
         unused = unused_columns(self._table.columns, (*_REQUIRED, *_OPTIONAL), MEANT)
         return [
             *([DataFault("warning", self._index.name, unused)] if unused else []),
+            *([DataFault("warning", "all", self._on_channels)] if self._on_channels else []),
             *self._ids_several_times(),
         ]
 
@@ -84,25 +87,34 @@ class SlicesSource:
             if len(rows) > 1
         ]
 
-    def _channels(self) -> int:
-        """Channels of the first image that can be read."""
+    def _some_pictures(self) -> list[np.ndarray]:
+        """Images from all over the table, or where none of them can be read the first that can."""
         first = None
-        for rows in self._rows.values():
+        pictures: list[np.ndarray] = []
+        some = spread(list(self._rows))
+        for identifier in dict.fromkeys([*some, *self._rows]):
+            if pictures and identifier not in some:
+                break
             try:
-                return self._picture(rows[0], "image").shape[2]
+                pictures.append(read_picture(self._file(self._rows[identifier][0], "image")))
             except KgpError as error:
                 first = first or error
+        if pictures:
+            return pictures
         raise KgpError(f"No data found: of the {len(self._rows)} images in {self._index} none can be read ({first}).")
 
     def _slice(self, row: dict[str, str]) -> SourceSlice:
         for column in ("id", "patient"):
             if not row[column]:
                 raise KgpError(f"{self._index} line {row['line']} has no {column}.")
-        image = self._picture(row, "image")
+        picture = open_picture(self._file(row, "image"))
+        one = len(self.contrasts) == 1 and is_grey_copy(picture.values)
+        image = picture.values[..., :1] if one else picture.values
         if image.shape[2] != len(self.contrasts):
             raise KgpError(
                 f"{self.path / row['image']} has {image.shape[2]} channel(s) where {len(self.contrasts)} are expected."
             )
+        mask, mask_notes = self._mask(row, image)
         spacing = None
         if row.get("spacing_row") and row.get("spacing_column"):
             spacing = (self._number(row, "spacing_row"), self._number(row, "spacing_column"))
@@ -114,31 +126,32 @@ class SlicesSource:
             label=label,
             label_name=row["label_name"] or str(label),
             image=image,
-            mask=self._mask(row, image),
+            mask=mask,
             spacing=spacing,
             volume=row.get("volume", ""),
             index=self._whole_number(row, "slice") if row.get("slice") else 0,
+            notes=(*picture.notes, *mask_notes),
         )
 
-    def _mask(self, row: dict[str, str], image: np.ndarray) -> np.ndarray | None:
+    def _mask(self, row: dict[str, str], image: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
         if not row.get("mask"):
-            return None
-        mask = self._picture(row, "mask")[..., :3].max(axis=2) > 0  # a fourth channel would be transparency
+            return None, ()
+        mask, notes = read_mask_picture(self._file(row, "mask"))
         if mask.shape != image.shape[:2]:
             raise KgpError(
                 f"{self.path / row['mask']} is {mask.shape[0]}x{mask.shape[1]} where its slice is "
                 f"{image.shape[0]}x{image.shape[1]}."
             )
-        return mask
+        return mask, notes
 
-    def _picture(self, row: dict[str, str], column: str) -> np.ndarray:
+    def _file(self, row: dict[str, str], column: str) -> Path:
         name = os.path.normpath(row[column])
         if not row[column] or "\0" in name or os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
             raise KgpError(
                 f"{self._index} line {row['line']} has the {column} {row[column]!r} where a file inside the "
                 "folder is expected."
             )
-        return read_picture(self.path / name)
+        return self.path / name
 
     def _whole_number(self, row: dict[str, str], column: str) -> int:
         try:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kgp.data.sources import open_source
-from kgp.data.sources.nifti import NiftiSource, cut_slices
+from kgp.data.sources.nifti import NiftiSource, cut_slices, read_mask_volume
 from kgp.errors import KgpError
 from kgp.scans.volume import Volume
 
@@ -143,5 +143,86 @@ def test_a_case_that_cannot_be_read(tmp_path):
 def test_a_mask_on_another_grid(tmp_path):
     write_table(tmp_path)
     write_volume(tmp_path / "v" / "mask.nii", 1, np.eye(4))
-    with pytest.raises(KgpError, match="mask.nii is not on the grid of its contrasts .*or another affine"):
+    with pytest.raises(
+        KgpError, match="mask.nii is not on the grid of its contrasts .* their corners lie up to 8.62 mm apart"
+    ):
         list(NiftiSource(tmp_path).read("c2"))
+
+
+def save_mask(path, values, affine=None, codes=(2, 0)):
+    image = nibabel.Nifti1Image(values, np.diag([1.0, 1.5, 4.0, 1.0]) if affine is None else affine)
+    image.set_sform(image.affine, codes[0])
+    image.set_qform(image.affine, codes[1])
+    nibabel.save(image, path)
+
+
+MASK = np.zeros((8, 9, 3), np.float32)
+MASK[3:6, 4:7, 1] = 4
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        (np.where(MASK == 0, 0.0039, MASK), "(mask.nii) with values that are not whole (e.g. 0.0039); 207 voxels were"),
+        (MASK * 0.999975, "(mask.nii) of two levels, 0 and 3.9999; it was cut at half of 3.9999."),
+        (MASK / 8, "of two levels, 0 and 0.5; it was cut at half of 0.5."),
+        (MASK * 63.5 + (MASK == 0), "with 2 levels above 0 where one is expected; it was cut at half of 255, and 207"),
+    ],
+    ids=range(4),
+)
+def test_values_of_a_mask_that_are_not_labels_are_told_at_the_first_slice(tmp_path, values, note):
+    write_table(tmp_path)
+    save_mask(tmp_path / "v" / "mask.nii", values.astype(np.float32))
+    first, second = open_source(tmp_path).read("c2")
+    assert (first.label, second.label) == (0, 2) and first.mask.sum() == 0 and second.mask.sum() == 9
+    assert len(first.notes) == 1 and note in first.notes[0] and second.notes == ()
+
+
+def test_a_scale_slope_in_the_header_of_a_mask(tmp_path):
+    write_table(tmp_path)
+    image = nibabel.Nifti1Image((MASK / 4 * 127).astype(np.int8), np.diag([1.0, 1.5, 4.0, 1.0]))
+    image.header.set_slope_inter(3.996 / 127, 0.004)
+    nibabel.save(image, tmp_path / "v" / "mask.nii")
+    raw = bytearray((tmp_path / "v" / "mask.nii").read_bytes())
+    raw[112:120] = np.array([3.996 / 127, 0.004], "<f4").tobytes()
+    raw[352:] = (MASK / 4 * 127).astype(np.int8).tobytes(order="F")
+    (tmp_path / "v" / "mask.nii").write_bytes(raw)
+    mask = read_mask_volume(tmp_path / "v" / "mask.nii", Volume(MASK[..., None], image.affine, ("T1",)), (4,))
+    assert not mask.tumour.any() and "rounded to 0" in mask.notes[0]
+
+
+def test_a_mask_with_turned_axes_is_turned_exactly_and_told(tmp_path):
+    write_table(tmp_path)
+    (_, straight) = open_source(tmp_path).read("c2")
+    stored = np.flip(np.asarray(nibabel.load(tmp_path / "v" / "mask.nii").dataobj), 0).transpose(2, 0, 1)
+    affine = np.array([[0, -1, 0, 7], [0, 0, 1.5, 0], [4, 0, 0, 0], [0, 0, 0, 1]])
+    save_mask(tmp_path / "v" / "mask.nii", np.ascontiguousarray(stored), affine)
+    (first, turned) = open_source(tmp_path).read("c2")
+    np.testing.assert_array_equal(turned.mask, straight.mask)
+    assert first.notes == (
+        "has the axes of mask.nii in another order or direction than those of its contrasts; they were turned exactly, "
+        "without interpolation.",
+    )
+
+
+def test_headers_without_a_place_are_told(tmp_path):
+    write_table(tmp_path)
+    values = np.array(nibabel.load(tmp_path / "v" / "mask.nii").dataobj)
+    affine = nibabel.Nifti1Image(values, None).header.get_base_affine()
+    for name in ("t1", "flair", "mask"):
+        save_mask(tmp_path / "v" / f"{name}.nii", np.indices((8, 9, 3)).sum(axis=0).astype(np.float32), affine, (0, 0))
+    save_mask(tmp_path / "v" / "mask.nii", values, affine, (0, 0))
+    (first, *_) = open_source(tmp_path).read("c2")
+    assert [note[:38] for note in first.notes] == [
+        "has neither qform nor sform in t1.nii,",
+        "has neither qform nor sform in mask.ni",
+    ]
+
+
+def test_a_grid_that_differs_by_rounding_is_the_same(tmp_path):
+    write_table(tmp_path)
+    affine = np.diag([1.0, 1.5, 4.0, 1.0])
+    affine[:3, 3] = 0.002
+    save_mask(tmp_path / "v" / "mask.nii", np.array(nibabel.load(tmp_path / "v" / "mask.nii").dataobj), affine)
+    (first, second) = open_source(tmp_path).read("c2")
+    assert second.mask.sum() == 1 and first.notes == ()
