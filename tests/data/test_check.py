@@ -58,9 +58,7 @@ def test_a_slice(piece, fields, severity, message):
 )
 def test_a_mask_that_contradicts_its_label(list_source, piece, label, name, full, message):
     slice_ = dataclasses.replace(piece("s", mask=np.full((8, 8), full)), label=label, label_name=name)
-    few = DataFault(
-        "warning", f"label {name}", "has 1 patient(s); 3 are needed for training, validation and test."
-    )
+    few = DataFault("warning", f"label {name}", "has 1 patient(s); 3 are needed for training, validation and test.")
     assert check(list_source({"a": [slice_]})) == [*([DataFault("warning", "s", message)] if message else []), few]
 
 

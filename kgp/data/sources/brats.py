@@ -18,9 +18,9 @@ from pathlib import Path
 from kgp.data.sources.nifti import cut_slices, read_mask_volume
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError, UsageError
-from kgp.files import read_table
 from kgp.scans.contrast_names import contrast_of
 from kgp.scans.volume import read_volume
+from kgp.spreadsheets import read_spreadsheet
 
 CONTRASTS = ("T1", "T2", "T1ce", "FLAIR")
 GRADES = {"LGG": (1, "LGG"), "HGG": (2, "HGG")}
@@ -149,7 +149,7 @@ def _read_grades(path: Path) -> dict[str, dict[str, str]]:
     Raises:
         KgpError: the table is missing or has no column for case and grade, or a case twice.
     """
-    table = read_table(path)
+    table = read_spreadsheet(path, optional=("grade", "patient", *_CASE_COLUMNS))
     columns, rows = table.columns, table.rows
     lowered = {column.lower(): column for column in columns}
     keys = [column for column in _CASE_COLUMNS if column in columns]
