@@ -21,7 +21,7 @@ _LEAST_DETAIL = 60  # pixels that carry the detail; with fewer, any two slices a
 _WAVES = 8  # lowest waves along each side that pictures are first compared by
 _TURNS = 8  # four turns, each as it is and mirrored
 _TINY = 1e-30
-_CELLS = 1 << 24  # correlations held at once
+_ROWS, _COLUMNS = 512, 2048  # of the correlations held at once
 
 
 def small_picture(image: np.ndarray) -> np.ndarray:
@@ -50,44 +50,48 @@ def find_near_duplicates(pictures: Sequence[np.ndarray], persons: Sequence[str])
     person = np.unique(np.array(persons, dtype=object).astype(str), return_inverse=True)[1]
     waves = _all_waves(pictures)
     detailed = np.flatnonzero(waves.any(axis=(1, 2)))
-    person, waves = person[detailed], waves[detailed]
+    partners = _likeliest_partners(waves[detailed], person[detailed])
     found = []
-    rows = max(1, _CELLS // max(len(detailed), 1))
-    for start in range(0, len(detailed), rows):
-        block = slice(start, min(start + rows, len(detailed)))
-        best = _best_partners(waves, person, block)
-        for later, partners in zip(range(block.start, block.stop), best, strict=True):
-            earlier = _verified(pictures, detailed, later, partners)
-            if earlier is not None:
-                found.append((int(detailed[later]), int(detailed[earlier])))
+    for later, partner in enumerate(partners):
+        pair = (int(detailed[later]), int(detailed[partner]))
+        if partner >= 0 and _same_detail(pictures[pair[0]], pictures[pair[1]]):
+            found.append(pair)
     return found
 
 
-def _best_partners(waves: np.ndarray, person: np.ndarray, block: slice) -> np.ndarray:
-    """For each slice of a block and each turn the earlier slice of another person whose low waves
-    are most alike; -1 where there is none [rows, turns].
+def _likeliest_partners(waves: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """For each slice the earlier one of another person whose low waves, in some turn, are most
+    alike; -1 where none is nearly alike.
     """
-    flat = waves.reshape(len(waves), -1)
-    same = person[block, None] == person[None, : block.stop]
-    same |= np.arange(block.stop)[None] >= np.arange(block.start, block.stop)[:, None]
-    partners = np.empty((same.shape[0], _TURNS), np.int64)
-    for turn in range(_TURNS):
-        likeness = _turned_waves(waves[block], turn).reshape(same.shape[0], -1) @ flat[: block.stop].T
-        likeness[same] = -1
-        best = likeness.argmax(axis=1)
-        highest = np.take_along_axis(likeness, best[:, None], axis=1)[:, 0]
-        partners[:, turn] = np.where(highest > LEAST_CORRELATION - 0.1, best, -1)
+    flat = waves.reshape(len(waves), _WAVES * _WAVES)
+    turned = [_turned_waves(waves, turn).reshape(flat.shape) for turn in range(_TURNS)]
+    numbers = np.arange(len(waves))
+    highest = np.full(len(waves), LEAST_CORRELATION - 0.1, np.float32)
+    partners = np.full(len(waves), -1)
+    for rows in _blocks(len(waves), _ROWS):
+        for columns in _blocks(rows.stop, _COLUMNS):
+            likeness = turned[0][rows] @ flat[columns].T
+            for turn in turned[1:]:
+                np.maximum(likeness, turn[rows] @ flat[columns].T, out=likeness)
+            likeness -= 3.0 * (person[rows, None] == person[None, columns])
+            if columns.stop > rows.start:
+                likeness -= 3.0 * (numbers[None, columns] >= numbers[rows, None])
+            best = likeness.argmax(axis=1)
+            values = likeness[np.arange(len(best)), best]
+            better = values > highest[rows]
+            partners[rows][better] = best[better] + columns.start
+            highest[rows][better] = values[better]
     return partners
 
 
-def _verified(pictures: Sequence[np.ndarray], detailed: np.ndarray, later: int, partners: np.ndarray) -> int | None:
-    """The first of the partners, one for each turn, that has the same detail as a slice."""
-    for turn, earlier in enumerate(partners):
-        if earlier >= 0:
-            one, other = _detail(_turned(pictures[detailed[later]], turn)), _detail(pictures[detailed[earlier]])
-            if float((one * other).sum()) >= LEAST_CORRELATION:
-                return int(earlier)
-    return None
+def _blocks(length: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
+
+
+def _same_detail(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a picture, in some turn, has the detail of another."""
+    detail, wanted = _detail(one), _detail(other)
+    return any(float(np.vdot(_turned(detail, turn), wanted)) >= LEAST_CORRELATION for turn in range(_TURNS))
 
 
 def _detail(picture: np.ndarray) -> np.ndarray:

@@ -78,5 +78,6 @@ def test_blocks_change_nothing(monkeypatch):
     pictures = [small_picture(head(seed % 11)) for seed in range(22)]
     persons = [f"p{number}" for number in range(22)]
     whole = find_near_duplicates(pictures, persons)
-    monkeypatch.setattr("kgp.data.near_duplicates._CELLS", 60)
+    monkeypatch.setattr("kgp.data.near_duplicates._ROWS", 3)
+    monkeypatch.setattr("kgp.data.near_duplicates._COLUMNS", 5)
     assert find_near_duplicates(pictures, persons) == whole == [(number, number - 11) for number in range(11, 22)]
