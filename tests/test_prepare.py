@@ -170,3 +170,8 @@ def test_help_and_mistakes_do_not_import_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "--preview PNG" in done.stdout
+
+
+def test_check_shows_how_far_it_is(data, caplog):
+    assert prepare.main([str(data), "--check"]) == 0
+    assert "Checked 6 of 6 cases, 0 s left." in caplog.text
