@@ -173,5 +173,6 @@ def test_help_and_mistakes_do_not_import_tensorflow():
 
 
 def test_check_shows_how_far_it_is(data, caplog):
+    caplog.set_level("INFO")
     assert prepare.main([str(data), "--check"]) == 0
     assert "Checked 6 of 6 cases, 0 s left." in caplog.text

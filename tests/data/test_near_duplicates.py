@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kgp.data.near_duplicates import SIDE, find_near_duplicates, small_picture
+from kgp.data.near_duplicates import SIDE, find_near_duplicates, small_pictures
 
 
 def head(seed, size=64, channels=1):
@@ -41,6 +41,8 @@ COPIES = {
     "other gamma": lambda image: (255 * (image / 255) ** 1.3).astype(np.uint8),
     "of floats": lambda image: image.astype(np.float32) * 37 - 1000,
     "noisy": lambda image: image + np.random.default_rng(9).normal(0, 3, image.shape),
+    "padded": lambda image: jpeg(np.pad(image, ((0, 20), (9, 9), (0, 0)))),
+    "cut to the head": lambda image: image[2:-2, 5:-5],
     "all of it": lambda image: jpeg(resized(np.ascontiguousarray((image[::-1] * 0.8 + 10).astype(np.uint8)), 90), 60),
 }
 
@@ -50,32 +52,35 @@ COPIES = {
 def test_copies_are_found(change, channels):
     images = [head(seed, channels=channels) for seed in range(6)]
     copy = COPIES[change](images[2])
-    pictures = [small_picture(image) for image in (*images, copy)]
+    pictures = [small_pictures(image) for image in (*images, copy)]
     assert find_near_duplicates(pictures, [*"abcdef", "g"]) == [(6, 2)]
     assert find_near_duplicates(pictures, [*"abcdef", "c"]) == []  # a person may have a picture twice
 
 
 def test_different_heads_and_empty_pictures_are_no_copies():
-    pictures = [small_picture(head(seed)) for seed in range(40)]
+    pictures = [small_pictures(head(seed)) for seed in range(40)]
     blank, dot = np.zeros((64, 64, 1), np.uint8), np.zeros((64, 64, 1), np.uint8)
     dot[30:34, 30:34] = 255
-    pictures += [small_picture(image) for image in (blank, blank, dot, dot)]
+    pictures += [small_pictures(image) for image in (blank, blank, dot, dot)]
     assert find_near_duplicates(pictures, [str(number) for number in range(44)]) == []
 
 
 def test_small_pictures():
-    picture = small_picture(head(0))
-    assert picture.shape == (SIDE, SIDE) and picture.dtype == np.uint8 and picture.max() == 255
-    assert small_picture(np.full((5, 5, 2), 7.0)).max() == 0
+    whole, cut = small_pictures(head(0))
+    assert whole.shape == cut.shape == (SIDE, SIDE) and whole.dtype == np.uint8 and whole.max() == cut.max() == 255
+    padded, same = small_pictures(np.pad(head(0), ((30, 10), (0, 50), (0, 0))))
+    assert np.abs(padded.astype(int) - whole).max() > 100
+    assert np.corrcoef(same.ravel(), cut.ravel())[0, 1] > 0.95
+    assert small_pictures(np.full((5, 5, 2), 7.0)).max() == 0
 
 
 def test_nothing_to_compare():
     assert find_near_duplicates([], []) == []
-    assert find_near_duplicates([small_picture(head(0))], ["a"]) == []
+    assert find_near_duplicates([small_pictures(head(0))], ["a"]) == []
 
 
 def test_blocks_change_nothing(monkeypatch):
-    pictures = [small_picture(head(seed % 11)) for seed in range(22)]
+    pictures = [small_pictures(head(seed % 11)) for seed in range(22)]
     persons = [f"p{number}" for number in range(22)]
     whole = find_near_duplicates(pictures, persons)
     monkeypatch.setattr("kgp.data.near_duplicates._ROWS", 3)
