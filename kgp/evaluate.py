@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=(),
         metavar="NAME=LABEL[,LABEL]",
         help="the run's classes from the labels of --data (default: as the run chose them, else by name; numbers "
-        "other than 0 mean something else in other data)",
+        'mean something else in other data, and what is "no tumour" is told there anew)',
     )
     parser.add_argument(
         "--contrasts",
@@ -95,6 +95,7 @@ def execute(arguments: argparse.Namespace) -> None:
             runtime.description.class_names,
             runtime.description.contrasts,
             runtime.description.size,
+            no_tumour_class=runtime.description.no_tumour_class,
             labels=arguments.labels,
             trained_labels=trained.config.data.labels if trained else (),
             channel_names=arguments.contrasts,

@@ -172,6 +172,12 @@ def test_help_and_mistakes_do_not_import_tensorflow():
     assert "--preview PNG" in done.stdout
 
 
+def test_check_shows_how_far_it_is(data, caplog):
+    caplog.set_level("INFO")
+    assert prepare.main([str(data), "--check"]) == 0
+    assert "Checked 6 of 6 cases, 0 s left." in caplog.text
+
+
 def class_folders(folder):
     """Six pictures in class folders, all of them different."""
     rng = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from kgp.data.near_duplicates import find_near_duplicates, small_picture
+from kgp.data.near_duplicates import find_near_duplicates, small_pictures
 from kgp.data.no_tumour import no_tumour_labels
 from kgp.data.persons import person_warnings
 from kgp.data.sources.source import DataFault, Source, SourceSlice
@@ -126,7 +126,7 @@ class _Survey:
         digest = hashlib.sha256(repr(piece.image.shape).encode() + piece.image.tobytes()).hexdigest()
         twin, group = self._owners.setdefault(digest, (piece.id, piece.group))
         if group == piece.group:
-            self._pictures.append(small_picture(piece.image))
+            self._pictures.append(small_pictures(piece.image))
             self._shown.append((piece.id, piece.group))
         else:
             self.faults.append(DataFault("error", piece.id, f"has the same pixels as slice {twin} of another patient."))

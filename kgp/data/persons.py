@@ -1,14 +1,16 @@
 """Whether the patients of a data set are persons: a person under several names lands in training and
 test.
-
-Only names are looked at; the same pictures under several names are found by
-`kgp.data.near_duplicates`.
 """
 
 import datetime
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from kgp.data.cohort import SliceRow
+from kgp.data.near_duplicates import find_near_duplicates
 
 _FEWEST_SLICES = 10  # with fewer, one slice a person is no wonder
 _NEARLY_ALL = 0.95
@@ -32,6 +34,24 @@ _LETTER = re.compile(f"(.*[0-9])(?:{_SIGN})?[a-z]")
 # Visits, or the patients of a site: only their numbers tell.
 _SHORT_NUMBER = re.compile(f"(.*[0-9].*?)((?:{_SIGN}s?|[vtms])[0-9]{{1,2}}[a-z]?|{_SIGN}00[0-9])")
 _CODE = re.compile(".*[0-9](?:[a-z]+[0-9]|[a-z]{2}).*")  # letters among digits, such as A5R5: no visit's letter
+
+
+def doubtful_persons(rows: Sequence[SliceRow], pictures: Sequence[np.ndarray]) -> list[str]:
+    """Sentences on persons that may stand in training and test under several names.
+
+    Args:
+        pictures: of `kgp.data.near_duplicates.small_pictures`, one a row.
+    """
+    persons = [row.group for row in rows]
+    sentences = person_warnings(persons)
+    pairs = find_near_duplicates(pictures, persons)
+    if pairs:
+        one, other = (rows[number].id for number in pairs[0])
+        sentences.append(
+            f"{len(pairs)} slice(s) are nearly the same picture as one of another patient, such as {one} and {other}; in "
+            "training and test they make figures too good (kgp prepare --check lists them)."
+        )
+    return [f"all: {sentence}" for sentence in sentences]
 
 
 def person_warnings(persons: Iterable[str]) -> list[str]:

@@ -13,8 +13,8 @@ import numpy as np
 import kgp
 from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
-from kgp.data.near_duplicates import find_near_duplicates, small_picture
-from kgp.data.persons import person_warnings
+from kgp.data.near_duplicates import small_pictures
+from kgp.data.persons import doubtful_persons
 from kgp.data.sources import open_source
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
@@ -62,7 +62,7 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         for number, case in enumerate(cases, start=1):
             writer.add_case(case, source.read(case))
             show_progress("Prepared", number, len(cases), started)
-        writer.warnings += _doubtful_persons(writer)
+        writer.warnings += doubtful_persons(writer.rows, writer.pictures)
         writer.finish(source.name)
     sentences = [f"Left out: {sentence}" for sentence in writer.unreadable]
     sentences += [f"Left out: slice {identifier} is black (of one value all over)." for identifier in writer.black]
@@ -159,7 +159,7 @@ class _Writer:
                     black.append(piece.id)
                 else:
                     rows.append(self._write(piece))
-                    pictures.append(small_picture(piece.image))
+                    pictures.append(small_pictures(piece.image))
         except _Unusable:
             raise
         except KgpError as error:
@@ -269,20 +269,6 @@ class _Writer:
             if file_type != dtype:
                 write_array(self.folder / file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
         return dtype
-
-
-def _doubtful_persons(writer: _Writer) -> list[str]:
-    """Sentences on persons that may stand in training and test under several names."""
-    persons = [row.group for row in writer.rows]
-    sentences = person_warnings(persons)
-    pairs = find_near_duplicates(writer.pictures, persons)
-    if pairs:
-        one, other = (writer.rows[number].id for number in pairs[0])
-        sentences.append(
-            f"{len(pairs)} slice(s) are nearly the same picture as one of another patient, such as {one} and {other}; in "
-            "training and test they make figures too good (kgp prepare --check lists them)."
-        )
-    return [f"all: {sentence}" for sentence in sentences]
 
 
 def _prepared_earlier(folder: Path) -> Cohort:

@@ -1,5 +1,7 @@
 """kgp.data.sources.nifti: volumes in a table."""
 
+import re
+
 import nibabel
 import numpy as np
 import pytest
@@ -226,3 +228,71 @@ def test_a_grid_that_differs_by_rounding_is_the_same(tmp_path):
     save_mask(tmp_path / "v" / "mask.nii", np.array(nibabel.load(tmp_path / "v" / "mask.nii").dataobj), affine)
     (first, second) = open_source(tmp_path).read("c2")
     assert second.mask.sum() == 1 and first.notes == ()
+
+
+MASKED = "c1,p1,{},{},v/t1.nii,v/flair.nii,v/mask.nii\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [
+        (MASKED.format(1, "tumour"), [(0, "no_tumour"), (1, "tumour")]),
+        (MASKED.format(0, "tumour"), [(1, "no_tumour"), (0, "tumour")]),
+        (MASKED.format(0, "HGG") + "c2,p2,1,LGG,v/t1.nii,v/flair.nii,v/mask.nii\n", [(2, "no_tumour"), (0, "HGG")]),
+        (MASKED.format(2, "glioma") + "c2,p2,5,Normal,v/t1.nii,v/flair.nii,\n", [(5, "Normal"), (2, "glioma")]),
+        (MASKED.format(0, "glioma") + "c2,p2,1,healthy,v/t1.nii,v/flair.nii,\n", [(1, "healthy"), (0, "glioma")]),
+        (MASKED.format(1, "b") + "c2,p2,0,a,v/t1.nii,v/flair.nii,\n", [(0, "a"), (1, "b")]),
+        (MASKED.format("1.0", "b"), [(0, "no_tumour"), (1, "b")]),
+        (MASKED.format("3", ""), [(0, "no_tumour"), (3, "3")]),
+    ],
+)
+def test_the_label_of_slices_without_tumour(tmp_path, rows, labels):
+    source = NiftiSource(write_table(tmp_path, rows))
+    assert [(piece.label, piece.label_name) for piece in source.read("c1")] == labels
+    assert source.check() == []
+
+
+def test_both_names_of_the_persons_column_and_columns_that_are_not_used(tmp_path):
+    header = "case,patient,patient_group,label,label_name,FLAIR,mask,age,sex\n"
+    source = NiftiSource(write_table(tmp_path, "0,p0,person0,1,tumour,v/flair.nii,v/mask.nii,55,M\n", header))
+    assert source.contrasts == ("FLAIR",) and {piece.group for piece in source.read("0")} == {"person0"}
+    assert [(found.severity, found.where, found.what) for found in source.check()] == [
+        ("warning", "volumes.csv", "has columns that are not used: age, sex.")
+    ]
+    write_table(tmp_path, "0,p0,a,b,1,x,v/t1.nii\n", "case,patient,group,patient_group,label,label_name,T1\n")
+    with pytest.raises(KgpError, match="volumes.csv line 2 has the patient_group 'b' and the group 'a'"):
+        NiftiSource(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["masks", "segmentation", "seg_path", "label_map", "maks", "Mask_file", "ROI"])
+def test_a_misspelt_mask_column_is_named_and_is_no_contrast(tmp_path, column):
+    source = NiftiSource(write_table(tmp_path, MASKED.format(1, "tumour"), HEADER.replace("mask", column)))
+    assert source.contrasts == ("T1", "FLAIR")
+    first, second = (found.what for found in source.check())
+    assert first == f"has columns that are not used: {column} (did you mean mask?)."
+    assert second.startswith("names no mask, so all slices of a volume have its label, those without tumour too")
+    assert NiftiSource(tmp_path, ("T1", column)).contrasts == ("T1", column)  # who asks for it gets it
+
+
+@pytest.mark.parametrize("column", ["Mask", "MASK", " mask ", "Seg"])
+def test_capitals_of_the_mask_column(tmp_path, column):
+    source = NiftiSource(write_table(tmp_path, MASKED.format(1, "tumour"), HEADER.replace("mask", column)))
+    assert source.check() == [] and [piece.label for piece in source.read("c1")] == [0, 1]
+
+
+def test_a_volume_without_a_mask_among_others_with_one(tmp_path):
+    rows = MASKED.format(1, "tumour") + "c2,p2,1,tumour,v/t1.nii,v/flair.nii,\nc3,p3,4,healthy,v/t1.nii,v/flair.nii,\n"
+    source = NiftiSource(write_table(tmp_path, rows))
+    (found,) = source.check()
+    sentence = (
+        "has the label tumour but no mask in .*volumes.csv, where other volumes have one, so its slices without tumour "
+        "cannot be told from those with it; name its mask, or leave it out."
+    )
+    assert (found.severity, found.where) == ("error", "c2") and re.fullmatch(sentence, found.what)
+    with pytest.raises(KgpError, match=f"case c2 {sentence}"):
+        list(source.read("c2"))
+    assert [piece.label for piece in source.read("c3")] == [4, 4]
+
+
+def test_volumes_of_healthy_persons_need_no_mask(tmp_path):
+    assert NiftiSource(write_table(tmp_path, "c,p,0,healthy,v/t1.nii,v/flair.nii,\n")).check() == []

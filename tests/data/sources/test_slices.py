@@ -279,3 +279,62 @@ def test_a_mask_with_values_between_is_cut_and_told(tmp_path):
     piece = read_one(SlicesSource(tmp_path), "s1")
     np.testing.assert_array_equal(piece.mask, drawn == 1)
     assert piece.notes[0].endswith("it was cut at half of 1, and 4 pixels above 0 are no tumour.")
+
+
+def rewrite(folder, change):
+    """Changes the text of index.csv."""
+    path = folder / "index.csv"
+    path.write_bytes(change(path.read_text()).encode())
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", "\t"),
+        lambda text: "sep=;\n" + text.replace(",", ";"),
+        lambda text: text.replace(
+            "id,image,mask,label,label_name,patient", "ID, Image, MASK, Label, Label Name, Patient"
+        ),
+        lambda text: text.replace(",0,healthy", ",0.0,healthy").replace(",1,tumour", ",1.0,tumour"),
+        lambda text: "\ufeff" + text,
+    ],
+)
+def test_a_table_however_it_is_written(tmp_path, change):
+    source = SlicesSource(rewrite(write_folder(tmp_path), change))
+    pieces = [read_one(source, case) for case in source.cases()]
+    assert [(piece.id, piece.label, piece.label_name, piece.group) for piece in pieces] == [
+        ("s0", 0, "healthy", "p0"),
+        ("s1", 1, "tumour", "p0"),
+        ("s2", 1, "tumour", "p1"),
+    ]
+    assert [piece.mask.sum() for piece in pieces] == [0, 5, 10] and source.check() == []
+
+
+def test_a_decimal_comma_where_semicolons_separate(tmp_path):
+    write_folder(tmp_path, spacing_row="0!5", spacing_column="0!75")
+    source = SlicesSource(rewrite(tmp_path, lambda text: text.replace(",", ";").replace("!", ",")))
+    assert read_one(source, "s1").spacing == (0.5, 0.75)
+
+
+@pytest.mark.parametrize("column", ["group", "patient_group", "Group", "Patient Group", "PATIENT_GROUP"])
+def test_both_names_of_the_persons_column(tmp_path, column):
+    source = SlicesSource(write_folder(tmp_path, **{column: "person"}))
+    assert read_one(source, "s1").group == "person" and source.check() == []
+
+
+def test_persons_that_contradict(tmp_path):
+    with pytest.raises(
+        KgpError, match=r"index.csv line 3 has the patient_group 'a' and the group 'b', which mean the same"
+    ):
+        SlicesSource(write_folder(tmp_path, patient_group="a", group="b"))
+
+
+def test_columns_that_are_not_used(tmp_path):
+    write_folder(tmp_path, drop=("mask",), age="55", masks="m1.png", person="q")
+    (found,) = SlicesSource(tmp_path).check()
+    assert (found.severity, found.where) == ("warning", "index.csv")
+    assert found.what == (
+        "has columns that are not used: age, masks (did you mean mask?), person (did you mean patient_group?)."
+    )
