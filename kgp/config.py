@@ -92,6 +92,11 @@ class DataConfig:
         "numbers; * for all others); labels not named are left out",
         kind=str,
     )
+    no_tumour: str = option(
+        "",
+        'the class or label, by name or number, that means "no tumour"; "none" where every class is a tumour; not given, '
+        "it is the label called healthy, no_tumour or the like, else label 0 unless it is called a tumour",
+    )
     contrasts: tuple[str, ...] = option(
         (), "names of the image channels, in order, where the data does not say; or the contrasts to use", kind=str
     )

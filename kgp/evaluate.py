@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=(),
         metavar="NAME=LABEL[,LABEL]",
         help="the run's classes from the labels of --data (default: as the run chose them, else by name; numbers "
-        "other than 0 mean something else in other data)",
+        'mean something else in other data, and what is "no tumour" is told there anew)',
     )
     parser.add_argument(
         "--contrasts",
@@ -167,6 +167,7 @@ def _other_data(
         network.class_names,
         network.contrasts,
         network.size,
+        no_tumour_class=network.no_tumour_class,
         labels=arguments.labels,
         trained_labels=trained.config.data.labels if trained else (),
         channel_names=arguments.contrasts,

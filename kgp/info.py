@@ -26,7 +26,8 @@ from kgp.training import presets
 SOURCES = {
     "phantom": "the built-in drawn heads, four contrasts; taken without --data",
     "slices": "folder with index.csv (id, image, mask, label, label_name, patient) and pictures",
-    "brats": "BraTS case folders as of 2018, 2020, 2021, 2023 and 2024",
+    "brats": "BraTS case folders as of 2017 to 2025, by grade",
+    "brats-tumour-types": "BraTS case folders of several kinds (GLI, MEN, MET, PED, SSA), by type of tumour",
     "figshare": "folder of Cheng's .mat files (MATLAB 7.3)",
     "nifti": "NIfTI volumes and a CSV that lists them",
 }

@@ -40,6 +40,15 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="list everything that is wrong with the data; the exit status is 1 if any of it is an error",
     )
+    parser.add_argument(
+        "--make-table",
+        nargs="?",
+        type=Path,
+        const=True,
+        metavar="FILE",
+        help="write the table that a source reads for data in another layout (pictures in class folders, kaggle_3m, "
+        "Medical Decathlon, nnU-Net, BIDS), to be checked by a person; default: index.csv or volumes.csv in DATA",
+    )
     parser.add_argument("--preview", type=Path, metavar="PNG", help="draw a sheet of augmented slices")
     parser.add_argument(
         "--size",
@@ -56,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="names of the image channels, in order, or the contrasts to use",
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="table of cases or grades, where the source needs one")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing folder DIR")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing folder DIR or table FILE")
     parser.add_argument(
         "--preset",
         choices=presets.NAMES,
@@ -75,6 +84,8 @@ def execute(arguments: argparse.Namespace) -> int:
     """Checks, prepares, draws; 1 where the check found an error or a case was left out."""
     if arguments.phantom and arguments.data:
         raise UsageError(f"--phantom goes without DATA, but {arguments.data} is given.")
+    if arguments.make_table:
+        return _make_table(arguments)
     if not (arguments.out or arguments.check or arguments.preview):
         raise UsageError("give --out DIR to prepare the data, --check to look them over, or --preview PNG.")
     if arguments.size < 0:
@@ -93,6 +104,22 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.preview:
         _preview(cohort, arguments)
     return status
+
+
+def _make_table(arguments: argparse.Namespace) -> int:
+    """Writes the table of data in another layout; `--make-table DATA` means DATA too."""
+    from kgp.data.layouts.make_table import make_table
+    from kgp.files import printable
+
+    if arguments.out or arguments.check or arguments.preview or arguments.phantom:
+        raise UsageError("--make-table goes without --out, --check, --preview and --phantom: check the table first.")
+    data, table = arguments.data, None if arguments.make_table is True else arguments.make_table
+    if data is None and table is not None and table.is_dir():
+        data, table = table, None
+    if data is None:
+        raise UsageError("--make-table needs DATA, the folder to make a table of.")
+    print(*map(printable, make_table(data, table, arguments.overwrite)), sep="\n")
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -55,6 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Segments each case of the input; returns 1 where one of several failed."""
     from kgp.runtime import load_runtime
     from kgp.scans.case import holds_cases
+    from kgp.scans.hidden_files import visible_entries
 
     if not arguments.input.exists():
         raise KgpError(f"{arguments.input} does not exist.")
@@ -69,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _segment(runtime, arguments.input, arguments.out, reading_name, files, arguments)
         return 0
     failures = []
-    for folder in sorted(path for path in arguments.input.iterdir() if path.is_dir() and path.name[0] != "."):
+    for folder in (path for path in visible_entries(arguments.input) if path.is_dir()):
         try:
             _segment(runtime, folder, arguments.out / folder.name, reading_name, files, arguments)
         except BrokenPipeError:

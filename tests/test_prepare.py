@@ -170,3 +170,59 @@ def test_help_and_mistakes_do_not_import_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "--preview PNG" in done.stdout
+
+
+def test_check_shows_how_far_it_is(data, caplog):
+    caplog.set_level("INFO")
+    assert prepare.main([str(data), "--check"]) == 0
+    assert "Checked 6 of 6 cases, 0 s left." in caplog.text
+
+
+def class_folders(folder):
+    """Six pictures in class folders, all of them different."""
+    rng = np.random.default_rng(0)
+    for name in ("yes/1", "yes/2", "yes/3", "no/1", "no/2", "no/3"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{name}.png"), rng.integers(0, 256, (8, 8)).astype(np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize("order", ["DATA --make-table", "--make-table DATA"])
+def test_a_table_of_another_layout(tmp_path, capsys, order):
+    data = class_folders(tmp_path / "mri")
+    words = [str(data) if word == "DATA" else word for word in order.split()]
+    assert prepare.main(words) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{data} is read as pictures in class folders.\n") and "PATIENTS ARE NOT KNOWN" in printed
+    assert (
+        (data / "index.csv")
+        .read_text()
+        .startswith("id,image,label,label_name,patient\nno/1.png,no/1.png,0,no_tumour,\n")
+    )
+    assert prepare.main(words) == 1 and "exists already" in capsys.readouterr().err
+    assert prepare.main([*words, "--overwrite"]) == 0
+    assert prepare.main([str(data), "--check"]) == 1 and "has no patient in any line" in capsys.readouterr().err
+
+
+def test_a_table_with_a_name_of_its_own(tmp_path, capsys):
+    data = class_folders(tmp_path / "mri")
+    assert prepare.main([str(data), "--make-table", str(tmp_path / "index.csv")]) == 0
+    assert "mri/no/1.png" in (tmp_path / "index.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--make-table"], 2, "--make-table needs DATA, the folder to make a table of."),
+        (["mri", "--make-table", "--check"], 2, "--make-table goes without --out, --check, --preview and --phantom"),
+        (["mri", "--make-table", "x.json"], 2, "--make-table writes a .csv file, not 'x.json'."),
+        (["nowhere", "--make-table"], 1, "No data found: nowhere is not a folder."),
+        (["empty", "--make-table"], 1, "No table can be made of empty: expected folders of pictures by class"),
+    ],
+)
+def test_tables_that_are_not_made(tmp_path, capsys, monkeypatch, words, status, message):
+    monkeypatch.chdir(tmp_path)
+    class_folders(tmp_path / "mri")
+    (tmp_path / "empty").mkdir()
+    assert prepare.main(words) == status
+    assert capsys.readouterr().err.startswith(f"kgp prepare: {message}")

@@ -12,7 +12,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kgp.config import RunConfig
-from kgp.data.labels import choose_labels
 from kgp.data.parts import parts_of
 from kgp.data.pipeline import steps_per_epoch
 from kgp.errors import KgpError
@@ -20,7 +19,7 @@ from kgp.files import write_table, write_text
 from kgp.report.plots import drawing_style, svg
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
-from kgp.training.job import source_cohort, split_of
+from kgp.training.job import labelled_cohort, source_cohort, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _LOW, _HIGH = 1e-6, 1.0
@@ -58,7 +57,7 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
         KgpError: the loss never falls.
     """
     cohort = source_cohort(config, source)
-    labelled = choose_labels(cohort, config.data.labels)
+    labelled = labelled_cohort(config, cohort)
     parts = parts_of(labelled, split_of(config, labelled))
     steps = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size)
     config = config.override(schedule="constant", accumulation=1, epochs=math.ceil(_STEPS / steps))

@@ -17,12 +17,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 import kgp
 from kgp.config import RunConfig
-from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.labels import LabelledCohort
 from kgp.durations import hours_minutes_seconds
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, sha256, write_json
 from kgp.training.devices import leave_gpus_alone
-from kgp.training.job import source_cohort, split_of
+from kgp.training.job import labelled_cohort, source_cohort, split_of
 from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.hypermodel import RunHyperModel
 from tuning.oracles import build_oracle
@@ -174,7 +174,7 @@ def run_search(search: Search) -> None:
     """
     leave_gpus_alone()
     cohort = source_cohort(search.config, search.source)
-    labelled = choose_labels(cohort, search.config.data.labels)
+    labelled = labelled_cohort(search.config, cohort)
     _check_objective(search, labelled)
     _write_or_compare_identity(search, f"{Path(cohort.name).name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
     optimiser = search.config.optimiser

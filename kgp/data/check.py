@@ -1,13 +1,18 @@
 """Checks a data set before it is trained on: every fault in one list."""
 
 import hashlib
+import time
 from collections import Counter, defaultdict
 
 import numpy as np
 
+from kgp.data.near_duplicates import find_near_duplicates, small_pictures
+from kgp.data.no_tumour import no_tumour_labels
+from kgp.data.persons import person_warnings
 from kgp.data.sources.source import DataFault, Source, SourceSlice
 from kgp.errors import KgpError
 from kgp.files import printable
+from kgp.progress import show_progress
 from kgp.scans.fit import LONGEST_PIXEL
 
 _FEWEST_PATIENTS = 3  # a label has to stand in training, validation and test
@@ -26,13 +31,15 @@ def check(source: Source) -> list[DataFault]:
     refuse, and what would leak from one patient to another; the rest are warnings.
     """
     survey = _Survey(source)
-    for case in source.cases():
+    cases, started = source.cases(), time.monotonic()
+    for number, case in enumerate(cases, start=1):
         survey.add_case(case)
+        show_progress("Checked", number, len(cases), started)
     return survey.faults + survey.summary()
 
 
 def slice_faults(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[DataFault]:
-    """What is wrong with one slice: values, blank contrasts, spacing, mask against label."""
+    """What is wrong with one slice: values, blank contrasts, spacing, size of the mask."""
     faults = [DataFault("warning", piece.id, note) for note in piece.notes]
     names = (piece.id, piece.patient, piece.group, piece.label_name)
     if any(name != printable(name) for name in names):
@@ -58,11 +65,6 @@ def slice_faults(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[DataFau
                 "error", piece.id, f"has a mask of shape {piece.mask.shape} on a slice of {piece.image.shape[:2]}."
             )
         )
-    elif piece.mask is not None and piece.mask.any() != (piece.label != 0):
-        what = (
-            "has label 0 but a mask that is not empty." if piece.label == 0 else "has a tumour label but an empty mask."
-        )
-        faults.append(DataFault("warning", piece.id, what))
     return faults
 
 
@@ -84,9 +86,14 @@ class _Survey:
         self._spacings: set[float] = set()
         self._masks = 0
         self._groups: dict[str, set[str]] = defaultdict(set)
+        self._persons: Counter[str] = Counter()
         self._values: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._ids: Counter[str] = Counter()
         self._owners: dict[str, tuple[str, str]] = {}
+        self._names: dict[int, str] = {}
+        self._masked: list[tuple[str, int, bool]] = []  # id, label, whether the mask holds anything
+        self._pictures: list[np.ndarray] = []
+        self._shown: list[tuple[str, str]] = []  # id and group of each picture
 
     def add_case(self, case: str) -> None:
         """Reads a case; a file that cannot be read is a fault."""
@@ -103,17 +110,31 @@ class _Survey:
         self._spacings.update(piece.spacing or ())
         self._masks += piece.mask is not None
         self._groups[piece.label_name].add(piece.group)
+        self._persons[piece.group] += 1
         for what, key, value in _ONE_VALUE:
             self._values[what, str(getattr(piece, key)), value].add(str(getattr(piece, value)))
         self._ids[piece.id] += 1
+        self._names.setdefault(piece.label, piece.label_name)
+        if piece.mask is not None and piece.mask.shape == piece.image.shape[:2]:
+            self._masked.append((piece.id, piece.label, bool(piece.mask.any())))
+        self._add_picture(piece)
+
+    def _add_picture(self, piece: SourceSlice) -> None:
+        """Notes how a slice looks; one with the pixels of another patient's is a fault."""
+        if is_blank(piece.image) or not np.isfinite(piece.image).all():
+            return
         digest = hashlib.sha256(repr(piece.image.shape).encode() + piece.image.tobytes()).hexdigest()
         twin, group = self._owners.setdefault(digest, (piece.id, piece.group))
-        if group != piece.group and not is_blank(piece.image):
+        if group == piece.group:
+            self._pictures.append(small_pictures(piece.image))
+            self._shown.append((piece.id, piece.group))
+        else:
             self.faults.append(DataFault("error", piece.id, f"has the same pixels as slice {twin} of another patient."))
 
     def summary(self) -> list[DataFault]:
         """The faults that show only when all cases have been read."""
-        faults = [
+        faults = self._mask_faults() + self._person_faults()
+        faults += [
             DataFault("error", identifier, f"the id stands {count} times.")
             for identifier, count in self._ids.items()
             if count > 1 and identifier not in self._reported
@@ -150,3 +171,33 @@ class _Survey:
                     )
                 )
         return faults
+
+    def _mask_faults(self) -> list[DataFault]:
+        """Masks that contradict the label."""
+        without_tumour = no_tumour_labels(self._names)
+        return [
+            DataFault(
+                "warning",
+                identifier,
+                f"has label {label} but a mask that is not empty."
+                if filled
+                else "has a tumour label but an empty mask.",
+            )
+            for identifier, label, filled in self._masked
+            if filled == (label in without_tumour)
+        ]
+
+    def _person_faults(self) -> list[DataFault]:
+        """What makes the persons doubtful: their names, and pictures under several names."""
+        pairs = find_near_duplicates(self._pictures, [group for _, group in self._shown])
+        return [
+            *(DataFault("warning", "all", sentence) for sentence in person_warnings(self._persons.elements())),
+            *(
+                DataFault(
+                    "warning",
+                    self._shown[later][0],
+                    f"is nearly the same picture as slice {self._shown[earlier][0]} of another patient.",
+                )
+                for later, earlier in pairs
+            ),
+        ]

@@ -8,7 +8,7 @@ A prepared folder holds
     masks/        one .npy array [H, W] (uint8, 0 or 1) for each slice that has a mask
 
 Labels are the source's own; which of them form the classes of a training run is chosen later by
-`kgp.data.labels`. By convention label 0 is "no tumour" where a source has such slices.
+`kgp.data.labels`. Which label is "no tumour" is told by `kgp.data.no_tumour`.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class SliceRow:
         id: unique in the cohort.
         patient: patient identifier as the source gives it.
         group: what a split goes by: the person, where several patient ids are visits of one.
-        label: the source's label; 0 is "no tumour".
+        label: the source's label.
         label_name: the label in words.
         volume: identifier of the volume the slice was cut from ("" for single slices).
         index: number of the slice in its volume (0 for single slices).

@@ -3,6 +3,7 @@
 import dataclasses
 
 from kgp.data.cohort import Cohort, SliceRow
+from kgp.data.no_tumour import no_tumour_classes
 from kgp.errors import KgpError, UsageError
 
 _FEWEST_PATIENTS = 3  # a class has to stand in training, validation and test
@@ -17,7 +18,8 @@ class LabelledCohort:
         rows: slices kept.
         targets: class index of each row.
         class_names: K names, in the order of the logits.
-        no_tumour_class: index of the class made of label 0 only, or None.
+        no_tumour_class: index of the class all of whose labels mean "no tumour" (the first, where
+            several do; see `kgp.data.no_tumour`), or None.
         dropped: one sentence for each label that was left out.
     """
 
@@ -29,7 +31,9 @@ class LabelledCohort:
     dropped: tuple[str, ...]
 
 
-def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool = True) -> LabelledCohort:
+def choose_labels(
+    cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool = True, no_tumour: str = ""
+) -> LabelledCohort:
     """Chooses and merges labels.
 
     Args:
@@ -38,9 +42,11 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
             labels not named are left out. Empty: every label of the data is a class, but for those
             of fewer than three patients, which cannot stand in training, validation and test.
         split: whether the slices are to be split; without it no number of patients is asked for.
+        no_tumour: as --no-tumour: the class, or the name or number of the label, that means "no
+            tumour"; "none" for no class; "" for what the labels say by themselves.
 
     Raises:
-        UsageError: the option is malformed, names an unknown label or one label twice.
+        UsageError: an option is malformed, names an unknown label or one label twice.
         KgpError: fewer than two classes are left to train on, or none to judge; there are fewer
             than three patients in all or in a class named; or names and numbers of labels do not go
             one to one.
@@ -73,13 +79,13 @@ def choose_labels(cohort: Cohort, labels: tuple[str, ...] = (), *, split: bool =
         )
     index = {label: number for number, members in enumerate(classes.values()) for label in members}
     rows = tuple(row for row in cohort.rows if row.label in index)
-    no_tumour = [number for number, members in enumerate(classes.values()) if set(members) == {0}]
+    without_tumour = no_tumour_classes(no_tumour, classes, names)
     return LabelledCohort(
         cohort,
         rows,
         tuple(index[row.label] for row in rows),
         tuple(classes),
-        no_tumour[0] if no_tumour else None,
+        without_tumour[0] if without_tumour else None,
         dropped,
     )
 

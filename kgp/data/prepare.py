@@ -12,10 +12,13 @@ import numpy as np
 from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
 from kgp.data.content import array_digest, cohort_digest
+from kgp.data.near_duplicates import small_pictures
+from kgp.data.persons import doubtful_persons
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, write_array, write_json, write_table
 from kgp.long_lists import shortened
+from kgp.progress import show_progress
 from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
 
 _log = logging.getLogger(__name__)
@@ -29,7 +32,7 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
 
     A case that cannot be read is left out, and so is a black slice; both are logged at the end and
     kept by name in cohort.json ("unreadable": sentences, "black": slice ids). So is what the source
-    warns of ("warnings": sentences).
+    warns of, and what makes its persons doubtful ("warnings": sentences).
 
     Args:
         source: the reader.
@@ -55,7 +58,8 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         started = time.monotonic()
         for number, case in enumerate(cases, start=1):
             writer.add_case(case, source.read(case))
-            _show_progress(number, len(cases), started)
+            show_progress("Prepared", number, len(cases), started)
+        writer.warnings += doubtful_persons(writer.rows, writer.pictures)
         writer.finish(source.name, made_from)
     sentences = [f"Left out: {sentence}" for sentence in writer.unreadable]
     sentences += [f"Left out: slice {identifier} is black (of one value all over)." for identifier in writer.black]
@@ -79,6 +83,7 @@ class _Writer:
         self.black: list[str] = []
         self.unreadable: list[str] = []
         self.warnings: list[str] = []
+        self.pictures: list[np.ndarray] = []  # of `rows`
         self._names: dict[str, str] = {}  # file name in lower case -> slice id
         self._types: dict[str, np.dtype] = {}  # image file -> type
         self._digests: dict[str, str] = {}  # file -> digest of its array
@@ -95,6 +100,7 @@ class _Writer:
         rows: list[SliceRow] = []
         black: list[str] = []
         notes: list[str] = []
+        pictures: list[np.ndarray] = []
         try:
             for piece in pieces:
                 errors = [fault for fault in slice_faults(piece, self.contrasts) if fault.severity == "error"]
@@ -105,6 +111,7 @@ class _Writer:
                     black.append(piece.id)
                 else:
                     rows.append(self._write(piece))
+                    pictures.append(small_pictures(piece.image))
         except _Unusable:
             raise
         except KgpError as error:
@@ -112,6 +119,7 @@ class _Writer:
             self._remove(rows)
         else:
             self.rows += rows
+            self.pictures += pictures
             self.black += black
             self.warnings += notes
 
@@ -221,10 +229,3 @@ class _Writer:
             if file_type != dtype:
                 self._write_array(file, np.load(self.folder / file, allow_pickle=False).astype(dtype))
         return dtype
-
-
-def _show_progress(done: int, total: int, started: float) -> None:
-    step = max(total // 10, 1)
-    if done == total or (done % step == 0 and total - done >= step):
-        left = (time.monotonic() - started) / done * (total - done)
-        _log.info("Prepared %d of %d cases, %d s left.", done, total, round(left))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kgp.errors import KgpError
 from kgp.files import read_json, sha256, write_json
+from kgp.scans.hidden_files import visible_below
 
 _log = logging.getLogger(__name__)
 _FILES_OF_KGP = ("cohort.json", "model.weights.h5", "folds.json")  # a folder that holds one of them is no data
@@ -28,13 +29,9 @@ def own_files(data: Path) -> list[Path]:
     """All files of a data set, sorted, but for hidden ones and for what kgp itself left there:
     prepared slices, runs.
     """
-    files = sorted(path for path in data.rglob("*") if path.is_file())
+    files = sorted(path for path in visible_below(data, "*") if path.is_file())
     made = {path.parent for path in files if path.name in _FILES_OF_KGP} - {data}
-    return [
-        path
-        for path in files
-        if made.isdisjoint(path.parents) and not any(part[0] == "." for part in path.relative_to(data).parts)
-    ]
+    return [path for path in files if made.isdisjoint(path.parents)]
 
 
 def files_digest(data: Path, named: Sequence[Path], memory: Path) -> str:

@@ -60,7 +60,8 @@ def split_cohort(
 
     Raises:
         UsageError: folds and fold do not go together.
-        KgpError: there are too few patients, or a part would lack a class.
+        KgpError: there are too few patients, a patient goes with several groups, or a part would
+            lack a class.
     """
     if by not in SPLIT_UNITS:
         raise UsageError(f"--split must be one of {', '.join(SPLIT_UNITS)}, not {by!r}.")
@@ -72,7 +73,9 @@ def split_cohort(
         unit = row.group if by == "patient" else row.id
         unit_of[row.id] = unit
         units[unit].add(target)
-    if by != "patient":
+    if by == "patient":
+        _check_persons(labelled)
+    else:
         _log.warning("Splitting by slice: slices of one patient stand in training and test, so the test figures leak.")
     if len(units) < len(PARTS):
         raise KgpError(
@@ -138,6 +141,17 @@ def _even_out(number_of: dict[str, int], units: dict[str, set[int]], folds: int)
             counts.subtract((number_of[moved], other) for other in units[moved])
             counts.update((number, other) for other in units[moved])
             number_of[moved] = number
+
+
+def _check_persons(labelled: LabelledCohort) -> None:
+    """Refuses a patient whose slices name several groups, as these may go to several parts."""
+    group_of: dict[str, str] = {}
+    for row in labelled.rows:
+        if group_of.setdefault(row.patient, row.group) != row.group:
+            raise KgpError(
+                f"patient {row.patient} of {labelled.cohort.name} goes with several groups ({group_of[row.patient]}, "
+                f"{row.group}); give all slices of a patient one patient_group."
+            )
 
 
 def _check_classes(split: Split, labelled: LabelledCohort) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from kgp.data.cache import cached_cohort
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.no_tumour import no_tumour_labels
 from kgp.data.split import read_split
 from kgp.errors import KgpError, UsageError
 from kgp.run_folder import Run
@@ -38,6 +39,7 @@ def read_other_data(
     contrasts: Sequence[str],
     size: int,
     *,
+    no_tumour_class: int | None = None,
     labels: Sequence[str] = (),
     trained_labels: tuple[str, ...] = (),
     channel_names: Sequence[str] = (),
@@ -53,6 +55,7 @@ def read_other_data(
         class_names: the network's classes, in the order of the logits.
         contrasts: the network's contrasts, in order.
         size: side of the network's slices in pixels; a prepared folder keeps its own size.
+        no_tumour_class: index of the network's class that means "no tumour", or None.
         labels: as --labels; without them the choice of the training where it names labels, else
             equal names.
         trained_labels: how the training chose its classes.
@@ -69,7 +72,13 @@ def read_other_data(
     cohort = cached_cohort(
         data, size=0 if prepared else size, cache=cache, contrasts=tuple(channel_names), kind=kind, csv=csv
     )
-    labelled = _labelled(data, cohort, class_names, tuple(labels), trained_labels)
+    healthy = "" if no_tumour_class is None else class_names[no_tumour_class]
+    chosen = (
+        tuple(labels)
+        or _labels_elsewhere(trained_labels, cohort, healthy)
+        or _equal_names(class_names, cohort, healthy)
+    )
+    labelled = _labelled(data, cohort, class_names, chosen)
     targets = tuple(class_names.index(labelled.class_names[target]) for target in labelled.targets)
     return OtherData(cohort, labelled.rows, targets, _channels(data, cohort, contrasts, channel_map))
 
@@ -89,14 +98,8 @@ def persons_of_training(run: Run, rows: Sequence[SliceRow]) -> dict[str, str]:
     return {"caution": f"{len(both)} person(s) of the training part stand in this data set too"}
 
 
-def _labelled(
-    data: Path, cohort: Cohort, class_names: Sequence[str], labels: tuple[str, ...], trained_labels: tuple[str, ...]
-) -> LabelledCohort:
+def _labelled(data: Path, cohort: Cohort, class_names: Sequence[str], labels: tuple[str, ...]) -> LabelledCohort:
     """The slices of the data that have a class of the network."""
-    labels = labels or _labels_elsewhere(trained_labels, cohort)
-    if not labels:
-        names = {row.label_name for row in cohort.rows}
-        labels = tuple(f"{name}={name}" for name in class_names if name in names)
     if not labels:
         raise KgpError(
             f"No label of {data} is called as a class of the run ({', '.join(class_names)}); name them with --labels."
@@ -112,25 +115,47 @@ def _labelled(
     return labelled
 
 
-def _labels_elsewhere(trained_labels: tuple[str, ...], cohort: Cohort) -> tuple[str, ...]:
+def _labels_elsewhere(trained_labels: tuple[str, ...], cohort: Cohort, healthy: str) -> tuple[str, ...]:
     """The training's choice of labels for other data.
 
-    It is empty where the training went by numbers, which mean something else there.
+    It is empty where the training went by numbers, which mean something else there. Only those of
+    "no tumour" stand for what means "no tumour" there (`kgp.data.no_tumour`). Labels that the other
+    data lack are left out.
 
-    Only 0 means the same everywhere, "no tumour". Labels that the other data lack are left out.
+    Args:
+        healthy: the class that means "no tumour", or "".
     """
     names = {row.label_name for row in cohort.rows}
-    known = names | {"*"} | {"0" for row in cohort.rows if row.label == 0}
+    without_tumour = _labels_without_tumour(cohort)
     words = []
     for word in trained_labels:
         name, _, labels = word.partition("=")
         members = labels.split(",")
-        if any(member.isdecimal() and member != "0" and member not in names for member in members):
+        numbers = [member for member in members if member.isdecimal() and member not in names]
+        if name != healthy and any(number != "0" or healthy for number in numbers):
             return ()
-        kept = [member for member in members if member in known]
+        kept = [member for member in members if member in names or member == "*"]
+        if numbers or (name == healthy and not kept):
+            kept += [label for label in without_tumour if label not in kept]
         if kept:
             words.append(f"{name}={','.join(kept)}")
     return tuple(words)
+
+
+def _equal_names(class_names: Sequence[str], cohort: Cohort, healthy: str) -> tuple[str, ...]:
+    """Labels that are called as classes, and beside them what means "no tumour" under any name."""
+    names = {row.label_name for row in cohort.rows}
+    words = [f"{name}={name}" for name in class_names if name in names]
+    if words and healthy and healthy not in names:
+        other = [label for label in _labels_without_tumour(cohort) if label not in class_names]
+        words += [f"{healthy}={','.join(other)}"] if other else []
+    return tuple(words)
+
+
+def _labels_without_tumour(cohort: Cohort) -> list[str]:
+    """Names of the labels of the data that mean "no tumour"."""
+    names = {row.label: row.label_name for row in cohort.rows}
+    return [names[label] for label in sorted(no_tumour_labels(names))]
 
 
 def _channels(data: Path, cohort: Cohort, contrasts: Sequence[str], channel_map: Sequence[str]) -> list[int]:

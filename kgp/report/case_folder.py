@@ -10,10 +10,12 @@ from kgp.errors import KgpError
 from kgp.files import atomic_folder, printable, write_array, write_json, write_table
 from kgp.prediction.stack import SliceCall, StackPrediction, predict_stack
 from kgp.report.case_files import SHEET, SHOWN, TABLE, case_summary, draw_slice, slice_rows, write_case
+from kgp.report.notes import warn_of_notes
 from kgp.report.overlay import overlay_sheet, write_png
 from kgp.runtime.runtime import Runtime
 from kgp.scans.case import read_case
-from kgp.scans.pictures import ENDINGS, read_picture
+from kgp.scans.hidden_files import visible_entries
+from kgp.scans.pictures import ENDINGS, read_slice
 from kgp.scans.volume import Volume, axial_slices, read_volume
 
 SUMMARY = "summary.json"
@@ -61,15 +63,16 @@ def write_case_folder(
         volume = read_volume({name: case / files[name] for name in runtime.description.contrasts}, resample_to)
     else:
         volume = read_case(runtime.description.contrasts, case, resample_to)
+    warn_of_notes(case.name, volume.notes)
     return _write_volume(runtime, case, volume, out, reading_name, overwrite)
 
 
 def _pictures(case: Path) -> list[Path]:
-    """The pictures of a case; none where NIfTI files lie beside them, as they are then previews."""
-    files = [path for path in (case.iterdir() if case.is_dir() else [case]) if not path.name.startswith(".")]
-    if any(path.name.endswith((".nii", ".nii.gz")) for path in files):
+    """The pictures of a case; none where volumes lie beside them, as they are then previews."""
+    files = visible_entries(case) if case.is_dir() else [case]
+    if any(path.name.endswith((".nii", ".nii.gz", ".dcm")) for path in files):
         return []
-    return sorted(path for path in files if path.suffix.lower() in ENDINGS)
+    return [path for path in files if path.suffix.lower() in ENDINGS]
 
 
 def check_pictures(summary: Mapping[str, Any]) -> None:
@@ -104,16 +107,19 @@ def _write_pictures(
     names: list[str] = []
     calls: list[SliceCall | None] = []
     drawn: list[np.ndarray] = []
+    noted: dict[str, list[str]] = {}
     with atomic_folder(out, overwrite=overwrite) as folder:
         for path in pictures:
             try:
-                image, prediction = _predict_picture(runtime, path, folder, reading_name)
+                image, prediction, notes = _predict_picture(runtime, path, folder, reading_name)
             except KgpError as error:
                 failures.append(str(error) if str(path) in str(error) else f"{path}: {error}")
                 continue
             write_png(folder / f"{path.stem}_mask.png", (255 * prediction.masks[0]).astype(np.uint8))
             write_array(folder / f"{path.stem}_heatmap.npy", prediction.maps[0])
             names.append(printable(path.name))
+            for note in notes:
+                noted.setdefault(note, []).append(printable(path.name))
             calls.append(prediction.calls[0])
             if len(drawn) < SHOWN and prediction.calls[0]:
                 drawn.append(draw_slice(runtime, image, prediction, 0, reading_name, path.stem, None))
@@ -129,18 +135,21 @@ def _write_pictures(
             "failed": failures,
         }
         write_json(folder / SUMMARY, summary)
+    for note, (first, *others) in noted.items():
+        warn_of_notes(f"{first} (and {len(others)} more)" if others else first, [note])
     return summary
 
 
 def _predict_picture(
     runtime: Runtime, path: Path, folder: Path, reading_name: str
-) -> tuple[np.ndarray, StackPrediction]:
-    """The raw slice [H, W, C] in a picture, and what the network says of it.
+) -> tuple[np.ndarray, StackPrediction, tuple[str, ...]]:
+    """The raw slice [H, W, C] in a picture, what the network says of it, and notes on the picture.
 
     Raises:
         KgpError: it cannot be read, does not fit the network, or has the name of another picture.
     """
     if (folder / f"{path.stem}_mask.png").exists():
         raise KgpError(f"{path} has the name of another picture but for its ending.")
-    image = read_picture(path).astype(np.float32)
-    return image, predict_stack(runtime, image[None], runtime.description.readings[reading_name])
+    image, notes = read_slice(path, len(runtime.description.contrasts))
+    image = image.astype(np.float32)
+    return image, predict_stack(runtime, image[None], runtime.description.readings[reading_name]), notes

@@ -9,10 +9,11 @@ from kgp.data.cohort import read_image, read_mask
 from kgp.data.run_data import cohort_of_run
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_table
+from kgp.report.notes import warn_of_notes
 from kgp.run_folder import read_run
 from kgp.scans.case import read_case
 from kgp.scans.fit import fit_image
-from kgp.scans.pictures import ENDINGS, read_picture
+from kgp.scans.pictures import ENDINGS, read_slice
 from kgp.scans.volume import axial_slices
 
 
@@ -50,8 +51,12 @@ def slice_of_file(
     if not path.exists():
         raise KgpError(f"{path} does not exist.")
     if path.suffix.lower() in ENDINGS:
-        return SliceToExplain(fit_image(read_picture(path).astype(np.float32), size), None, path.name)
-    stack, spacing = axial_slices(read_case(contrasts, path, resample_to))
+        image, notes = read_slice(path, len(contrasts))
+        warn_of_notes(path.name, notes)
+        return SliceToExplain(fit_image(image.astype(np.float32), size), None, path.name)
+    volume = read_case(contrasts, path, resample_to)
+    warn_of_notes(path.name, volume.notes)
+    stack, spacing = axial_slices(volume)
     if index is None or not 0 <= index < len(stack):
         raise UsageError(f"--slice must be a number from 0 to {len(stack) - 1} for {path}, not {index}.")
     return SliceToExplain(fit_image(stack[index], size, spacing), None, f"{path.name}, slice {index}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kgp.errors import KgpError
 from kgp.scans.contrast_names import find_contrasts
+from kgp.scans.hidden_files import visible_entries
 from kgp.scans.pictures import ENDINGS
 from kgp.scans.volume import Volume, read_volume
 
@@ -11,12 +12,15 @@ _CASE_ENDINGS = (".nii", ".gz", ".dcm", *ENDINGS)
 
 
 def holds_cases(path: Path) -> bool:
-    """Whether a path is a folder that holds folders and no file that could be a case itself."""
+    """Whether a path is a folder that holds folders and no file that could be a case itself, nor a
+    folder with the name of one (X.nii/X.nii).
+    """
     if not path.is_dir():
         return False
-    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    entries = visible_entries(path)
     return any(entry.is_dir() for entry in entries) and not any(
-        entry.is_file() and entry.suffix.lower() in _CASE_ENDINGS for entry in entries
+        (entry.is_file() and entry.suffix.lower() in _CASE_ENDINGS) or entry.name.endswith((".nii", ".nii.gz"))
+        for entry in entries
     )
 
 
@@ -41,7 +45,7 @@ def read_case(contrasts: tuple[str, ...], case: Path, resample_to: str | None = 
         return read_volume({contrasts[0]: case})
     if not case.is_dir():
         raise KgpError(f"{case} does not exist.")
-    if any(path.name.endswith((".nii", ".nii.gz")) for path in case.iterdir()):
+    if any(path.name.endswith((".nii", ".nii.gz")) for path in visible_entries(case)):
         return read_volume(find_contrasts(case, contrasts), resample_to)
     if len(contrasts) != 1:
         raise KgpError(

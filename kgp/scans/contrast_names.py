@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 from kgp.errors import KgpError
+from kgp.scans.hidden_files import visible_entries
 
+_ENDINGS = (".nii", ".nii.gz")
 # A file with one of these words in its name is a mask, whatever else the name says.
 _MASK_WORDS = {"seg", "segm", "segmentation", "mask", "label", "labels"}
 # The contrast of a word in a file name, as BraTS of all years and common converters write it.
@@ -33,7 +35,7 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
     Raises:
         KgpError: a contrast has no file, or several.
     """
-    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", ".nii.gz")) and path.name[0] != ".")
+    files = [path for path in visible_entries(folder) if path.name.endswith(_ENDINGS)]
     candidates: dict[str, list[Path]] = collections.defaultdict(list)
     for path in files:
         words = _words(path.name)
@@ -43,7 +45,7 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
         # A contrast without a known word may have a name of its own, as the run has it.
         names = [known] if known else [contrast for contrast in contrasts if contrast.lower() in words]
         for name in names:
-            candidates[name.lower()].append(path)
+            candidates[name.lower()].append(_file_within(path))
     result = {}
     for contrast in contrasts:
         paths = candidates.get(_CONTRAST_OF.get(contrast.lower(), contrast).lower(), [])
@@ -55,6 +57,12 @@ def find_contrasts(folder: Path, contrasts: tuple[str, ...]) -> dict[str, Path]:
             )
         result[contrast] = paths[0]
     return result
+
+
+def _file_within(path: Path) -> Path:
+    """The one file of a folder that has a file's name, as some tools unpack X.nii.gz to X.nii/X.nii."""
+    files = [file for file in visible_entries(path) if file.name.endswith(_ENDINGS)] if path.is_dir() else []
+    return files[0] if len(files) == 1 else path
 
 
 def contrast_of(name: str) -> str | None:

@@ -4,12 +4,15 @@ import dataclasses
 
 import nibabel
 import numpy as np
-from nibabel.orientations import io_orientation
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from kgp.errors import KgpError
 
 MOST_VOXELS = 1 << 28  # 1 GiB of float32 for each contrast
-_SAME_MM = 1e-3
+# Grids are one where no corner lies farther off than this share of the smallest side of a voxel: what rounding
+# leaves when an affine goes through a quaternion or a few digits of text, and no scan is aligned better.
+SAME_SHARE = 0.05
+_EDGE = 1e-3  # voxels, for a centre on the edge of another grid's voxels
 # A voxel axis farther than this from every anatomical axis is not left-right, front-back or up-down.
 _LEAST_COSINE = 0.75
 
@@ -40,9 +43,21 @@ class Grid:
         """Volume of a voxel; in a sheared stack its height times its base."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
+    @property
+    def corners(self) -> np.ndarray:
+        """Where the eight outer corners of the volume lie, [8, 3] in millimetres."""
+        ends = np.stack(np.meshgrid(*((-0.5, size - 0.5) for size in self.shape), indexing="ij"), axis=-1)
+        return ends.reshape(8, 3) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def corner_distance(self, other: "Grid") -> float:
+        """Largest distance in millimetres between a corner and the other grid's corner of the same indices."""
+        return float(np.linalg.norm(self.corners - other.corners, axis=1).max())
+
     def is_same(self, other: "Grid") -> bool:
-        """Whether both have one shape and affines that differ by no more than 0.001 mm."""
-        return self.shape == other.shape and np.allclose(self.affine, other.affine, rtol=0, atol=_SAME_MM)
+        """Whether both have one shape, and corners within SAME_SHARE of the smallest side of a voxel."""
+        return self.shape == other.shape and self.corner_distance(other) <= SAME_SHARE * min(
+            *self.spacing, *other.spacing
+        )
 
     def share_inside(self, other: "Grid") -> float:
         """Share in 0 .. 1 of this grid's voxel centres that lie inside the voxels of another grid."""
@@ -53,8 +68,30 @@ class Grid:
         axes = np.ogrid[tuple(slice(size) for size in self.shape)]
         for row, size in zip(to_other[:3], other.shape, strict=True):
             index = sum(factor * axis for factor, axis in zip(row[:3], axes, strict=True)) + row[3]
-            inside &= (index > -0.5 - _SAME_MM) & (index < size - 0.5 + _SAME_MM)
+            inside &= (index > -0.5 - _EDGE) & (index < size - 0.5 + _EDGE)
         return float(inside.mean())
+
+
+def on_grid(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray | None:
+    """The very values of `data` on another grid, where that needs no interpolation.
+
+    Args:
+        data: [X, Y, Z] on `grid`.
+        target: the other grid.
+
+    Returns:
+        `data` itself where the grids are the same; its axes permuted and flipped where they differ
+        by that alone; None where they differ by more.
+    """
+    if grid.is_same(target):
+        return data
+    orientation = io_orientation(np.linalg.inv(target.affine) @ grid.affine)
+    if np.isnan(orientation).any():
+        return None
+    order = np.argsort(orientation[:, 0])
+    x, y, z = (grid.shape[axis] for axis in order)
+    turned = Grid(grid.affine @ inv_ornt_aff(orientation, grid.shape), (x, y, z))
+    return np.ascontiguousarray(apply_orientation(data, orientation)) if turned.is_same(target) else None
 
 
 def resample(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
@@ -65,11 +102,12 @@ def resample(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
         target: the other grid.
 
     Returns:
-        `data` itself where the grids are the same; otherwise the linear interpolation, and the
-        lowest value of `data` outside its field of view.
+        The very values where `on_grid` has them; otherwise the linear interpolation, and the lowest
+        value of `data` outside its field of view.
     """
-    if grid.is_same(target):
-        return data
+    exact = on_grid(data, grid, target)
+    if exact is not None:
+        return exact
     from scipy import ndimage  # here, as it would slow the start of a console
 
     to_source = np.linalg.inv(grid.affine) @ target.affine

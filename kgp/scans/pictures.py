@@ -1,23 +1,23 @@
-"""Reading one picture file: PNG, TIFF or NPY."""
+"""Reading one picture file: PNG, JPEG, TIFF or NPY."""
 
+import dataclasses
 import io
 import struct
 import tokenize
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tifffile
 
 from kgp.errors import KgpError
+from kgp.scans.jpeg_file import read_jpeg
+from kgp.scans.picture_decoding import check_size, decode
+from kgp.scans.png_file import palette_numbers, read_png
 
-ENDINGS = (".png", ".tif", ".tiff", ".npy")
-# To refuse a file that is no picture before it fills the memory: 64 M values, and 512 MB of file.
-_MOST_VALUES = 1 << 26
-_MOST_BYTES = 1 << 29
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_GREY_WITH_ALPHA = 4  # colour type, byte 25 of the file
+JPEG_ENDINGS = (".jpg", ".jpeg")
+ENDINGS = (".png", *JPEG_ENDINGS, ".tif", ".tiff", ".npy")
+_MOST_BYTES = 1 << 29  # to refuse a file that is no picture before it fills the memory
 _NPY_SIGNATURE = b"\x93NUMPY"
 _TIFF_ERRORS = (
     tifffile.TiffFileError,
@@ -31,6 +31,25 @@ _TIFF_ERRORS = (
     RuntimeError,
     MemoryError,
 )
+_GREY_COPY = "is grey but stored in colour (three equal channels), which count as one contrast."
+_ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """What a picture file holds.
+
+    Attributes:
+        values: [H, W, C] in the file's own type; colours in the order red, green, blue.
+        alpha: transparency [H, W], or None where there is none or all is opaque.
+        palette_numbers: [H, W], the numbers of a palette's colours, or None without a palette.
+        notes: sentences on what was done to read it and may be wrong, each beginning with a verb.
+    """
+
+    values: np.ndarray
+    alpha: np.ndarray | None = None
+    palette_numbers: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -39,6 +58,34 @@ def read_picture(path: Path) -> np.ndarray:
     Raises:
         KgpError: the file is missing, cut short, damaged, of another kind, or absurdly large.
     """
+    return open_picture(path).values
+
+
+def read_slice(path: Path, channels: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A picture as a slice for a network of that many channels, and notes on it.
+
+    Returns:
+        [H, W, C], where C is the file's own if it is not `channels`; the caller has to check it.
+
+    Raises:
+        KgpError: as for `read_picture`.
+    """
+    picture = open_picture(path)
+    if channels == 1 and is_grey_copy(picture.values):
+        return picture.values[..., :1], (*picture.notes, _GREY_COPY)
+    return picture.values, picture.notes
+
+
+def is_grey_copy(values: np.ndarray) -> bool:
+    """Whether [H, W, C] is a grey picture stored in colour: three channels that are equal.
+
+    JPEG keeps them exactly equal at any quality, so no tolerance is needed.
+    """
+    return values.shape[2] == 3 and bool((values == values[..., :1]).all())
+
+
+def open_picture(path: Path) -> Picture:
+    """All that a picture file holds; see `read_picture`."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise KgpError(f"{path} is not one of {', '.join(ENDINGS)}.")
@@ -51,20 +98,40 @@ def read_picture(path: Path) -> np.ndarray:
         raise KgpError(f"{path} is missing.") from None
     except OSError as error:
         raise KgpError(f"{path} cannot be read: {error.strerror}.") from None
-    picture = {".npy": _read_npy, ".png": _read_png}.get(ending, _read_tiff)(path, content)
-    if picture.ndim == 2:
-        picture = picture[..., None]
-    if picture.ndim != 3 or picture.size == 0:
-        raise KgpError(f"{path} has shape {picture.shape} where [H, W] or [H, W, C] is expected.")
-    _check_size(path, picture.size)
-    if picture.dtype.kind not in "buif":
-        raise KgpError(f"{path} holds values of type {picture.dtype}, which is no picture.")
-    return picture
+    numbers: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    if ending == ".png":
+        values, alpha = read_png(path, content)
+        numbers = palette_numbers(content)
+    elif ending in JPEG_ENDINGS:
+        (values, notes), alpha = read_jpeg(path, content), None
+    elif ending == ".npy":
+        values, alpha = _read_npy(path, content), None
+    else:
+        values, alpha = _read_tiff(path, content)
+    values = values[..., None] if values.ndim == 2 else values
+    _check_values(path, values)
+    if alpha is not None and (alpha == _opaque(alpha.dtype)).all():
+        alpha = None
+    if alpha is not None:
+        notes = (
+            *notes,
+            "has an alpha channel that is not opaque, which is transparency and no contrast; it was dropped.",
+        )
+    return Picture(values, alpha, numbers, notes)
 
 
-def _check_size(path: Path, values: int) -> None:
-    if values > _MOST_VALUES:
-        raise KgpError(f"{path} claims {values} values, which is no picture.")
+def _check_values(path: Path, values: np.ndarray) -> None:
+    if values.ndim != 3 or values.size == 0:
+        raise KgpError(f"{path} has shape {values.shape} where [H, W] or [H, W, C] is expected.")
+    check_size(path, values.size)
+    if values.dtype.kind not in "buif":
+        raise KgpError(f"{path} holds values of type {values.dtype}, which is no picture.")
+
+
+def _opaque(dtype: np.dtype) -> float:
+    """The value of an alpha channel where nothing shows through."""
+    return float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
 
 
 def _read_npy(path: Path, content: bytes) -> np.ndarray:
@@ -76,43 +143,15 @@ def _read_npy(path: Path, content: bytes) -> np.ndarray:
         raise KgpError(f"{path} cannot be read as an array: {error}.") from None
 
 
-def _read_png(path: Path, content: bytes) -> np.ndarray:
-    picture = None
-    # The decoder prints messages of its own about a damaged file, so it does not get one.
-    if _is_whole_png(content):
-        width, height = struct.unpack(">II", content[16:24])
-        _check_size(path, width * height)
-        picture = _decode(content)
-    if picture is None:
-        raise KgpError(f"{path} is cut short, damaged or not a PNG file.")
-    if content[25] == _PNG_GREY_WITH_ALPHA and picture.ndim == 3:
-        return picture[..., [0, 3]]
-    return picture
-
-
-def _is_whole_png(content: bytes) -> bool:
-    """Whether the header comes first, and all chunks up to the closing one have their checksums."""
-    if not content.startswith(_PNG_SIGNATURE) or content[12:16] != b"IHDR":
-        return False
-    start = len(_PNG_SIGNATURE)
-    while start + 12 <= len(content):
-        length = int.from_bytes(content[start : start + 4], "big")
-        end = start + 8 + length
-        if zlib.crc32(content[start + 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
-            return False
-        if content[start + 4 : start + 8] == b"IEND":
-            return True
-        start = end + 4
-    return False
-
-
-def _read_tiff(path: Path, content: bytes) -> np.ndarray:
+def _read_tiff(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values [H, W] or [H, W, C], and the channel that is marked as alpha, if any."""
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as tiff:
             page, pages = tiff.pages.first, len(tiff.pages)
             planes_first = page.axes == "SYX"
-            _check_size(path, page.size)
-            picture = _decode(content) if page.compression == tifffile.COMPRESSION.LZW else page.asarray()
+            with_alpha = page.extrasamples[-1:] in [(mark,) for mark in _ALPHA]
+            check_size(path, page.size)
+            picture = decode(content) if page.compression == tifffile.COMPRESSION.LZW else page.asarray()
     except KgpError:
         raise
     except _TIFF_ERRORS as error:
@@ -122,15 +161,5 @@ def _read_tiff(path: Path, content: bytes) -> np.ndarray:
     # OpenCV knows LZW, which tifffile does not, but takes extra samples for transparency.
     if picture is None or picture.shape != page.shape:
         raise KgpError(f"{path} is damaged, or a TIFF of a kind that cannot be read; save it as PNG or NPY.")
-    return np.moveaxis(picture, 0, -1) if planes_first else picture
-
-
-def _decode(content: bytes) -> np.ndarray | None:
-    """The picture as OpenCV reads it, with the file's order of colours; None where it cannot."""
-    try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None
-    if picture is None or picture.ndim == 2:
-        return picture
-    return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+    picture = np.moveaxis(picture, 0, -1) if planes_first else picture
+    return (picture[..., :-1], picture[..., -1]) if with_alpha and picture.ndim == 3 else (picture, None)

@@ -15,7 +15,10 @@ from nibabel.spatialimages import HeaderDataError
 
 from kgp.errors import KgpError
 from kgp.files import atomic_path
-from kgp.scans.grid import MOST_VOXELS, Grid, display_axes, resample
+from kgp.scans.geometry_notes import geometry_notes, turned_note
+from kgp.scans.grid import MOST_VOXELS, Grid, display_axes, on_grid, resample
+from kgp.scans.not_nifti import what_stands_instead
+from kgp.scans.part_of_4d import split_number, volume_of
 
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error)
 _QFORM_FIELDS = (
@@ -33,12 +36,14 @@ class Volume:
         contrasts: names of the C contrasts.
         header: NIfTI header of the contrast that gives the grid, or None where the source is not
             NIfTI.
+        notes: sentences on what was done to read it and may be wrong, each beginning with a verb.
     """
 
     data: np.ndarray
     affine: np.ndarray
     contrasts: tuple[str, ...]
     header: nibabel.Nifti1Header | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def grid(self) -> Grid:
@@ -58,7 +63,12 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
     Args:
         paths: file of each contrast, in the order of the channels.
         resample_to: a contrast onto whose grid the others are resampled by their affines (linear
-            interpolation). Without it all must share one grid.
+            interpolation). Without it all must share one grid, up to the order and direction of its
+            axes.
+
+    Returns:
+        The contrasts on the grid of the first, or of `resample_to`; its `notes` tell of headers
+        that contradict themselves or say nothing, and of axes that were turned.
 
     Raises:
         KgpError: a file is missing, damaged, not three-dimensional or holds a NaN; the grids
@@ -69,17 +79,25 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
     images = {contrast: _open(Path(path)) for contrast, path in paths.items()}
     reference = resample_to or next(iter(images))
     target = _grid(images[reference])
-    channels = []
+    channels, turned = [], []
     for contrast, image in images.items():
-        grid = _grid(image)
-        if resample_to is None and not grid.is_same(target):
+        grid, data = _grid(image), _data(image)
+        exact = on_grid(data, grid, target)
+        if exact is None and resample_to is None:
             raise KgpError(
                 f"{paths[contrast]} ({_grid_in_words(image)}) is not on the grid of {paths[reference]} "
-                f"({_grid_in_words(images[reference])}); kgp segment and explain resample with --resample-to CONTRAST, "
-                "data to train on have to share a grid."
+                f"({_grid_in_words(images[reference])}): their corners lie up to {grid.corner_distance(target):.3g} mm "
+                "apart; kgp segment and explain resample with --resample-to CONTRAST, data to train on have to share a "
+                "grid."
             )
-        channels.append(resample(_data(image), grid, target))
-    return Volume(np.stack(channels, axis=-1), np.asarray(target.affine, np.float64), tuple(images), target.header)
+        if exact is not None and exact is not data:
+            turned.append(Path(paths[contrast]).name)
+        channels.append(resample(data, grid, target) if exact is None else exact)
+    notes = geometry_notes({Path(paths[contrast]).name: image for contrast, image in images.items()})
+    if turned:
+        notes.append(turned_note(turned, Path(paths[reference]).name))
+    affine = np.asarray(target.affine, np.float64)
+    return Volume(np.stack(channels, axis=-1), affine, tuple(images), target.header, tuple(notes))
 
 
 def axial_slices(volume: Volume) -> tuple[np.ndarray, tuple[float, float]]:
@@ -154,16 +172,25 @@ def write_nifti(values: np.ndarray, grid: Grid, path: Path) -> None:
 
 
 def _open(path: Path) -> nibabel.Nifti1Image:
+    file, number = split_number(path)
     try:
-        image = nibabel.load(path)
+        image = nibabel.load(file)
     except FileNotFoundError:
         raise KgpError(f"{path} is missing.") from None
     except (ImageFileError, HeaderDataError, *_DAMAGE) as error:
-        raise KgpError(f"{path} cannot be read as NIfTI: {error}.") from None
+        instead = what_stands_instead(file)
+        why = f"it {instead}" if instead else error
+        raise KgpError(f"{path} cannot be read as NIfTI: {why}.") from None
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti2Image):
         raise KgpError(f"{path} is not a NIfTI file.")
-    if len(image.shape) != 3:
-        raise KgpError(f"{path} has {len(image.shape)} dimensions where a volume of three is expected.")
+    if number is not None:
+        image = volume_of(image, file, number)
+    if len(image.shape) < 3 or any(size > 1 for size in image.shape[3:]):
+        raise KgpError(
+            f"{path} has {len(image.shape)} dimensions where a volume of three is expected: it holds "
+            f"{'x'.join(map(str, image.shape))} values"
+            f"{f' ({path.name}[0] in volumes.csv is the first of its volumes)' if len(image.shape) == 4 else ''}."
+        )
     if not np.isfinite(image.affine).all():
         raise KgpError(f"{path} has an affine that cannot be used: it holds values that are not finite.")
     if np.linalg.matrix_rank(image.affine[:3, :3]) < 3:
@@ -180,7 +207,8 @@ def _open(path: Path) -> nibabel.Nifti1Image:
 def _data(image: nibabel.Nifti1Image) -> np.ndarray:
     path = image.get_filename()
     try:
-        data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+        # Dimensions beyond the third hold one value each.
+        data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged")).reshape(image.shape[:3])
     except _DAMAGE as error:
         raise KgpError(f"{path} is cut short or damaged: {error}.") from None
     if not np.isfinite(data).all():
@@ -189,10 +217,10 @@ def _data(image: nibabel.Nifti1Image) -> np.ndarray:
 
 
 def _grid(image: nibabel.Nifti1Image) -> Grid:
-    x, y, z = image.shape
+    x, y, z = image.shape[:3]
     return Grid(image.affine, (x, y, z), image.header)
 
 
 def _grid_in_words(image: nibabel.Nifti1Image) -> str:
     zooms = "x".join(f"{zoom:.3g}" for zoom in image.header.get_zooms()[:3])
-    return f"{'x'.join(map(str, image.shape))} voxels of {zooms} mm"
+    return f"{'x'.join(map(str, image.shape[:3]))} voxels of {zooms} mm"

@@ -12,6 +12,7 @@ import keras
 from kgp.architectures import architecture_title
 from kgp.config import RunConfig
 from kgp.data.labels import LabelledCohort
+from kgp.data.no_tumour_check import no_tumour_sentence
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
 from kgp.durations import hours_minutes_seconds
@@ -62,6 +63,7 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
             json.dumps(config.to_dict(), indent=2),
             "Slices (patients):",
             *_slices_lines(labelled, parts),
+            no_tumour_sentence(labelled),
             f"Network: {architecture_title(config.network.arch)} for slices of "
             f"{'x'.join(map(str, labelled.cohort.shape))}, {network.count_params():,} parameters.",
             f"Estimated training time: {hours_minutes_seconds(total)} ({epochs} epochs of {steps} batches; "

@@ -9,6 +9,7 @@ from kgp.config import RunConfig
 from kgp.data.cache import cached_cohort
 from kgp.data.cohort import Cohort
 from kgp.data.labels import LabelledCohort, choose_labels
+from kgp.data.no_tumour_check import check_no_tumour, no_tumour_sentence
 from kgp.data.prepared_folders import in_use
 from kgp.data.split import Split, read_split, split_cohort
 from kgp.errors import KgpError
@@ -61,6 +62,7 @@ def train_from_source(
         "x".join(map(str, cohort.shape)),
         sizes,
     )
+    _log.info(no_tumour_sentence(labelled))
     with in_use(cohort.folder):
         return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
 
@@ -107,8 +109,14 @@ def resumable_source(folder: Path) -> dict[str, Any]:
 
 
 def labelled_cohort(config: RunConfig, cohort: Cohort) -> LabelledCohort:
-    """The classes that the configuration asks for; see `kgp.data.labels.choose_labels`."""
-    return choose_labels(cohort, config.data.labels)
+    """The classes that the configuration asks for; see `kgp.data.labels.choose_labels`.
+
+    Raises:
+        KgpError: the masks contradict what is "no tumour".
+    """
+    labelled = choose_labels(cohort, config.data.labels, no_tumour=config.data.no_tumour)
+    check_no_tumour(labelled, config.data.no_tumour)
+    return labelled
 
 
 def split_of(config: RunConfig, labelled: LabelledCohort) -> Split:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kgp.scans.case import holds_cases
+from kgp.scans.hidden_files import visible_entries
 
 
 def find_studies(archive: Path) -> Iterator[str]:
@@ -32,8 +33,8 @@ def study_folder(archive: Path, study: str) -> Path:
 
 
 def _studies_below(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_dir() or _leads_back(path):
+    for path in visible_entries(folder):
+        if not path.is_dir() or _leads_back(path):
             continue
         if _holds_studies(path):
             yield from _studies_below(path)

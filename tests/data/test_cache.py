@@ -167,3 +167,17 @@ def test_a_prepared_folder_is_taken_as_it_is(tmp_path, list_source, three_patien
     with pytest.raises(KgpError, match="out was prepared with the contrasts T1, FLAIR, not with T2"):
         cached_cohort(tmp_path / "out", size=0, cache=tmp_path, contrasts=("T2",))
     assert not (tmp_path / "c").exists()
+
+
+def test_persons_that_may_stand_in_training_and_test_are_warned_of_each_time(tmp_path, caplog):
+    data = write_slices(tmp_path / "data", [f"s{number}" for number in range(12)])
+    image = np.load(data / "s3.npy").astype(np.float32)
+    np.save(data / "s11.npy", image[:, ::-1] * 3 + 7)
+    header = read_json(cached_cohort(data, size=0, cache=tmp_path / "cache").folder / "cohort.json")
+    caplog.clear()
+    cached_cohort(data, size=0, cache=tmp_path / "cache")
+    told = [record.message for record in caplog.records]
+    assert told == header["warnings"]
+    alike = "all: 1 slice(s) are nearly the same picture as one of another patient, such as s11 and s3; in training and test"
+    assert [sentence for sentence in told if sentence.startswith(alike)]
+    assert [sentence for sentence in told if sentence.startswith("all: the 12 slices have 12 patients; where several")]

@@ -38,12 +38,39 @@ def with_value(value, channel=slice(None)):
         ({"spacing": (1.0, 100.0)}, "error", "has pixel spacing (1.0, 100.0) mm, which cannot be."),
         ({"patient": "p\udcfc"}, "error", "has an id or name that is no text (bytes that are not UTF-8)."),
         ({"mask": np.zeros((4, 8), bool)}, "error", "has a mask of shape (4, 8) on a slice of (8, 8)."),
-        ({"mask": np.ones((8, 8), bool)}, "warning", "has label 0 but a mask that is not empty."),
-        ({"label": 1, "mask": np.zeros((8, 8), bool)}, "warning", "has a tumour label but an empty mask."),
     ],
 )
 def test_a_slice(piece, fields, severity, message):
     assert slice_faults(piece("s", **fields), CONTRASTS) == [DataFault(severity, "s", message)]
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "full", "message"),
+    [
+        (0, "healthy", True, "has label 0 but a mask that is not empty."),
+        (1, "tumour", False, "has a tumour label but an empty mask."),
+        (0, "tumour", False, "has a tumour label but an empty mask."),
+        (1, "No Tumor", True, "has label 1 but a mask that is not empty."),
+        (0, "tumour", True, None),
+        (2, "normal", False, None),
+        (2, "a", False, "has a tumour label but an empty mask."),
+    ],
+)
+def test_a_mask_that_contradicts_its_label(list_source, piece, label, name, full, message):
+    slice_ = dataclasses.replace(piece("s", mask=np.full((8, 8), full)), label=label, label_name=name)
+    few = DataFault("warning", f"label {name}", "has 1 patient(s); 3 are needed for training, validation and test.")
+    assert check(list_source({"a": [slice_]})) == [*([DataFault("warning", "s", message)] if message else []), few]
+
+
+def test_the_other_labels_decide_what_label_0_means(list_source, piece):
+    """Beside a label called healthy, label 0 is no label without tumour, whatever its own name."""
+    full, empty = np.ones((8, 8), bool), np.zeros((8, 8), bool)
+    pieces = [
+        dataclasses.replace(piece(f"{name}{label}", name, mask=mask), label=label, label_name=word)
+        for name in "pqr"
+        for label, word, mask in ((0, "a", full), (1, "Healthy", empty))
+    ]
+    assert check(list_source({"all": pieces})) == []
 
 
 def test_blank_slices():

@@ -108,3 +108,17 @@ def test_names_and_numbers_go_one_to_one():
     other = SliceRow("x", "x", "x", 1, "GRADE2")
     with pytest.raises(KgpError, match="data calls label 1 both 'grade2' and 'GRADE2'"):
         choose_labels(Cohort(data.folder, "slices", ("T1",), (4, 4, 1), "uint8", (*data.rows, other)))
+
+
+def test_which_class_has_no_tumour():
+    data = cohort({0: 3, 1: 3, 2: 3}, {0: "tumour", 1: "b", 2: "c"})
+    assert choose_labels(data).no_tumour_class is None
+    assert choose_labels(data, no_tumour="b").no_tumour_class == 1
+    assert choose_labels(data, no_tumour="2").no_tumour_class == 2
+    assert choose_labels(data, ("free=1,2", "tumour=0"), no_tumour="free").no_tumour_class == 0
+    assert choose_labels(data, ("no tumour=1,2", "tumour=0")).no_tumour_class == 0
+    assert choose_labels(cohort({0: 3, 1: 3}), no_tumour="none").no_tumour_class is None
+    swapped = cohort({0: 3, 1: 3}, {0: "tumour", 1: "no_tumour"})
+    assert choose_labels(swapped).no_tumour_class == 1
+    with pytest.raises(UsageError, match=r"--no-tumour names the label 3 \(unknown\), which makes no class"):
+        choose_labels(cohort({0: 3, 1: 3, 3: 2}), no_tumour="unknown")

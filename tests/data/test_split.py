@@ -1,5 +1,6 @@
 """kgp.data.split: parts by patient."""
 
+import dataclasses
 import logging
 from collections import Counter
 from pathlib import Path
@@ -167,3 +168,15 @@ def test_foreign_tables(tmp_path, text):
 def test_missing_table(tmp_path):
     with pytest.raises(KgpError, match=r"split.csv is missing"):
         read_split(tmp_path / "split.csv")
+
+
+def test_a_patient_with_two_groups_is_refused():
+    data = labelled({(0, 1): 6})
+    rows = tuple(
+        dataclasses.replace(row, patient="p7" if number < 4 else row.patient) for number, row in enumerate(data.rows)
+    )
+    with pytest.raises(
+        KgpError, match=r"patient p7 of data goes with several groups \(g01_00, g01_01\); give all slices"
+    ):
+        split_cohort(dataclasses.replace(data, rows=rows))
+    assert split_cohort(dataclasses.replace(data, rows=rows), by="slice-leaky").by == "slice-leaky"

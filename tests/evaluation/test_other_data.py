@@ -41,3 +41,36 @@ def test_persons_of_the_training_part(tiny_run, tiny_cohort):
     run = read_run(tiny_run)
     assert "6 person(s) of the training part" in persons_of_training(run, tiny_cohort.rows)["caution"]
     assert persons_of_training(run, ()) == {"seen in training": "no person of it"}
+
+
+@pytest.fixture
+def relabelled(write_cohort, tmp_path):
+    """Makes the tiny cohort with other numbers and names of its labels without and with tumour."""
+
+    def make(*labels):
+        folder = write_cohort(tmp_path / "other", patients=4).folder
+        text = (folder / "cohort.csv").read_text()
+        for old, new in zip(("0,no_tumour", "1,tumour"), labels, strict=True):
+            text = text.replace(f",{old},", f",@{new},")
+        (folder / "cohort.csv").write_text(text.replace("@", ""))
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("labels", "trained", "called"),
+    [
+        (("1,no_tumour", "0,tumour"), ("tumour=*", "no_tumour=0"), {"1": "no_tumour", "0": "tumour"}),
+        (("2,Normal", "0,glioma"), ("tumour=*", "no_tumour=0"), {"2": "no_tumour", "0": "tumour"}),
+        (("5,healthy", "1,glioma"), ("tumour=glioma", "no_tumour=control"), {"5": "no_tumour", "1": "tumour"}),
+        (("5,healthy", "1,tumour"), ("tumour=1", "no_tumour=0"), {"5": "no_tumour", "1": "tumour"}),
+        (("5,healthy", "1,tumour"), (), {"5": "no_tumour", "1": "tumour"}),
+        (("5,b", "0,tumour"), ("tumour=*", "no_tumour=0"), {"5": "tumour", "0": "tumour"}),  # nothing there means it
+        (("5,no_tumour", "0,tumour"), ("tumour=0", "no_tumour=5"), {"5": "no_tumour", "0": "tumour"}),
+    ],
+)
+def test_no_tumour_is_told_anew_in_other_data(relabelled, labels, trained, called):
+    folder = relabelled(*labels)
+    other = read_other_data(folder, CLASSES, CONTRASTS, 16, no_tumour_class=1, trained_labels=trained)
+    assert {str(row.label): CLASSES[target] for row, target in zip(other.rows, other.targets, strict=True)} == called

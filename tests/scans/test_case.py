@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.scans.case import read_case
+from kgp.scans.case import holds_cases, read_case
 
 
 def save(path, value, affine=None):
@@ -61,3 +61,8 @@ def test_dicom_without_pydicom(tmp_path, monkeypatch):
 def test_a_case_that_is_not_there(tmp_path):
     with pytest.raises(KgpError, match="nowhere does not exist"):
         read_case(("T1",), tmp_path / "nowhere")
+
+
+def test_a_case_whose_files_have_folders_of_their_own_is_no_folder_of_cases(tmp_path):
+    (tmp_path / "case" / "c_flair.nii").mkdir(parents=True)
+    assert holds_cases(tmp_path) and not holds_cases(tmp_path / "case")

@@ -66,3 +66,14 @@ def test_ambiguous_and_missing_contrasts(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(KgpError, match="has no file for the contrast T2; it holds no NIfTI file"):
         find_contrasts(tmp_path / "empty", ("T2",))
+
+
+def test_a_folder_with_the_name_of_a_file(tmp_path):
+    for name in ("c_flair.nii", "c_t1.nii.gz", "c_seg.nii"):
+        (tmp_path / name).mkdir()
+        touch(tmp_path / name, "00000057_brain_x.nii", "._00000057_brain_x.nii")
+    found = find_contrasts(tmp_path, ("T1", "FLAIR"))
+    assert found == {
+        "T1": tmp_path / "c_t1.nii.gz" / "00000057_brain_x.nii",
+        "FLAIR": tmp_path / "c_flair.nii" / "00000057_brain_x.nii",
+    }

@@ -1,9 +1,12 @@
 """kgp.scans.grid: sizes of voxels, and what one grid covers of another."""
 
+import itertools
+
 import numpy as np
 import pytest
+from nibabel.orientations import apply_orientation, inv_ornt_aff
 
-from kgp.scans.grid import Grid, resample
+from kgp.scans.grid import Grid, on_grid, resample
 
 
 def moved(z):
@@ -40,3 +43,54 @@ def test_the_same_grid_is_not_resampled():
     one_slice_up = resample(data, Grid(moved(0.0), data.shape), Grid(moved(2.0), data.shape))
     np.testing.assert_allclose(one_slice_up[:, :, :4], data[:, :, 1:])
     assert (one_slice_up[:, :, 4] == data.min()).all()
+
+
+@pytest.mark.parametrize(
+    ("affine", "distance"),
+    [(moved(0.0), 0.0), (moved(0.002), 0.002), (moved(3.0), 3.0), (np.diag([1.0, 1.0, 2.2, 1.0]), 0.9)],
+)
+def test_distance_of_corners(affine, distance):
+    # Outer corners: voxels reach from -0.5 to 4.5 along z.
+    assert Grid(moved(0.0), (4, 4, 5)).corner_distance(Grid(affine, (4, 4, 5))) == pytest.approx(distance, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shift", "same"),
+    [(1.0, 0.002, True), (1.0, 0.04, True), (1.0, 0.06, False), (0.2, 0.008, True), (0.2, 0.03, False), (5, 0.2, True)],
+)
+def test_the_tolerance_is_a_share_of_a_voxel(spacing, shift, same):
+    affine = np.diag([spacing, spacing, 2 * spacing, 1.0])
+    other = affine.copy()
+    other[0, 3] += shift
+    assert Grid(affine, (4, 4, 5)).is_same(Grid(other, (4, 4, 5))) is same
+    assert not Grid(affine, (4, 4, 5)).is_same(Grid(affine, (4, 4, 6)))
+
+
+ORIENTATIONS = [
+    np.stack([order, signs], axis=1)
+    for order in itertools.permutations(range(3))
+    for signs in itertools.product((1, -1), repeat=3)
+]
+OBLIQUE = np.array([[0.96, -0.28, 0.0, -7.0], [0.28, 0.96, 0.0, 3.0], [0.0, 0.0, 2.0, 11.0], [0.0, 0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=str)
+def test_axes_in_any_order_and_direction_are_turned_exactly(orientation):
+    data = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
+    target = Grid(OBLIQUE, data.shape)
+    stored = apply_orientation(data, orientation)
+    grid = Grid(OBLIQUE @ inv_ornt_aff(orientation, data.shape), stored.shape)
+    for turned in (on_grid(stored, grid, target), resample(stored, grid, target)):
+        assert turned.dtype == np.float32
+        np.testing.assert_array_equal(turned, data)
+
+
+def test_what_is_more_than_a_turn_is_none():
+    data = np.zeros((4, 4, 4))
+    grid = Grid(np.eye(4), (4, 4, 4))
+    shifted, oblique = np.eye(4), np.eye(4)
+    shifted[0, 3] = 0.5
+    oblique[:2, :2] = [[0.96, -0.28], [0.28, 0.96]]
+    for affine in (shifted, oblique, np.diag([-1.0, 1.0, 1.0, 1.0]), np.diag([1.0, 1.0, 1.2, 1.0])):
+        assert on_grid(data, Grid(affine, (4, 4, 4)), grid) is None
+    assert on_grid(np.zeros((4, 4, 5)), Grid(np.eye(4), (4, 4, 5)), grid) is None

@@ -1,4 +1,4 @@
-"""kgp.scans.pictures: PNG, TIFF and NPY files as arrays."""
+"""kgp.scans.pictures: PNG, JPEG, TIFF and NPY files as arrays."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ import tifffile
 
 from kgp.errors import KgpError
 from kgp.scans import pictures
-from kgp.scans.pictures import read_picture
+from kgp.scans.pictures import is_grey_copy, open_picture, read_picture, read_slice
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 10, 3)).astype(np.uint8)
 
@@ -25,10 +25,84 @@ def test_colours_come_in_the_order_red_green_blue(tmp_path):
     np.testing.assert_array_equal(read_picture(write_png(tmp_path / "a.png", RGB)), RGB)
 
 
-def test_four_channels_of_a_png_stay_in_order(tmp_path):
-    rgba = np.dstack([RGB, RGB[..., 0] // 2])
-    cv2.imwrite(str(tmp_path / "a.png"), rgba[..., [2, 1, 0, 3]])
-    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), rgba)
+DROPPED = "has an alpha channel that is not opaque, which is transparency and no contrast; it was dropped."
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("alpha", "notes"), [(None, ()), (0, (DROPPED,)), ("varies", (DROPPED,))])
+def test_alpha_is_transparency_and_no_contrast(tmp_path, dtype, alpha, notes):
+    colours = RGB.astype(dtype)
+    opaque = np.full((12, 10), np.iinfo(dtype).max, dtype)
+    values = {None: opaque, 0: 0 * opaque, "varies": colours[..., 0]}[alpha]
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([colours[..., ::-1], values]))
+    tifffile.imwrite(tmp_path / "a.tif", np.dstack([colours, values]), photometric="rgb", extrasamples=["unassalpha"])
+    planes = np.stack([*np.moveaxis(colours, -1, 0), values])
+    tifffile.imwrite(tmp_path / "b.tif", planes, photometric="rgb", planarconfig="separate", extrasamples=[1])
+    tifffile.imwrite(
+        tmp_path / "c.tif", np.dstack([colours, values]), photometric="rgb", extrasamples=[2], compression="zlib"
+    )
+    for name in ("a.png", "a.tif", "b.tif", "c.tif"):
+        picture = open_picture(tmp_path / name)
+        np.testing.assert_array_equal(picture.values, colours)
+        np.testing.assert_array_equal(read_picture(tmp_path / name), colours)
+        assert picture.values.dtype == dtype and picture.notes == notes
+        assert (picture.alpha is None) == (alpha is None)
+        if alpha is not None:
+            np.testing.assert_array_equal(picture.alpha, values)
+
+
+@pytest.mark.parametrize("extra", [[2], [1]])
+def test_grey_with_alpha_in_a_tiff(tmp_path, extra):
+    stored = np.dstack([RGB[..., 0], RGB[..., 1]])
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig="contig", extrasamples=extra)
+    picture = open_picture(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.values, stored[..., :1])
+    np.testing.assert_array_equal(picture.alpha, stored[..., 1])
+
+
+def test_samples_without_a_meaning_are_contrasts(tmp_path):
+    stored = np.dstack([RGB, RGB[..., 0]])
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extrasamples=[0])
+    np.save(tmp_path / "a.npy", stored)
+    for name in ("a.tif", "a.npy"):
+        np.testing.assert_array_equal(read_picture(tmp_path / name), stored)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.npy", "a.jpg"])
+def test_grey_in_three_equal_channels(tmp_path, name):
+    copy = np.dstack([RGB[..., 0]] * 3)
+    if name == "a.npy":
+        np.save(tmp_path / name, copy)
+    else:
+        cv2.imwrite(str(tmp_path / name), copy)
+    values, notes = read_slice(tmp_path / name, 1)
+    assert values.shape == (12, 10, 1)
+    assert notes == ("is grey but stored in colour (three equal channels), which count as one contrast.",)
+    assert is_grey_copy(read_picture(tmp_path / name))
+    three, notes = read_slice(tmp_path / name, 3)  # contrasts that were asked for
+    np.testing.assert_array_equal(three, np.dstack([values] * 3))
+    assert notes == ()
+
+
+def test_colours_are_three_contrasts(tmp_path):
+    nearly = np.dstack([RGB[..., 0]] * 3)
+    nearly[3, 4, 2] ^= 1
+    for name, picture in (("a.png", RGB), ("b.png", nearly)):
+        write_png(tmp_path / name, picture)
+        assert not is_grey_copy(picture)
+        np.testing.assert_array_equal(read_slice(tmp_path / name, 1)[0], picture)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "A.JPEG"])
+@pytest.mark.parametrize("grey", [True, False])
+def test_jpeg(tmp_path, name, grey):
+    smooth = cv2.GaussianBlur(RGB, (0, 0), 3)
+    stored = smooth[..., 0] if grey else smooth
+    encoded = cv2.imencode(".jpg", stored if grey else stored[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 98])[1]
+    (tmp_path / name).write_bytes(encoded.tobytes())
+    picture = read_picture(tmp_path / name)
+    assert picture.dtype == np.uint8 and picture.shape == (12, 10, 1 if grey else 3)
+    assert np.abs(picture.astype(int) - stored.reshape(picture.shape)).max() < 12
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -75,7 +149,7 @@ def test_npy(tmp_path, shape):
     np.testing.assert_array_equal(picture, array.reshape(*shape[:2], -1))
 
 
-@pytest.mark.parametrize("ending", [".png", ".tif", ".npy"])
+@pytest.mark.parametrize("ending", [".png", ".tif", ".npy", ".jpg"])
 @pytest.mark.parametrize("kept", [0, 6, 0.5, 0.97])
 def test_a_file_cut_short_is_one_sentence_and_nothing_else(tmp_path, capfd, ending, kept):
     path = tmp_path / f"a{ending}"
@@ -102,7 +176,7 @@ def test_png_with_a_changed_byte(tmp_path):
 
 
 def test_text_under_the_name_of_a_picture(tmp_path):
-    for name in ("a.png", "a.tif", "a.npy"):
+    for name in ("a.png", "a.tif", "a.npy", "a.jpg"):
         (tmp_path / name).write_text("no picture at all, but long enough to be taken for one")
         with pytest.raises(KgpError, match=name):
             read_picture(tmp_path / name)
@@ -170,8 +244,8 @@ def test_absurd_sizes_are_refused_before_anything_is_unpacked(tmp_path, monkeypa
 def test_missing_and_foreign_files(tmp_path):
     with pytest.raises(KgpError, match=r"a.png is missing"):
         read_picture(tmp_path / "a.png")
-    with pytest.raises(KgpError, match=r"a.jpg is not one of .png, .tif, .tiff, .npy"):
-        read_picture(tmp_path / "a.jpg")
+    with pytest.raises(KgpError, match=r"a.bmp is not one of .png, .jpg, .jpeg, .tif, .tiff, .npy"):
+        read_picture(tmp_path / "a.bmp")
     (tmp_path / "b.png").mkdir()
     with pytest.raises(KgpError, match=r"b.png cannot be read: Is a directory"):
         read_picture(tmp_path / "b.png")

@@ -147,14 +147,15 @@ def test_grids_that_differ_are_refused(tmp_path):
     moved[0, 3] += 1.0
     paths = {"T1": save(tmp_path / "a.nii", RAS), "T2": save(tmp_path / "b.nii", RAS, moved)}
     with pytest.raises(
-        KgpError, match=r"b.nii \(4x5x6 voxels of 1x2x3 mm\) is not on the grid of .*a.nii .*--resample-to"
+        KgpError,
+        match=r"b.nii \(4x5x6 voxels of 1x2x3 mm\) is not on the grid of .*a.nii .*up to 1 mm apart; .*--resample-to",
     ):
         read_volume(paths)
     with pytest.raises(KgpError, match="--resample-to must be one of T1, T2, not 'FLAIR'"):
         read_volume(paths, "FLAIR")
 
 
-@pytest.mark.parametrize(("moved_by", "fits"), [(0.0005, True), (0.003, False)])
+@pytest.mark.parametrize(("moved_by", "fits"), [(0.0005, True), (0.04, True), (0.06, False)])
 def test_the_tolerance_of_a_grid_does_not_grow_with_its_distance(tmp_path, moved_by, fits):
     far, moved = RAS_AFFINE.copy(), RAS_AFFINE.copy()
     far[0, 3], moved[0, 3] = 300.0, 300.0 + moved_by
@@ -200,6 +201,45 @@ def test_values_that_are_not_finite(tmp_path):
 def test_other_than_three_dimensions(tmp_path, shape):
     with pytest.raises(KgpError, match=rf"a.nii has {len(shape)} dimensions where a volume of three is expected"):
         read_volume({"T1": save(tmp_path / "a.nii", np.zeros(shape, np.float32))})
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6), (4, 5, 6, 1), (4, 5, 6, 1, 1)])
+def test_further_dimensions_of_one_are_none(tmp_path, shape):
+    path = save(tmp_path / "a.nii", RAS.reshape(shape))
+    volume = read_volume({"T1": path})
+    np.testing.assert_array_equal(volume.data, RAS[..., None])
+    assert volume.grid.shape == SHAPE and volume.notes == ()
+    write_nifti(RAS, volume.grid, tmp_path / "out.nii")
+    assert nibabel.load(tmp_path / "out.nii").shape == SHAPE
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS[1::5], ids=str)
+def test_contrasts_with_turned_axes_are_turned_exactly_and_told(tmp_path, orientation):
+    turned = oriented(orientation)
+    paths = {"T1": save(tmp_path / "a.nii", RAS), "T2": save(tmp_path / "b.nii", turned.data[..., 0], turned.affine)}
+    for resample_to in (None, "T1"):
+        volume = read_volume(paths, resample_to)
+        np.testing.assert_array_equal(volume.data, np.stack([RAS, RAS], axis=-1))
+        np.testing.assert_array_equal(volume.affine, RAS_AFFINE)
+        assert volume.notes == (
+            "has the axes of b.nii in another order or direction than those of a.nii; they were turned exactly, "
+            "without interpolation.",
+        )
+
+
+def test_a_difference_of_rounding_is_no_other_grid(tmp_path):
+    rounded = RAS_AFFINE.copy()
+    rounded[:3, 3] += 0.002
+    paths = {"T1": save(tmp_path / "a.nii", RAS), "T2": save(tmp_path / "b.nii", RAS, rounded)}
+    volume = read_volume(paths)
+    np.testing.assert_array_equal(volume.data, np.stack([RAS, RAS], axis=-1))
+    np.testing.assert_array_equal(volume.affine, RAS_AFFINE)  # the first file's own, not a mean
+    assert volume.notes == ()
+
+
+def test_notes_on_headers_reach_the_volume(tmp_path):
+    path = save(tmp_path / "a.nii", RAS, sform=0, qform=0)
+    assert "has neither qform nor sform in a.nii" in read_volume({"T1": path}).notes[0]
 
 
 def test_a_missing_file(tmp_path):

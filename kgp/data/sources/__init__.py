@@ -5,7 +5,7 @@ from pathlib import Path
 from kgp.data.sources.source import Source
 from kgp.errors import KgpError, UsageError
 
-KINDS = ("phantom", "slices", "brats", "figshare", "nifti")
+KINDS = ("phantom", "slices", "brats", "brats-tumour-types", "figshare", "nifti")
 
 
 def open_source(
@@ -74,25 +74,39 @@ def _build(path: Path | None, kind: str | None, contrasts: tuple[str, ...], csv:
 
         return NiftiSource(path, contrasts, csv)
     from kgp.data.sources.brats import BratsSource
+    from kgp.data.sources.brats_kinds import BY_TUMOUR
 
+    if kind == BY_TUMOUR:
+        return BratsSource(path, contrasts, csv, by_tumour=True)
     return BratsSource(path, contrasts, csv)
 
 
 def _kind_of(path: Path, csv: Path | None) -> str:
     """Which reader fits the names in a folder."""
+    from kgp.data.layouts import recognise
+    from kgp.data.sources.brats_files import find_cases, has_masks
+    from kgp.data.sources.folder_contents import endings_in_words, visible_files
+
     if (path / "index.csv").is_file():
         return "slices"
     if (path / "volumes.csv").is_file():
         return "nifti"
-    if next(path.rglob("*[_-]seg.nii*"), None):
+    if csv is None and (path / "cohort.json").is_file():
+        raise KgpError(f"{path} was made by kgp prepare already; train on it, or name the data it was made from.")
+    layout = recognise(path)
+    if layout and csv is None:
+        raise KgpError(
+            f"No data found in {path} that can be read as they lie: they look like {layout.title}. "
+            f"kgp prepare {path} --make-table writes a table of them, to be checked before training."
+        )
+    if not layout and has_masks(path):
         return "brats"
-    if next(path.rglob("*.mat"), None):
+    if not layout and any(file.suffix == ".mat" for file in visible_files(path)):
         return "figshare"
     if csv is not None:
         return "nifti"
-    if (path / "cohort.json").is_file():
-        raise KgpError(f"{path} was made by kgp prepare already; train on it, or name the data it was made from.")
     raise KgpError(
         f"No data found in {path}: expected index.csv with slices, BraTS case folders with *_seg.nii.gz, figshare .mat "
-        "files, volumes.csv with NIfTI volumes, or a folder made by kgp prepare."
+        "files, volumes.csv with NIfTI volumes, or a folder made by kgp prepare; it holds "
+        f"{endings_in_words(path)}{', which look like BraTS cases without masks (seg)' if find_cases(path)[0] else ''}."
     )

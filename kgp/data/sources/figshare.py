@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from kgp.data.sources.mask_values import tumour_mask
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
+from kgp.scans.hidden_files import visible_below
 
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 _FOLDS = "cvind.mat"  # comes with the slices: which of the authors' folds each is in
 _LONGEST_SIDE = 4096
+_OLD = b"MATLAB 5.0 MAT-file"
 _LONGEST_PID = 64
 
 
@@ -37,7 +40,7 @@ class FigshareSource:
         self.path = Path(path)
         self._files = {
             file.relative_to(self.path).with_suffix("").as_posix(): file
-            for file in sorted(self.path.rglob("*.mat"))
+            for file in sorted(visible_below(self.path, "*.mat"))
             if file.name != _FOLDS
         }
         if not self._files:
@@ -59,12 +62,28 @@ class FigshareSource:
                 yield _slice(file["cjdata"], case, path)
         except KgpError:
             raise
-        except (OSError, KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        except OSError as error:
+            if _is_old(path):
+                raise KgpError(
+                    f"{path} is in MATLAB's format before version 7.3; save it in MATLAB with "
+                    f"save('{path.name}', 'cjdata', '-v7.3')."
+                ) from None
+            raise KgpError(f"{path} cannot be read as a figshare slice (MATLAB v7.3 with cjdata): {error}.") from None
+        except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise KgpError(f"{path} cannot be read as a figshare slice (MATLAB v7.3 with cjdata): {error}.") from None
 
     def check(self) -> list[DataFault]:
         """Nothing can be told without opening the files."""
         return []
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a file is in the format of MATLAB 5 to 7.2, which is no HDF5."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_OLD)) == _OLD
+    except OSError:
+        return False
 
 
 def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyped-def]
@@ -87,6 +106,7 @@ def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyp
     patient = "".join(chr(code) for code in np.asarray(data["PID"][()]).ravel())
     if not patient.strip() or not patient.isprintable():
         raise KgpError(f"{path} has the PID {patient!r} where a number or name is expected.")
+    mask, notes = tumour_mask(np.asarray(data["tumorMask"][()]).T, path)
     # HDF5 keeps MATLAB's columns as rows.
     image = np.asarray(data["image"][()]).T
     return SourceSlice(
@@ -96,5 +116,6 @@ def _slice(data, case: str, path: Path) -> SourceSlice:  # type: ignore[no-untyp
         label=label,
         label_name=LABELS[label],
         image=np.ascontiguousarray(image)[..., None],
-        mask=np.asarray(data["tumorMask"][()]).T > 0,
+        mask=mask,
+        notes=notes,
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kgp.errors import KgpError
+from kgp.scans.hidden_files import is_hidden
 
 _MOST_FILES = 100_000
 _MOST_BYTES = 16 << 30
@@ -108,10 +109,10 @@ def _below(folder: Path) -> list[StudyFile]:
     files: list[StudyFile] = []
     try:
         for where, folders, names in os.walk(folder, onerror=_raise):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = sorted(name for name in folders if not is_hidden(name))
             for name in sorted(names):
                 path = Path(where, name)
-                if not name.startswith(".") and stat.S_ISREG(path.stat().st_mode):
+                if not is_hidden(name) and stat.S_ISREG(path.stat().st_mode):
                     files.append(StudyFile(shown_text(str(path)), path))
             if len(files) > _MOST_FILES:
                 break
@@ -134,7 +135,7 @@ def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
         archive = archives.enter_context(zipfile.ZipFile(path))
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise KgpError(f"{path} cannot be read as a zip archive: {shown_text(str(error))}.") from None
-    members = [member for member in archive.infolist() if not member.is_dir() and not _is_hidden(member.filename)]
+    members = [member for member in archive.infolist() if not member.is_dir() and not is_hidden(member.filename)]
     unpacked, packed = sum(member.file_size for member in members), max(path.stat().st_size, 1)
     largest = max((member.file_size for member in members), default=0)
     too_dense = unpacked > _SMALL_ENOUGH and unpacked > _MOST_RATIO * packed
@@ -144,7 +145,3 @@ def _members(path: Path, archives: contextlib.ExitStack) -> list[StudyFile]:
             "read."
         )
     return [StudyFile(shown_text(f"{path}:{member.filename}"), path, archive, member) for member in members]
-
-
-def _is_hidden(member: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in member.split("/"))

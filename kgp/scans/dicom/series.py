@@ -17,6 +17,7 @@ from kgp.scans.dicom.header import ImageHeader, read_header
 from kgp.scans.dicom.pixels import read_pixels
 from kgp.scans.dicom.privacy import quiet_libraries
 from kgp.scans.dicom.slice_stack import SliceStack, stack_slices
+from kgp.scans.hidden_files import visible_entries
 from kgp.scans.volume import Volume
 
 
@@ -49,7 +50,7 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
         KgpError: there is no image or there are several series; a position, orientation or spacing
             is missing; slices are doubled, missing, or not parallel; or a file is damaged.
     """
-    paths = [path for path in sorted(folder.iterdir()) if path.is_file() and _looks_like_dicom(path)]
+    paths = [path for path in visible_entries(folder) if path.is_file() and _looks_like_dicom(path)]
     with quiet_libraries():
         headers = [read_header(StudyFile(shown_text(str(path)), path), mr_only=False) for path in paths]
         images = [header for header in headers if isinstance(header, ImageHeader)]

@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from kgp.data.sources import open_source
 from kgp.data.sources.figshare import FigshareSource
@@ -138,3 +139,35 @@ def test_a_file_cut_short(tmp_path, share):
 def test_no_file(tmp_path):
     with pytest.raises(KgpError, match="No data found in .*: there is no .mat file"):
         FigshareSource(tmp_path)
+
+
+def test_the_format_before_7_3_says_how_to_save(tmp_path):
+    scipy.io.savemat(tmp_path / "1.mat", {"cjdata": {"image": IMAGE, "label": 1.0}})
+    with pytest.raises(
+        KgpError, match=r"1.mat is in MATLAB's format before version 7.3; save it in MATLAB with save\('1"
+    ):
+        read_one(tmp_path / "1.mat")
+    (tmp_path / "2.mat").write_bytes(b"MATLAB")
+    with pytest.raises(KgpError, match="2.mat cannot be read as a figshare slice"):
+        read_one(tmp_path / "2.mat")
+
+
+def test_a_mask_that_was_resampled_is_cut_and_told(tmp_path):
+    mask = np.zeros((5, 6))
+    mask[1:4, 1:5] = 1
+    values = np.where(mask, 0.98, 0.03)
+    path = write_mat(tmp_path / "1.mat")
+    with h5py.File(path, "a") as file:
+        del file["cjdata/tumorMask"]
+        file["cjdata/tumorMask"] = values.T
+    piece = read_one(path)
+    np.testing.assert_array_equal(piece.mask, mask)
+    assert "has a mask (1.mat) with values that are not whole" in piece.notes[0]
+
+
+def test_files_that_macos_left_are_no_slices(tmp_path):
+    write_mat(tmp_path / "1.mat")
+    for name in ("._1.mat", "__MACOSX/2.mat", ".old/3.mat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"what a Mac leaves behind")
+    assert FigshareSource(tmp_path).cases() == ["1"]

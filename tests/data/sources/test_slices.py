@@ -202,3 +202,139 @@ def test_no_table_and_no_text(tmp_path):
     (tmp_path / "index.csv").write_bytes(b"\xff\xfe\x00id")
     with pytest.raises(KgpError, match="is not a table"):
         SlicesSource(tmp_path)
+
+
+def grey_in_colour(folder, *numbers):
+    """Makes images of these slices grey, stored in colour."""
+    for number in numbers:
+        cv2.imwrite(str(folder / f"i{number}.png"), np.dstack([image(number)[..., 0]] * 3))
+
+
+def test_grey_stored_in_colour_is_one_contrast_and_told_once(tmp_path):
+    write_folder(tmp_path)
+    grey_in_colour(tmp_path, 0, 2)
+    cv2.imwrite(str(tmp_path / "i1.png"), image(1)[..., 0])  # and one that is stored in grey
+    source = SlicesSource(tmp_path)
+    assert source.contrasts == ("channel_1",)
+    (found,) = source.check()
+    assert (found.severity, found.where) == ("warning", "all")
+    assert found.what.startswith("2 of the 3 pictures looked at are grey but stored in colour")
+    for number in range(3):
+        piece = read_one(source, f"s{number}")
+        np.testing.assert_array_equal(piece.image, image(number)[..., :1])
+        assert piece.notes == ()
+    assert SlicesSource(tmp_path, ("T1ce",)).contrasts == ("T1ce",)
+    with pytest.raises(KgpError, match=r"slices of 1 channel\(s\), but 2 contrasts are named"):
+        SlicesSource(tmp_path, ("T1", "T2"))
+
+
+def test_grey_slices_among_colours_keep_their_channels(tmp_path):
+    write_folder(tmp_path)
+    grey_in_colour(tmp_path, 0, 1)
+    source = SlicesSource(tmp_path)
+    assert source.contrasts == ("channel_1", "channel_2", "channel_3") and source.check() == []
+    assert read_one(source, "s0").image.shape == (6, 7, 3)
+
+
+def test_three_contrasts_named_for_grey_slices_are_kept(tmp_path):
+    write_folder(tmp_path)
+    grey_in_colour(tmp_path, 0, 1, 2)
+    source = SlicesSource(tmp_path, ("T1", "FLAIR", "T1ce"))
+    assert read_one(source, "s0").image.shape == (6, 7, 3)
+    assert "the three contrasts named are one and the same" in source.check()[0].what
+
+
+def test_alpha_of_an_image_is_no_contrast(tmp_path):
+    write_folder(tmp_path)
+    for number in range(3):
+        alpha = np.full((6, 7), 255, np.uint8)
+        alpha[0, 0] = 255 if number else 0
+        cv2.imwrite(str(tmp_path / f"i{number}.png"), np.dstack([image(number)[..., ::-1], alpha]))
+    source = SlicesSource(tmp_path)
+    assert len(source.contrasts) == 3
+    np.testing.assert_array_equal(read_one(source, "s0").image, image(0))
+    assert "alpha channel" in read_one(source, "s0").notes[0] and read_one(source, "s1").notes == ()
+
+
+def test_jpeg_slices(tmp_path):
+    write_folder(tmp_path, image="i1.jpg", mask="m1.jpg")
+    cv2.imwrite(str(tmp_path / "i1.jpg"), image(1)[..., ::-1])
+    drawn = np.zeros((6, 7), np.uint8)
+    drawn[2:5, 2:6] = 255
+    cv2.imwrite(str(tmp_path / "m1.jpg"), drawn, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    piece = read_one(SlicesSource(tmp_path), "s1")
+    assert piece.image.shape == (6, 7, 3) and piece.image.dtype == np.uint8
+    np.testing.assert_array_equal(piece.mask, drawn > 0)
+    assert "has a mask (m1.jpg) of two levels" in piece.notes[0]
+
+
+def test_a_mask_with_values_between_is_cut_and_told(tmp_path):
+    write_folder(tmp_path)
+    drawn = np.zeros((6, 7), np.float32)
+    drawn[2:5, 2:6] = 1
+    drawn[1, 2:6] = 0.4
+    np.save(tmp_path / "m1.npy", drawn)
+    index = (tmp_path / "index.csv").read_text()
+    (tmp_path / "index.csv").write_text(index.replace("m1.png", "m1.npy"))
+    piece = read_one(SlicesSource(tmp_path), "s1")
+    np.testing.assert_array_equal(piece.mask, drawn == 1)
+    assert piece.notes[0].endswith("it was cut at half of 1, and 4 pixels above 0 are no tumour.")
+
+
+def rewrite(folder, change):
+    """Changes the text of index.csv."""
+    path = folder / "index.csv"
+    path.write_bytes(change(path.read_text()).encode())
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", "\t"),
+        lambda text: "sep=;\n" + text.replace(",", ";"),
+        lambda text: text.replace(
+            "id,image,mask,label,label_name,patient", "ID, Image, MASK, Label, Label Name, Patient"
+        ),
+        lambda text: text.replace(",0,healthy", ",0.0,healthy").replace(",1,tumour", ",1.0,tumour"),
+        lambda text: "\ufeff" + text,
+    ],
+)
+def test_a_table_however_it_is_written(tmp_path, change):
+    source = SlicesSource(rewrite(write_folder(tmp_path), change))
+    pieces = [read_one(source, case) for case in source.cases()]
+    assert [(piece.id, piece.label, piece.label_name, piece.group) for piece in pieces] == [
+        ("s0", 0, "healthy", "p0"),
+        ("s1", 1, "tumour", "p0"),
+        ("s2", 1, "tumour", "p1"),
+    ]
+    assert [piece.mask.sum() for piece in pieces] == [0, 5, 10] and source.check() == []
+
+
+def test_a_decimal_comma_where_semicolons_separate(tmp_path):
+    write_folder(tmp_path, spacing_row="0!5", spacing_column="0!75")
+    source = SlicesSource(rewrite(tmp_path, lambda text: text.replace(",", ";").replace("!", ",")))
+    assert read_one(source, "s1").spacing == (0.5, 0.75)
+
+
+@pytest.mark.parametrize("column", ["group", "patient_group", "Group", "Patient Group", "PATIENT_GROUP"])
+def test_both_names_of_the_persons_column(tmp_path, column):
+    source = SlicesSource(write_folder(tmp_path, **{column: "person"}))
+    assert read_one(source, "s1").group == "person" and source.check() == []
+
+
+def test_persons_that_contradict(tmp_path):
+    with pytest.raises(
+        KgpError, match=r"index.csv line 3 has the patient_group 'a' and the group 'b', which mean the same"
+    ):
+        SlicesSource(write_folder(tmp_path, patient_group="a", group="b"))
+
+
+def test_columns_that_are_not_used(tmp_path):
+    write_folder(tmp_path, drop=("mask",), age="55", masks="m1.png", person="q")
+    (found,) = SlicesSource(tmp_path).check()
+    assert (found.severity, found.where) == ("warning", "index.csv")
+    assert found.what == (
+        "has columns that are not used: age, masks (did you mean mask?), person (did you mean patient_group?)."
+    )

@@ -89,7 +89,10 @@ def test_a_prepared_folder_is_no_source(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "dicom"}, "--kind must be one of phantom, slices, brats, figshare, nifti, not 'dicom'"),
+        (
+            {"kind": "dicom"},
+            "--kind must be one of phantom, slices, brats, brats-tumour-types, figshare, nifti, not 'dicom'",
+        ),
         ({"kind": "phantom"}, "--kind phantom takes no data"),
         ({"contrasts": ("T1", "T1")}, "--contrasts names 'T1' twice"),
         ({"path": None, "kind": "slices"}, "--kind slices needs a folder"),
@@ -107,4 +110,36 @@ def test_a_table_that_is_not_there(tmp_path):
 
 
 def test_every_kind_is_documented():
-    assert set(sources.KINDS) == {"phantom", "slices", "brats", "figshare", "nifti"}
+    assert set(sources.KINDS) == {"phantom", "slices", "brats", "brats-tumour-types", "figshare", "nifti"}
+
+
+@pytest.mark.parametrize(
+    ("files", "title"),
+    [
+        (("yes/1.jpg", "no/1.jpg"), "pictures in class folders"),
+        (("dataset.json", "imagesTr/BRATS_001.nii.gz"), "Medical Decathlon or nnU-Net raw data"),
+        (("sub-01/anat/sub-01_T1w.nii.gz", "derivatives/sub-01_seg.nii.gz"), "BIDS data"),
+        (("TCGA_CS_4941_19960909_1.tif", "TCGA_CS_4941_19960909_1_mask.tif"), "the LGG slices of Buda et al."),
+    ],
+)
+def test_a_layout_that_needs_a_table_is_named_with_the_command(tmp_path, files, title):
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(KgpError, match=f"No data found in .* look like {title}.*kgp prepare .* --make-table"):
+        open_source(tmp_path)
+
+
+def test_an_unknown_folder_says_what_it_holds(tmp_path):
+    for name in ("a.mha", "b.mha", "__MACOSX/c.mat", ".d.mat", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(KgpError, match=r"it holds 2 .mha, 1 .txt\.$"):
+        open_source(tmp_path)
+
+
+def test_brats_cases_without_masks_are_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a_flair.nii").touch()
+    with pytest.raises(KgpError, match=r"it holds 1 .nii, which look like BraTS cases without masks \(seg\)\.$"):
+        open_source(tmp_path)
