@@ -9,6 +9,7 @@ from export.torch_weights import PLANS
 from kgp.architectures import architecture_title
 from kgp.command import run
 from kgp.config import NORMALISATIONS
+from kgp.data.no_tumour import NO_CLASS, means_no_tumour
 from kgp.errors import KgpError, UsageError
 from kgp.training import presets
 
@@ -30,7 +31,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="class names, in the order of the logits (default: class_0, class_1, ...; the file does not tell)",
     )
-    parser.add_argument("--no-tumour", metavar="NAME", help='the class that means "no tumour" (default: none)')
+    parser.add_argument(
+        "--no-tumour",
+        metavar="NAME",
+        help='the class that means "no tumour", or "none" (default: the class called healthy, no_tumour or the like)',
+    )
     parser.add_argument(
         "--contrasts",
         nargs="+",
@@ -63,7 +68,8 @@ def execute(arguments: argparse.Namespace) -> None:
     channels = network["input_channels"]
     published = ["T1", "T2", "T1ce", "FLAIR"] if channels == 4 else None
     contrasts = _names(arguments.contrasts or published, channels, "--contrasts", "channel_", 1)
-    if arguments.no_tumour is not None and arguments.no_tumour not in classes:
+    healthy = arguments.no_tumour or next(filter(means_no_tumour, classes), NO_CLASS)
+    if healthy not in (*classes, NO_CLASS):
         raise UsageError(f"--no-tumour must be one of the classes {', '.join(classes)}, not {arguments.no_tumour!r}.")
     config = presets.load_preset("paper", arguments.arch).override(
         width=network["width"], depth=network["depth"], size=arguments.size, normalisation=arguments.normalisation
@@ -81,7 +87,7 @@ def execute(arguments: argparse.Namespace) -> None:
             class_names=classes,
             contrasts=contrasts,
             shape=shape,
-            no_tumour_class=classes.index(arguments.no_tumour) if arguments.no_tumour else None,
+            no_tumour_class=classes.index(healthy) if healthy in classes else None,
             extra={"imported_from": {"file": arguments.file.name, "sha256": sha256(arguments.file)}},
         )
     imported = read_run(arguments.out)
@@ -90,6 +96,7 @@ def execute(arguments: argparse.Namespace) -> None:
         f"depth {network['depth']}, contrasts "
         f"{', '.join(imported.contrasts)}, classes {', '.join(imported.class_names)}."
     )
+    print(f'"No tumour" is class {healthy!r}.' if healthy in classes else 'No class means "no tumour".')
 
 
 def _names(given: list[str] | None, count: int, flag: str, prefix: str, first: int) -> tuple[str, ...]:

@@ -50,6 +50,20 @@ def test_imported_run_predicts_at_any_size(weights, tmp_path, capsys):
     assert logits.shape == (2, 3) and heatmap.shape == (2, 11, 20, 3)
 
 
+@pytest.mark.parametrize(
+    ("options", "index", "said"),
+    [
+        (["--classes", "LGG", "No Tumor", "HGG"], 1, "\"No tumour\" is class 'No Tumor'."),
+        (["--classes", "LGG", "No Tumor", "HGG", "--no-tumour", "none"], None, 'No class means "no tumour".'),
+        (["--classes", "LGG", "none", "HGG", "--no-tumour", "none"], 1, "\"No tumour\" is class 'none'."),
+        (["--classes", "a", "b", "c"], None, 'No class means "no tumour".'),
+    ],
+)
+def test_the_class_without_tumour_is_told_by_its_name(weights, tmp_path, options, index, said, capsys):
+    assert import_weights.main([str(weights), "--arch", "unet", "--out", str(tmp_path / "run"), *options]) == 0
+    assert read_run(tmp_path / "run").no_tumour_class == index and said in capsys.readouterr().out
+
+
 def test_names_are_not_guessed(weights, tmp_path):
     assert import_weights.main([str(weights), "--arch", "unet", "--out", str(tmp_path / "run")]) == 0
     run = read_run(tmp_path / "run")

@@ -100,6 +100,7 @@ def test_dry_run_tells_and_writes_nothing(tiny_cohort, tmp_path, monkeypatch, ca
     config = parsed(*SMALL, "--seed", "3")
     assert json.loads(text) == json.loads(json.dumps(config.to_dict()))
     assert "  train: no_tumour 6 (6), tumour 6 (6)" in rest and "  test: no_tumour 2 (2), tumour 2 (2)" in rest
+    assert "\"No tumour\" is class 'no_tumour' (label 0)." in rest
     network = build_network(config, tiny_cohort.shape, 2)
     assert f"GP-UNet for slices of 16x16x2, {network.count_params():,} parameters." in rest
     assert "Estimated training time: 0:00:0" in rest and "(1 epochs of 3 batches" in rest
@@ -112,6 +113,19 @@ def test_dry_run_refuses_what_a_training_refuses(tiny_cohort, capsys):
     assert "the next that works is 32x32" in capsys.readouterr().err
     assert train.main(["--resume", "run", "--dry-run"]) == 2
     assert "so --dry-run cannot be given" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "status", "message"),
+    [
+        ("tumour", 1, "Class 'tumour' is taken for \"no tumour\", but 10 of 10 of its slices with masks have a mask"),
+        ("glioma", 2, "--no-tumour names 'glioma', which is no class and no label"),
+    ],
+)
+def test_a_class_that_cannot_mean_no_tumour_is_refused(tiny_cohort, tmp_path, option, status, message, capsys):
+    command = [*SMALL, "--data", str(tiny_cohort.folder), "--no-tumour", option, "--out", str(tmp_path / "run")]
+    assert train.main(command) == status
+    assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_whole_command_writes_a_complete_run(tiny_cohort, tmp_path, capsys):

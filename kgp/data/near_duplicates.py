@@ -35,7 +35,7 @@ def small_pictures(image: np.ndarray) -> np.ndarray:
     grey: np.ndarray = np.zeros(image.shape[:2], np.float32)
     for channel in range(image.shape[2]):
         plane = image[..., channel].astype(np.float32)
-        grey += plane / max(float(plane.std()), _TINY)
+        grey += plane / max(float(plane.std(dtype=np.float64)), _TINY)
     return np.stack([_shrunk(grey), _shrunk(_shown(grey))])
 
 

@@ -39,28 +39,26 @@ def check_no_tumour(labelled: LabelledCohort, option: str = "") -> None:
     """
     _check_only_one(labelled, option)
     full = _full_masks(labelled)
-    healthy = labelled.no_tumour_class
-    names = labelled.class_names
+    names, healthy = labelled.class_names, labelled.no_tumour_class
     if healthy is not None and _share(full, healthy) > _MOST:
         raise KgpError(
             f'Class {names[healthy]!r} is taken for "no tumour", but {_counted(full, healthy)} of its slices with masks '
             "have a mask that is not empty; name the class without tumour with --no-tumour (or none)."
         )
     tumours = [number for number in full if number != healthy]
-    emptiest = min(tumours, key=lambda number: _share(full, number), default=None)
-    if emptiest is None:
+    if not tumours:
         return
-    contradicted = (
-        1 - _share(full, emptiest) > _MOST and _share(full, healthy) > _share(full, emptiest)
-        if healthy is not None
-        else not option
-        and 1 - _share(full, emptiest) > _NEARLY_ALL
-        and max(_share(full, number) for number in tumours) > _MOST
-    )
+    emptiest = min(tumours, key=lambda number: _share(full, number))
+    fullest = max(full, key=lambda number: _share(full, number))
+    empty = 1 - _share(full, emptiest)
+    if healthy is None:
+        contradicted = not option and empty > _NEARLY_ALL and _share(full, fullest) > _MOST
+    else:
+        contradicted = empty > _MOST and _share(full, healthy) > _share(full, emptiest)
     if contradicted:
         raise KgpError(
             f"Class {names[emptiest]!r} is taken for a tumour, but {_counted(full, emptiest, False)} of its slices with "
-            f"masks have an empty mask, where those of class {names[_fullest(full)]!r} have not; name the class without "
+            f"masks have an empty mask, where those of class {names[fullest]!r} have not; name the class without "
             "tumour with --no-tumour (or none)."
         )
 
@@ -97,10 +95,6 @@ def _full_masks(labelled: LabelledCohort) -> dict[int, list[bool]]:
 def _share(full: dict[int, list[bool]], number: int) -> float:
     """The share of a class's masks that hold something; 0 without masks."""
     return sum(full[number]) / len(full[number]) if number in full else 0.0
-
-
-def _fullest(full: dict[int, list[bool]]) -> int:
-    return max(full, key=lambda number: _share(full, number))
 
 
 def _counted(full: dict[int, list[bool]], number: int, filled: bool = True) -> str:

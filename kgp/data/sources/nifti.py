@@ -50,13 +50,14 @@ class NiftiSource:
 
     def __init__(self, path: Path, contrasts: tuple[str, ...] = (), csv_path: Path | None = None) -> None:
         self.table = csv_path or Path(path) / "volumes.csv"
-        self._volumes = read_volumes(self.table)
+        self._volumes = read_volumes(self.table, contrasts)
         self._rows, columns = self._volumes.rows, self._volumes.columns
         self.contrasts = contrasts or contrast_columns(self._volumes)
         names: dict[int, str] = {}
         for row in self._rows:
             label = self._volumes.whole_number(row["label"])
             names[label] = names.get(label) or row["label_name"]
+        self._with_masks = any(map(_mask_of, self._rows))
         self._no_tumour = label_without_tumour(names)
         self._labels_without_tumour = no_tumour_labels(names) | {self._no_tumour[0]}
         missing = [name for name in self.contrasts if name not in columns]
@@ -84,9 +85,9 @@ class NiftiSource:
         for contrast in self.contrasts:
             if not row[contrast]:
                 raise KgpError(f"case {case} has no file for the contrast {contrast} in {self.table}.")
-        volume = read_volume({contrast: folder / row[contrast] for contrast in self.contrasts})
         if self._lacks_mask(row):
             raise KgpError(f"case {case} {self._without_mask(row)}")
+        volume = read_volume({contrast: folder / row[contrast] for contrast in self.contrasts})
         mask_path = _mask_of(row)
         mask = read_mask_volume(folder / mask_path, volume) if mask_path else None
         yield from cut_slices(
@@ -121,15 +122,17 @@ class NiftiSource:
         return faults
 
     def _check_table(self) -> list[DataFault]:
-        """Columns that are not used, and no masks at all."""
+        """Columns that are not used, two masks of a volume, and no masks at all."""
         columns = self._volumes.columns
         hints = MEANT | {"mask": (*MEANT["mask"], *filter(meant_for_mask, columns))}
         sentences = [unused_columns(columns, (*KNOWN, *self.contrasts), hints)]
-        if not any(map(_mask_of, self._rows)) and any(map(self._shows_tumour, self._rows)):
+        if not self._with_masks and any(map(self._shows_tumour, self._rows)):
             sentences.append(
                 "names no mask, so all slices of a volume have its label, those without tumour too; where masks exist, "
                 "name them in a column mask."
             )
+        if any(len({row[column] for column in MASKS if row.get(column)}) > 1 for row in self._rows):
+            sentences.append(f"names two masks of a volume; that of the column {MASKS[0]} is taken.")
         return [DataFault("warning", self.table.name, sentence) for sentence in sentences if sentence]
 
     def _label(self, row: dict[str, str]) -> tuple[int, str]:
@@ -142,7 +145,7 @@ class NiftiSource:
 
     def _lacks_mask(self, row: dict[str, str]) -> bool:
         """Whether a volume with tumour has no mask where others have one."""
-        return not _mask_of(row) and self._shows_tumour(row) and any(map(_mask_of, self._rows))
+        return self._with_masks and not _mask_of(row) and self._shows_tumour(row)
 
     def _without_mask(self, row: dict[str, str]) -> str:
         return (

@@ -18,14 +18,18 @@ _MASK_WORD = re.compile(
 )
 
 
-def read_volumes(path: Path) -> Spreadsheet:
+def read_volumes(path: Path, contrasts: tuple[str, ...] = ()) -> Spreadsheet:
     """The table, checked.
+
+    Args:
+        path: the file.
+        contrasts: columns that are asked for, whatever capitals they have in the file.
 
     Raises:
         KgpError: it is missing, lacks a column, has one twice, lists nothing, or a line lacks case
             or patient, has a label that is no whole number from 0, or names two persons.
     """
-    table = read_spreadsheet(path, REQUIRED, (*GROUPS, *MASKS))
+    table = read_spreadsheet(path, REQUIRED, (*GROUPS, *MASKS, *contrasts))
     if not table.rows:
         raise KgpError(f"{path} lists no volume.")
     for row, line in zip(table.rows, table.lines, strict=True):

@@ -116,6 +116,11 @@ def test_no_table_and_no_text(tmp_path):
         NiftiSource(tmp_path)
 
 
+def test_contrasts_asked_for_in_other_capitals(tmp_path):
+    source = open_source(write_table(tmp_path), contrasts=("flair", "t1"))
+    assert source.contrasts == ("flair", "t1") and next(source.read("c2")).image.max(axis=(0, 1)).tolist() == [50, 100]
+
+
 def test_an_unknown_contrast(tmp_path):
     with pytest.raises(KgpError, match="has no column for the contrast 'T2'; its columns are case, patient"):
         NiftiSource(write_table(tmp_path), ("T1", "T2"))
@@ -293,6 +298,13 @@ def test_a_volume_without_a_mask_among_others_with_one(tmp_path):
     with pytest.raises(KgpError, match=f"case c2 {sentence}"):
         list(source.read("c2"))
     assert [piece.label for piece in source.read("c3")] == [4, 4]
+
+
+def test_two_masks_of_a_volume(tmp_path):
+    header = HEADER.replace("mask", "seg,mask")
+    source = NiftiSource(write_table(tmp_path, "c,p,1,x,v/t1.nii,v/flair.nii,v/none.nii,v/mask.nii\n", header))
+    assert "names two masks of a volume; that of the column mask is taken." in [found.what for found in source.check()]
+    assert [piece.label for piece in source.read("c")] == [0, 1]
 
 
 def test_volumes_of_healthy_persons_need_no_mask(tmp_path):
