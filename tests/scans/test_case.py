@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kgp.errors import KgpError
-from kgp.scans.case import read_case
+from kgp.scans.case import holds_cases, read_case
 
 
 def save(path, value, affine=None):
@@ -61,3 +61,19 @@ def test_dicom_without_pydicom(tmp_path, monkeypatch):
 def test_a_case_that_is_not_there(tmp_path):
     with pytest.raises(KgpError, match="nowhere does not exist"):
         read_case(("T1",), tmp_path / "nowhere")
+
+
+def test_what_systems_leave_is_neither_a_case_nor_a_file_of_one(tmp_path):
+    for name in ("a/t1.nii", "__MACOSX/a/._t1.nii", ".DS_Store", "._a.png", "Thumbs.db", "preview.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert holds_cases(tmp_path)
+    save(tmp_path / "a" / "t1.nii", 1)
+    (tmp_path / "a" / "._t1.nii").write_bytes(b"what a Mac leaves behind")
+    assert read_case(("T1",), tmp_path / "a").data.max() == 1
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "._t1.nii").write_bytes(b"")
+    with pytest.raises(KgpError, match=r"b (holds no NIfTI file|holds no DICOM image)"):
+        read_case(("T1",), tmp_path / "b")
+    (tmp_path / "c.png").write_bytes(b"")
+    assert not holds_cases(tmp_path)
