@@ -219,12 +219,13 @@ def test_a_background_that_is_not_quite_0_everywhere():
         ((np.uint8(255) * ellipse()).view(np.int8), "with the value -1 where"),
         (np.where(ellipse(), 2, -1), "with the value -1 where"),
         (np.where(ellipse(), 255, -100), "with the value -100 where"),
+        (np.where(labels() == 4, 255, labels()), "with values up to 255 that are not of two levels"),
         (np.full((9, 9), 0.5), "of 0.5 all over, which may mean tumour or none"),
         (ellipse() / 255, "with no value above 0.003922, which may be noise or a mask that was divided"),
         (np.uint8(0.3 * 255) * ellipse() * NOISE.random((64, 64)), "that are not of two levels"),
         (ndimage.gaussian_filter(NOISE.normal(100, 300, (64, 64)), 3).clip(0, 255).astype(np.uint8), "not of two levels"),
     ],
-    ids=range(10),
+    ids=range(11),
 )  # fmt: skip
 def test_what_cannot_be_told_is_refused(values, message):
     with pytest.raises(KgpError, match=f"^seg.nii.gz is a mask .*{message}"):
