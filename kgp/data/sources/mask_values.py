@@ -27,6 +27,7 @@ _LEAST_REGIONS, _MOST_REGIONS = 0.1, 0.3  # of the values between the levels
 _FEWEST_REGIONS, _LEAST_BETWEEN = 0.02, 20
 _MOST_LABELS = 0.5  # of values far below the upper level; ringing makes no regions
 _MOST_TUMOUR = 0.5  # of a mask; no tumour fills half of a picture, but an inverted mask does
+_PATCH = 256  # pixels of a picture below which it may be cut from inside a tumour
 
 
 def tumour_mask(
@@ -59,7 +60,7 @@ def tumour_mask(
         mask &= ~np.isin(labels, no_tumour)
     notes = [f"has a mask ({path.name}) {note}"] if note else []
     share = float((labels > 0).mean())
-    if share > _MOST_TUMOUR:
+    if share > _MOST_TUMOUR and mask.size >= _PATCH:
         notes.append(f"has a mask ({path.name}) above 0 in {share:.0%} of its {unit}; it may be inverted.")
     return mask, tuple(notes)
 

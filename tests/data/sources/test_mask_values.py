@@ -196,13 +196,23 @@ def test_a_few_stray_values_below_the_upper_level_are_no_tumour():
     check(values, ellipse(), "with 2 levels above 0 where one is expected", "and 7 pixels above 0 are no tumour.")
 
 
-INVERTED = [np.uint8(255) * ~ellipse(), 1 + ellipse(), np.full((9, 9), 255), np.full((9, 9), 1), np.ones((9, 9), bool)]
+INVERTED = [
+    np.uint8(255) * ~ellipse(),
+    1 + ellipse(),
+    np.full((19, 19), 255),
+    np.full((19, 19), 1),
+    np.ones((19, 19), bool),
+]
 
 
 @pytest.mark.parametrize("values", INVERTED, ids=range(5))
 def test_a_mask_that_is_set_nearly_everywhere_is_told(values):
     share = (np.asarray(values) > 0).mean()
     check(values, np.asarray(values) > 0, f"above 0 in {share:.0%} of its pixels; it may be inverted.")
+
+
+def test_a_patch_from_inside_a_tumour_is_not_told():
+    check(np.full((8, 8), 255, np.uint8), np.ones((8, 8), bool))
 
 
 def test_a_background_that_is_not_quite_0_everywhere():
