@@ -1,7 +1,7 @@
 """kgp explain: draw one slice for reading: contrasts, the heatmap of every class, evidence points,
 the mask.
 
-INPUT is a picture (PNG, TIFF, NPY), a NIfTI file or a folder with one for each contrast (then
+INPUT is a picture (PNG, JPEG, TIFF, NPY), a NIfTI file or a folder with one for each contrast (then
 --slice is needed), or left out to take a slice of the run's own data by its --id.
 """
 

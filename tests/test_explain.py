@@ -38,6 +38,15 @@ def test_picture_file(tiny_run, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("slice.npy: tumour") and drawn(out)
 
 
+def test_a_header_without_a_place_is_told(tiny_run, tmp_path, caplog):
+    data = np.random.default_rng(0).uniform(0, 99, (16, 18, 3)).astype(np.float32)
+    for contrast in ("t1", "flair"):
+        image = nibabel.Nifti1Image(data, None)
+        nibabel.save(image, tmp_path / f"p_{contrast}.nii.gz")
+    assert explain.main([str(tiny_run), str(tmp_path), "--out", str(tmp_path / "case.png"), "--slice", "1"]) == 0
+    assert "has neither qform nor sform in p_t1.nii.gz, p_flair.nii.gz (both codes are 0)" in caplog.text
+
+
 def test_slice_of_a_volume(tiny_run, tmp_path, capsys):
     case = tmp_path / "case"
     case.mkdir()

@@ -5,10 +5,11 @@ from pathlib import Path
 from kgp.errors import KgpError
 from kgp.scans.contrast_names import find_contrasts
 from kgp.scans.hidden_files import visible_entries
-from kgp.scans.pictures import ENDINGS
+from kgp.scans.pictures import ENDINGS, JPEG_ENDINGS
 from kgp.scans.volume import Volume, read_volume
 
-_CASE_ENDINGS = (".nii", ".gz", ".dcm", *ENDINGS)
+# A JPEG beside folders is more likely a preview of them than a case.
+_CASE_ENDINGS = (".nii", ".gz", ".dcm", *(ending for ending in ENDINGS if ending not in JPEG_ENDINGS))
 
 
 def holds_cases(path: Path) -> bool:

@@ -11,6 +11,7 @@ from kgp.data.cohort import read_cohort
 from kgp.data.prepare import prepare
 from kgp.data.sources.slices import SlicesSource
 from kgp.errors import KgpError
+from kgp.files import read_json
 
 
 def write_slices(folder, names=("s0", "s1")):
@@ -110,7 +111,8 @@ def test_what_kgp_leaves_among_the_data_does_not_change_them(tmp_path):
     data = write_slices(tmp_path / "data")
     first = cached_cohort(data, size=0, cache=data / "prepared").folder
     (data / "runs" / "a" / "tensorboard").mkdir(parents=True)
-    for name in ("runs/a/model.weights.h5", "runs/a/tensorboard/events", ".hidden"):
+    (data / "__MACOSX").mkdir()
+    for name in ("runs/a/model.weights.h5", "runs/a/tensorboard/events", ".hidden", "__MACOSX/s0.npy", "Thumbs.db"):
         (data / name).touch()
     assert cached_cohort(data, size=0, cache=data / "prepared").folder == first
     (data / "more.npy").touch()

@@ -90,3 +90,57 @@ def test_volume_of_a_sheared_grid(bright_runtime, tmp_path):
     summary = write_case_folder(bright_runtime(), tmp_path / "p1", tmp_path / "out", "zero")
     voxels = int(np.asarray(nibabel.load(tmp_path / "out" / "mask.nii.gz").dataobj).sum())
     assert voxels > 0 and summary["mask_volume_mm3"] == pytest.approx(6.0 * voxels)
+
+
+def test_grey_pictures_in_colour_are_one_contrast_and_told_once(bright_runtime, tmp_path, caplog):
+    folder = tmp_path / "p1"
+    folder.mkdir()
+    image = np.full((16, 16), 90, np.uint8)
+    image[4:9, 6:12] = 250
+    for name in ("a.png", "b.png", "c.jpg"):
+        cv2.imwrite(str(folder / name), np.dstack([image] * 3))
+    cv2.imwrite(str(folder / "d.png"), image)
+    runtime = bright_runtime(contrasts=("FLAIR",))
+    summary = write_case_folder(runtime, folder, tmp_path / "out", "zero")
+    assert summary["slices"] == 4 and summary["failed"] == [] and summary["slices_by_class"]["tumour"] == 4
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "out" / "a_heatmap.npy"), np.load(tmp_path / "out" / "d_heatmap.npy")
+    )
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "a.png (and 2 more) is grey but stored in colour (three equal channels), which count as one contrast."
+    ]
+
+
+def test_a_network_of_three_contrasts_takes_colour_and_grey_in_colour(bright_runtime, tmp_path):
+    folder = tmp_path / "p1"
+    folder.mkdir()
+    image = np.random.default_rng(0).integers(60, 255, (16, 16, 4), np.uint8)
+    cv2.imwrite(str(folder / "colour.png"), image[..., :3])
+    cv2.imwrite(str(folder / "alpha.png"), image)
+    cv2.imwrite(str(folder / "grey.png"), np.dstack([image[..., 0]] * 3))
+    runtime = bright_runtime(contrasts=("T1", "T2", "FLAIR"))
+    assert write_case_folder(runtime, folder, tmp_path / "out", "zero")["failed"] == []
+    colour, alpha = (np.load(tmp_path / "out" / f"{name}_heatmap.npy") for name in ("colour", "alpha"))
+    np.testing.assert_array_equal(colour, alpha)
+    with pytest.raises(KgpError, match="takes slices with the 1 contrasts FLAIR, not with 3 channels"):
+        write_case_folder(bright_runtime(contrasts=("FLAIR",)), folder / "colour.png", tmp_path / "out2", "zero")
+
+
+def test_previews_beside_dicom_files_are_no_case(bright_runtime, tmp_path):
+    folder = write_pictures(tmp_path / "p1", a=250.0)
+    (folder / "IM1.dcm").write_bytes(b"")
+    with pytest.raises(KgpError, match="holds no NIfTI file"):
+        write_case_folder(bright_runtime(), folder, tmp_path / "out", "zero")
+
+
+def test_a_header_that_contradicts_itself_is_told(bright_runtime, tmp_path, caplog):
+    image = nibabel.Nifti1Image(np.full((16, 16, 2), 90, np.float32), np.eye(4))
+    image.set_sform(np.eye(4), 1)
+    image.set_qform(np.diag([-1.0, 1.0, 1.0, 1.0]), 1)
+    nibabel.save(image, tmp_path / "scan.nii.gz")
+    write_case_folder(bright_runtime(contrasts=("FLAIR",)), tmp_path / "scan.nii.gz", tmp_path / "out", "zero")
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith("scan.nii.gz has a qform and an sform that contradict each other (scan.nii.gz by up to ")
+    written = nibabel.load(tmp_path / "out" / "mask.nii.gz")
+    np.testing.assert_array_equal(written.affine, image.affine)
+    np.testing.assert_array_equal(written.get_qform(), image.get_qform())

@@ -66,3 +66,19 @@ def test_a_case_that_is_not_there(tmp_path):
 def test_a_case_whose_files_have_folders_of_their_own_is_no_folder_of_cases(tmp_path):
     (tmp_path / "case" / "c_flair.nii").mkdir(parents=True)
     assert holds_cases(tmp_path) and not holds_cases(tmp_path / "case")
+
+
+def test_what_systems_leave_is_neither_a_case_nor_a_file_of_one(tmp_path):
+    for name in ("a/t1.nii", "__MACOSX/a/._t1.nii", ".DS_Store", "._a.png", "Thumbs.db", "preview.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert holds_cases(tmp_path)
+    save(tmp_path / "a" / "t1.nii", 1)
+    (tmp_path / "a" / "._t1.nii").write_bytes(b"what a Mac leaves behind")
+    assert read_case(("T1",), tmp_path / "a").data.max() == 1
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "._t1.nii").write_bytes(b"")
+    with pytest.raises(KgpError, match=r"b (holds no NIfTI file|holds no DICOM image)"):
+        read_case(("T1",), tmp_path / "b")
+    (tmp_path / "c.png").write_bytes(b"")
+    assert not holds_cases(tmp_path)

@@ -10,7 +10,8 @@ _USUAL = (1.0, 255.0, 65535.0)
 _BLURRED = ((200.0, 300.0, 255.0), (50_000.0, 80_000.0, 65535.0))
 _NEAR_THE_CUT = (0.35, 0.65)  # shares of the upper level
 # Shares of the upper level between which a value is near neither level; ringing of JPEG stays outside.
-_BETWEEN = (0.15, 0.85)
+BETWEEN = (0.15, 0.85)
+BELOW = (0.0, 0.15)
 
 
 def upper_level(others: np.ndarray, top: float) -> float | None:
@@ -38,11 +39,13 @@ def upper_level(others: np.ndarray, top: float) -> float | None:
 
 def share_between(others: np.ndarray, level: float) -> float:
     """The share of the values that are not 0 and near neither 0 nor the upper level."""
-    return float(_within(others, level, _BETWEEN).mean())
+    return float(_within(others, level, BETWEEN).mean())
 
 
-def regions_between(values: np.ndarray, level: float, tolerance: float) -> tuple[float, int]:
-    """How many of the values between 0 and the upper level lie in regions of their own, and not on borders.
+def regions_between(
+    values: np.ndarray, level: float, tolerance: float, shares: tuple[float, float] = BETWEEN
+) -> tuple[float, int]:
+    """How many of the values between two levels lie in regions of their own, and not on borders.
 
     Inside a region and on its straight border two thirds of the 3 x 3 (x 3) values around a value
     are equal to it; of what interpolation puts between two regions, one third at most.
@@ -51,11 +54,12 @@ def regions_between(values: np.ndarray, level: float, tolerance: float) -> tuple
         values: [H, W] or [X, Y, Z].
         level: the upper level.
         tolerance: by which share of it values of one region may differ.
+        shares: of it, between which values are looked at.
 
     Returns:
-        A share in 0 .. 1 of the values near neither level, and the number of these.
+        A share in 0 .. 1 of the values looked at, and the number of these.
     """
-    between = _within(values, level, _BETWEEN)
+    between = _within(values, level, shares)
     places = np.argwhere(between)
     if len(places) == 0:
         return 0.0, 0

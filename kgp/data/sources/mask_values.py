@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.mask_levels import regions_between, share_between, upper_level
+from kgp.data.sources.mask_levels import BELOW, regions_between, share_between, upper_level
 from kgp.errors import KgpError
 
 HIGHEST_LABEL = 20
@@ -25,7 +25,9 @@ _SAME, _SIMILAR = 1e-3, 0.05  # by how much of the upper level the values of a r
 _LEAST_REGIONS, _MOST_REGIONS = 0.1, 0.3  # of the values between the levels
 # Whole labels without regions: the values of whole numbers that were interpolated and cut to whole numbers again.
 _FEWEST_REGIONS, _LEAST_BETWEEN = 0.02, 20
+_MOST_LABELS = 0.5  # of values far below the upper level; ringing makes no regions
 _MOST_TUMOUR = 0.5  # of a mask; no tumour fills half of a picture, but an inverted mask does
+_PATCH = 256  # pixels of a picture below which it may be cut from inside a tumour
 
 
 def tumour_mask(
@@ -58,7 +60,7 @@ def tumour_mask(
         mask &= ~np.isin(labels, no_tumour)
     notes = [f"has a mask ({path.name}) {note}"] if note else []
     share = float((labels > 0).mean())
-    if share > _MOST_TUMOUR:
+    if share > _MOST_TUMOUR and mask.size >= _PATCH:
         notes.append(f"has a mask ({path.name}) above 0 in {share:.0%} of its {unit}; it may be inverted.")
     return mask, tuple(notes)
 
@@ -128,12 +130,23 @@ def _upper(values: np.ndarray, others: np.ndarray, level: float | None, top: flo
         return level if level is not None and level <= 0.6 and share_between(others, level) <= 0.5 else 1.0
     if top <= HIGHEST_LABEL + 0.5:
         return float(round(level or top))
-    if level is None or regions_between(values, level, _SIMILAR)[0] >= _MOST_REGIONS:
+    if (
+        level is None
+        or regions_between(values, level, _SIMILAR)[0] >= _MOST_REGIONS
+        or (values.min() == 0 and _labels_beside(values, level))
+    ):
         raise KgpError(
             f"{path} is a mask with values up to {top:.6g} that are not of two levels; save it with 0 where there is "
             "no tumour and 1 where there is."
         )
     return level
+
+
+def _labels_beside(values: np.ndarray, level: float) -> bool:
+    """Whether labels stand beside a level far above them: 1, 2 and 255 for what is left out."""
+    is_label = (values >= 1) & (values == _rounded(values)) & (values < BELOW[1] * level)
+    share, count = regions_between(values * is_label, level, 0.0, BELOW)
+    return count >= _LEAST_BETWEEN and share >= _MOST_LABELS
 
 
 def _cut(values: np.ndarray, upper: float, levels: int, unit: str) -> tuple[np.ndarray, str]:

@@ -165,6 +165,9 @@ def test_folders_and_hidden_files_with_the_name_of_a_contrast(tmp_path):
     write_case(tmp_path / "a")
     (tmp_path / "a" / "more_t1.nii").mkdir()
     (tmp_path / "a" / "._a_t2.nii.gz").write_bytes(b"x")
+    (tmp_path / "__MACOSX" / "a").mkdir(parents=True)
+    for name in ("._a_t2.nii.gz", "a_t1.nii.gz"):
+        (tmp_path / "__MACOSX" / "a" / name).write_bytes(b"x")
     source = BratsSource(tmp_path)
     assert source.cases() == ["a"] and errors(source) == [] and len(list(source.read("a"))) == 3
 
@@ -172,7 +175,10 @@ def test_folders_and_hidden_files_with_the_name_of_a_contrast(tmp_path):
 def test_a_mask_on_another_grid(tmp_path):
     write_case(tmp_path / "a")
     nibabel.save(nibabel.Nifti1Image(np.zeros((12, 12, 4), np.uint8), np.eye(4)), tmp_path / "a" / "a_seg.nii.gz")
-    with pytest.raises(KgpError, match=r"a_seg.nii.gz is not on the grid of its contrasts \(12x12x4 against 12x12x5"):
+    with pytest.raises(
+        KgpError,
+        match=r"a_seg.nii.gz is not on the grid of its contrasts \(12x12x4 against 12x12x5 voxels\): .* mm apart",
+    ):
         list(BratsSource(tmp_path).read("a"))
 
 

@@ -196,13 +196,23 @@ def test_a_few_stray_values_below_the_upper_level_are_no_tumour():
     check(values, ellipse(), "with 2 levels above 0 where one is expected", "and 7 pixels above 0 are no tumour.")
 
 
-INVERTED = [np.uint8(255) * ~ellipse(), 1 + ellipse(), np.full((9, 9), 255), np.full((9, 9), 1), np.ones((9, 9), bool)]
+INVERTED = [
+    np.uint8(255) * ~ellipse(),
+    1 + ellipse(),
+    np.full((19, 19), 255),
+    np.full((19, 19), 1),
+    np.ones((19, 19), bool),
+]
 
 
 @pytest.mark.parametrize("values", INVERTED, ids=range(5))
 def test_a_mask_that_is_set_nearly_everywhere_is_told(values):
     share = (np.asarray(values) > 0).mean()
     check(values, np.asarray(values) > 0, f"above 0 in {share:.0%} of its pixels; it may be inverted.")
+
+
+def test_a_patch_from_inside_a_tumour_is_not_told():
+    check(np.full((8, 8), 255, np.uint8), np.ones((8, 8), bool))
 
 
 def test_a_background_that_is_not_quite_0_everywhere():
@@ -219,12 +229,13 @@ def test_a_background_that_is_not_quite_0_everywhere():
         ((np.uint8(255) * ellipse()).view(np.int8), "with the value -1 where"),
         (np.where(ellipse(), 2, -1), "with the value -1 where"),
         (np.where(ellipse(), 255, -100), "with the value -100 where"),
+        (np.where(labels() == 4, 255, labels()), "with values up to 255 that are not of two levels"),
         (np.full((9, 9), 0.5), "of 0.5 all over, which may mean tumour or none"),
         (ellipse() / 255, "with no value above 0.003922, which may be noise or a mask that was divided"),
         (np.uint8(0.3 * 255) * ellipse() * NOISE.random((64, 64)), "that are not of two levels"),
         (ndimage.gaussian_filter(NOISE.normal(100, 300, (64, 64)), 3).clip(0, 255).astype(np.uint8), "not of two levels"),
     ],
-    ids=range(10),
+    ids=range(11),
 )  # fmt: skip
 def test_what_cannot_be_told_is_refused(values, message):
     with pytest.raises(KgpError, match=f"^seg.nii.gz is a mask .*{message}"):

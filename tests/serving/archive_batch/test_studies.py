@@ -21,6 +21,7 @@ def archive(tmp_path):
         path.write_bytes(b"")
     (tmp_path / "archive" / "empty").mkdir()
     (tmp_path / "archive" / ".cache" / "p9").mkdir(parents=True)
+    (tmp_path / "archive" / "__MACOSX" / "p2").mkdir(parents=True)
     (tmp_path / "archive" / "README.txt").write_text("an archive")
     return tmp_path / "archive"
 
