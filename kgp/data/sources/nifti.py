@@ -17,7 +17,7 @@ import numpy as np
 from kgp.data.sources.mask_values import tumour_mask
 from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.errors import KgpError
-from kgp.files import read_table
+from kgp.files import printable, read_table
 from kgp.scans.geometry_notes import turned_note
 from kgp.scans.grid import on_grid
 from kgp.scans.volume import Volume, axial_slices, read_volume
@@ -130,7 +130,7 @@ def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()
             f"{mask.grid.corner_distance(volume.grid):.3g} mm apart."
         )
     tumour, notes = tumour_mask(values, path, "voxels", no_tumour)
-    turned = () if mask.grid.is_same(volume.grid) else (turned_note([path.name], "its contrasts"),)
+    turned = () if mask.grid.is_same(volume.grid) else (turned_note([printable(path.name)], "its contrasts"),)
     return MaskVolume(tumour, (*mask.notes, *turned, *notes))
 
 
