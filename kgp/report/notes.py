@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from kgp.files import printable
+
 _log = logging.getLogger(__name__)
 
 
@@ -14,4 +16,4 @@ def warn_of_notes(name: str, notes: Sequence[str]) -> None:
         notes: sentences that each begin with a verb, as in `kgp.scans.volume.Volume`.
     """
     for note in notes:
-        _log.warning("%s %s", name, note)
+        _log.warning("%s %s", printable(name), note)

@@ -14,7 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from kgp.errors import KgpError
-from kgp.files import atomic_path
+from kgp.files import atomic_path, printable
 from kgp.scans.geometry_notes import geometry_notes, turned_note
 from kgp.scans.grid import MOST_VOXELS, Grid, display_axes, on_grid, resample
 from kgp.scans.not_nifti import what_stands_instead
@@ -77,6 +77,9 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
     if resample_to is not None and resample_to not in paths:
         raise KgpError(f"--resample-to must be one of {', '.join(paths)}, not {resample_to!r}.")
     images = {contrast: _open(Path(path)) for contrast, path in paths.items()}
+    names = {contrast: printable(Path(path).name) for contrast, path in paths.items()}
+    if len(set(names.values())) < len(names):  # one folder for each contrast
+        names = {contrast: contrast for contrast in paths}
     reference = resample_to or next(iter(images))
     target = _grid(images[reference])
     channels, turned = [], []
@@ -91,11 +94,11 @@ def read_volume(paths: dict[str, Path], resample_to: str | None = None) -> Volum
                 "grid."
             )
         if exact is not None and exact is not data:
-            turned.append(Path(paths[contrast]).name)
+            turned.append(names[contrast])
         channels.append(resample(data, grid, target) if exact is None else exact)
-    notes = geometry_notes({Path(paths[contrast]).name: image for contrast, image in images.items()})
+    notes = geometry_notes({names[contrast]: image for contrast, image in images.items()})
     if turned:
-        notes.append(turned_note(turned, Path(paths[reference]).name))
+        notes.append(turned_note(turned, names[reference]))
     affine = np.asarray(target.affine, np.float64)
     return Volume(np.stack(channels, axis=-1), affine, tuple(images), target.header, tuple(notes))
 

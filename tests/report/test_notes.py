@@ -11,3 +11,8 @@ def test_each_note_is_a_warning(caplog):
         (logging.WARNING, "scan.nii has no qform."),
         (logging.WARNING, "scan.nii has turned axes."),
     ]
+
+
+def test_a_name_in_an_unknown_encoding(caplog):
+    warn_of_notes("M\udcfcller.png", ["has no qform."])
+    assert caplog.records[0].getMessage() == "M?ller.png has no qform."

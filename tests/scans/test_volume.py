@@ -237,6 +237,14 @@ def test_a_difference_of_rounding_is_no_other_grid(tmp_path):
     assert volume.notes == ()
 
 
+def test_files_of_one_name_in_notes(tmp_path):
+    paths = {}
+    for contrast in ("T1", "T2"):
+        (tmp_path / contrast).mkdir()
+        paths[contrast] = save(tmp_path / contrast / "p1.nii", RAS, sform=0, qform=0)
+    assert "has neither qform nor sform in T1, T2 (both" in read_volume(paths).notes[0]
+
+
 def test_notes_on_headers_reach_the_volume(tmp_path):
     path = save(tmp_path / "a.nii", RAS, sform=0, qform=0)
     assert "has neither qform nor sform in a.nii" in read_volume({"T1": path}).notes[0]

@@ -6,6 +6,7 @@ import numpy as np
 
 from kgp.data.sources.mask_values import HIGHEST_LABEL, tumour_mask
 from kgp.errors import KgpError
+from kgp.files import printable
 from kgp.scans.pictures import JPEG_ENDINGS, Picture, open_picture
 
 _LEAST_OF_A_JPEG = 64  # a JPEG's lower values may be labels that its coding changed
@@ -27,7 +28,8 @@ def read_mask_picture(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     picture = open_picture(path)
     values = _values(picture, path)
-    notes = [f"has a mask ({path.name}) that {note}" for note in picture.notes if picture.alpha is None]
+    name = printable(path.name)
+    notes = [f"has a mask ({name}) that {note}" for note in picture.notes if picture.alpha is None]
     if picture.alpha is not None:
         visible = picture.alpha > 0
         if not values.any() and picture.alpha.min() < picture.alpha.max():
@@ -36,7 +38,7 @@ def read_mask_picture(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
                 "save it in grey without transparency."
             )
         if ((values > 0) & ~visible).any():
-            notes.append(f"has a mask ({path.name}) with transparent pixels, which are taken for no tumour.")
+            notes.append(f"has a mask ({name}) with transparent pixels, which are taken for no tumour.")
         values = np.where(visible, values, 0)
     if path.suffix.lower() in JPEG_ENDINGS and 0 < values.max() < _LEAST_OF_A_JPEG:
         raise KgpError(

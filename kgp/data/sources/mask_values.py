@@ -13,6 +13,7 @@ import numpy as np
 
 from kgp.data.sources.mask_levels import BELOW, regions_between, share_between, upper_level
 from kgp.errors import KgpError
+from kgp.files import printable
 
 HIGHEST_LABEL = 20
 _FEW_LEVELS = 8
@@ -58,10 +59,11 @@ def tumour_mask(
     mask = labels > 0
     if no_tumour:
         mask &= ~np.isin(labels, no_tumour)
-    notes = [f"has a mask ({path.name}) {note}"] if note else []
+    name = printable(path.name)
+    notes = [f"has a mask ({name}) {note}"] if note else []
     share = float((labels > 0).mean())
     if share > _MOST_TUMOUR and mask.size >= _PATCH:
-        notes.append(f"has a mask ({path.name}) above 0 in {share:.0%} of its {unit}; it may be inverted.")
+        notes.append(f"has a mask ({name}) above 0 in {share:.0%} of its {unit}; it may be inverted.")
     return mask, tuple(notes)
 
 

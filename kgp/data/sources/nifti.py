@@ -24,6 +24,7 @@ from kgp.data.sources.source import DataFault, SourceSlice
 from kgp.data.sources.table_columns import MEANT, group_of
 from kgp.data.sources.volumes_table import KNOWN, MASKS, contrast_columns, meant_for_mask, read_volumes
 from kgp.errors import KgpError
+from kgp.files import printable
 from kgp.scans.geometry_notes import turned_note
 from kgp.scans.grid import display_axes, on_grid
 from kgp.scans.part_of_4d import file_of
@@ -190,7 +191,7 @@ def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()
             f"{mask.grid.corner_distance(volume.grid):.3g} mm apart."
         )
     tumour, notes = tumour_mask(values, path, "voxels", no_tumour)
-    turned = () if mask.grid.is_same(volume.grid) else (turned_note([path.name], "its contrasts"),)
+    turned = () if mask.grid.is_same(volume.grid) else (turned_note([printable(path.name)], "its contrasts"),)
     return MaskVolume(tumour, (*mask.notes, *turned, *notes))
 
 
