@@ -102,7 +102,10 @@ def made_additions(additions: Additions, strategy: str, batches: int) -> Additio
             raise UsageError(f"optimiser: {name_of(optimiser)} makes {_shown(made)}, not a keras.optimizers.Optimizer.")
         optimiser = made
     if optimiser.built:
-        raise UsageError(f"The optimiser {name_of(optimiser)} has trained another network already; give a new one.")
+        raise UsageError(
+            f"The optimiser {name_of(optimiser)} has trained another network already; give a new one, or a function that "
+            "makes one."
+        )
     if optimiser.use_ema:
         raise UsageError(
             f"The optimiser {name_of(optimiser)} has use_ema=True, which changes weights after they were validated; "
