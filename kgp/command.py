@@ -42,7 +42,7 @@ def run(
     """
     _forget_working_directory()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for library in ("absl", "tensorflow"):
+    for library in ("absl", "matplotlib", "tensorflow"):
         logging.getLogger(library).setLevel(logging.ERROR)
     watch_import()
     return until_closed(lambda: _status(name, build_parser, execute, argv))

@@ -131,7 +131,9 @@ def _meant(column: str, used: set[str], meant: Mapping[str, Iterable[str]]) -> s
     for name, others in meant.items():
         if folded in map(_folded, others):
             return name
-    return next(iter(difflib.get_close_matches(folded, sorted(used), cutoff=0.75)), "")
+    # A slip changes much of a short name; long names share much without being meant for each other.
+    likeness = 0.75 if len(folded) <= 6 else 0.8
+    return next(iter(difflib.get_close_matches(folded, sorted(used), cutoff=likeness)), "")
 
 
 def _text(path: Path) -> tuple[str, int]:

@@ -13,3 +13,11 @@ def test_a_line_for_each_tenth(caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0].startswith("Checked 9 of 95 cases, ") and lines[-1] == "Checked 95 of 95 cases, 0 s left."
     assert len(lines) == 10
+
+
+def test_a_short_task_has_its_last_line_alone(caplog):
+    caplog.set_level("INFO")
+    started = time.monotonic()
+    for done in range(1, 21):
+        show_progress("Prepared", done, 20, started)
+    assert [record.getMessage() for record in caplog.records] == ["Prepared 20 of 20 cases, 0 s left."]

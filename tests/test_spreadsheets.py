@@ -135,3 +135,8 @@ def test_a_folder_is_no_table(tmp_path):
 )
 def test_columns_that_are_not_used(columns, sentence):
     assert unused_columns(columns, ("id", "mask", "spacing"), {"mask": ("seg", "seg_path")}) == sentence
+
+
+def test_long_names_that_share_a_word_are_not_meant_for_each_other():
+    said = unused_columns(("patient_grade", "patient_gruop"), ("patient_group",), {})
+    assert said == "has columns that are not used: patient_grade, patient_gruop (did you mean patient_group?)."

@@ -17,9 +17,10 @@ def headline(metrics: dict[str, Any]) -> str:
     if "intervals" in classification and score_intervals(metrics):
         lines.append(score_intervals(metrics))
     patients = metrics.get("patient_level")
-    if patients and patients["accuracy"] is not None:
+    # Patients of one class alone are right whatever the network calls them.
+    if patients and sum(map(any, patients["confusion_matrix"])) > 1:
         lines.append(
-            f"{patients['patients']} patient{'s, each' if patients['patients'] > 1 else ''} as one: "
+            f"{patients['patients']} patients, each as one: "
             f"accuracy {patients['accuracy']:.3f}{_ends(patients['intervals']['accuracy'])}, "
             f"macro-F1 {patients['macro_f1']:.3f}{_ends(patients['intervals']['macro_f1'])}."
         )

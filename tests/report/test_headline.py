@@ -25,21 +25,27 @@ def test_all_that_a_reader_needs_stands_on_the_screen(metrics_of):
         "20 slices of 10 patients: accuracy 1.000, macro-F1 1.000, F1 of tumour against none 1.000.",
         "95 % intervals over patients: accuracy 1.000 to 1.000, macro-F1 1.000 to 1.000, "
         "F1 of tumour against none 1.000 to 1.000.",
-        "10 patients, each as one: accuracy 1.000 (1.000 to 1.000), macro-F1 1.000 (1.000 to 1.000).",
         "Median Dice, reading zero: 1.000 (95 % interval over patients 1.000 to 1.000).",
         "Median HD95, reading zero: 0.0 pixels (0.0 to 0.0) on the 10 of 10 tumour slices that have a mask; 0.0 pixels "
         "(0.0 to 0.0) with 0 missed and 0 spurious masks counted.",
-        *headline(metrics_of()).splitlines()[5:],
+        *headline(metrics_of()).splitlines()[4:],
     ]
     assert "Masks were judged on the slices as prepared, 16 x 16 pixels" in headline(metrics_of())
 
 
 def test_few_patients_and_no_masks(metrics_of):
     lines = headline(metrics_of(patients=4, masks=False)).splitlines()
-    assert lines[1] == "4 patients, each as one: accuracy 1.000, macro-F1 1.000."
-    assert lines[2:] == [
+    assert lines[1:] == [
         "No intervals are given: 4 patients are too few to tell how patients differ (at least 5 are needed)."
     ]
+
+
+def test_patients_as_one_are_shown_where_they_are_of_several_classes(metrics_of):
+    metrics = metrics_of()
+    assert metrics["patient_level"]["confusion_matrix"] == [[0, 0], [0, 10]]
+    metrics["patient_level"]["confusion_matrix"] = [[4, 0], [0, 6]]
+    line = "10 patients, each as one: accuracy 1.000 (1.000 to 1.000), macro-F1 1.000 (1.000 to 1.000)."
+    assert headline(metrics).splitlines()[2] == line
 
 
 def test_no_mask_at_all_has_no_distance(metrics_of):
