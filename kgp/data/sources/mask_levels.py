@@ -7,7 +7,8 @@ import numpy as np
 _BINS = 10  # of the upper half of the values
 _USUAL = (1.0, 255.0, 65535.0)
 # Where no level stands out in a highest value from, to: the level that such a mask had before it was blurred.
-_BLURRED = ((200.0, 300.0, 255.0), (50_000.0, 80_000.0, 65535.0))
+_BLURRED = ((200.0, 340.0, 255.0), (50_000.0, 80_000.0, 65535.0))
+_PLATEAUS = ((2, 0.25), (4, 0.1))  # least number of the very highest value, and least share of the upper half
 _NEAR_THE_CUT = (0.35, 0.65)  # shares of the upper level
 # Shares of the upper level between which a value is near neither level; ringing of JPEG stays outside.
 BETWEEN = (0.15, 0.85)
@@ -23,7 +24,7 @@ def upper_level(others: np.ndarray, top: float) -> float | None:
     """
     upper_half = others[others > top / 2]
     at_top = int((upper_half == top).sum())
-    if at_top > 1 and 4 * at_top >= len(upper_half):
+    if any(at_top >= count and at_top >= share * len(upper_half) for count, share in _PLATEAUS):
         return _usual(top)
     counts, edges = np.histogram(upper_half, bins=_BINS, range=(top / 2, top))
     peak = int(counts.argmax())
