@@ -2,8 +2,8 @@
 
 Whole numbers up to HIGHEST_LABEL are labels, and any above 0 is tumour. What a scale slope or noise
 left of a label is rounded. A mask of two levels (0 and 255, 0 and 0.5) is cut at half of the upper
-one, also where resampling or JPEG put values between and around them. Notes tell of all that changes
-a value.
+one, also where resampling or JPEG put values between and around them. Notes tell of all that
+changes a value.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ from kgp.files import printable
 HIGHEST_LABEL = 20
 _FEW_LEVELS = 8
 _EXACT = 1e-5  # what float32 leaves of a scaled whole number
-_NEAR = 0.1  # of a label: noise, or the steps of a scale slope; resampling leaves values farther off
+_NEAR = 0.1  # of a label: noise, or the steps of a scale slope; resampling leaves more
 _MOST_UNDERSHOOT = 0.35  # of the highest value; splines reach a quarter
 _FAINT = 0.1  # a mask with no higher value is as likely noise around 0 as a mask that was divided
 _BINARY = 1.25  # up to here a mask that is not whole is of 0 and 1, with what ringing adds
 # Regions of values between 0 and the upper level: of labels, or of a picture that is no mask.
 _SAME, _SIMILAR = 1e-3, 0.05  # by how much of the upper level the values of a region differ
 _LEAST_REGIONS, _MOST_REGIONS = 0.1, 0.3  # of the values between the levels
-# Whole labels without regions: the values of whole numbers that were interpolated and cut to whole numbers again.
+# Whole labels without regions: whole numbers that were interpolated and made whole again.
 _FEWEST_REGIONS, _LEAST_BETWEEN = 0.02, 20
-_MOST_BETWEEN = 0.5  # of the values well above 0 of a mask of one label; more are of several that are thin
+_MOST_BETWEEN = 0.5  # of the values well above 0 of one label; more are of several that are thin
 _MOST_LABELS = 0.5  # of values far below the upper level; ringing makes no regions
 _MOST_TUMOUR = 0.5  # of a mask; no tumour fills half of a picture, but an inverted mask does
 _PATCH = 256  # pixels of a picture below which it may be cut from inside a tumour
@@ -70,7 +70,7 @@ def tumour_mask(
 
 
 def _labels(values: np.ndarray, top: float, path: Path, unit: str) -> tuple[np.ndarray, str]:
-    """Whole numbers of the shape and type of `values`, and what there is to tell, beginning after "has a mask"."""
+    """Whole numbers of the shape and type of `values`, and what is to follow "has a mask"."""
     others = values[values != 0]
     if others.size == 0:
         return np.zeros_like(values), ""
@@ -133,7 +133,8 @@ def _upper(values: np.ndarray, others: np.ndarray, level: float | None, top: flo
         KgpError: there is no such level, or there are regions of others.
     """
     if top <= _BINARY:
-        # Probabilities are of 0 and 1 whatever the highest is; a mask of 0 and 0.5 has a plateau or little between.
+        # Probabilities are of 0 and 1 whatever the highest is; a mask of 0 and 0.5 has a plateau, or
+        # little between.
         is_level = level is not None and (level == top or share_between(others, level) <= 0.5)
         return level if level is not None and is_level and level <= 0.6 else 1.0
     if top <= HIGHEST_LABEL + 0.5:
@@ -158,7 +159,7 @@ def _labels_beside(values: np.ndarray, level: float) -> bool:
 
 
 def _cut(values: np.ndarray, upper: float, levels: int, unit: str) -> tuple[np.ndarray, str]:
-    """Labels of a mask that is cut at half of its upper level: that level where it is a label, else 1."""
+    """A mask cut at half of its upper level; that level where it is a label, else 1."""
     mask = values >= upper / 2
     label = max(round(upper), 1) if upper <= HIGHEST_LABEL + 0.5 else 1
     dropped = int(((values > 0) & ~mask).sum())
