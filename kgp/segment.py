@@ -1,8 +1,8 @@
 """kgp segment: class, heatmap and mask of every slice of volumes, DICOM series or pictures.
 
 INPUT is a NIfTI file (runs of one contrast), a folder with one NIfTI file for each contrast, a
-folder of PNG, JPEG, TIFF or NPY slices or one such file, a folder with one DICOM series (runs of one
-contrast; read only), or a folder of such folders. The heatmap is the reading's map for the
+folder of PNG, JPEG, TIFF or NPY slices or one such file, a folder with one DICOM series (runs of
+one contrast; read only), or a folder of such folders. The heatmap is the reading's map for the
 likeliest class that means a tumour, also where "no tumour" was called.
 """
 

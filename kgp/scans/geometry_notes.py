@@ -1,4 +1,4 @@
-"""What NIfTI headers say of where a volume lies, where they contradict themselves or say nothing."""
+"""NIfTI headers that contradict themselves about where a volume lies, or say nothing."""
 
 from collections.abc import Mapping, Sequence
 

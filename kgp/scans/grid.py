@@ -9,8 +9,9 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from kgp.errors import KgpError
 
 MOST_VOXELS = 1 << 28  # 1 GiB of float32 for each contrast
-# Grids are one where no corner lies farther off than this share of the smallest side of a voxel: what rounding
-# leaves when an affine goes through a quaternion or a few digits of text, and no scan is aligned better.
+# Grids are one where no corner lies farther off than this share of the smallest side of a voxel:
+# what rounding leaves when an affine goes through a quaternion or a few digits of text, and no scan
+# is aligned better.
 SAME_SHARE = 0.05
 _EDGE = 1e-3  # voxels, for a centre on the edge of another grid's voxels
 # A voxel axis farther than this from every anatomical axis is not left-right, front-back or up-down.
@@ -50,7 +51,7 @@ class Grid:
         return ends.reshape(8, 3) @ self.affine[:3, :3].T + self.affine[:3, 3]
 
     def corner_distance(self, other: "Grid") -> float:
-        """Largest distance in millimetres between a corner and the other grid's corner of the same indices."""
+        """Largest distance in millimetres between corners of the same indices."""
         return float(np.linalg.norm(self.corners - other.corners, axis=1).max())
 
     def is_same(self, other: "Grid") -> bool:

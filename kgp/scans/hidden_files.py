@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-# Of unpacked archives and viewed folders on macOS and Windows; `.DS_Store` and `._NAME` are hidden anyway.
+# Of unpacked archives and viewed folders; `.DS_Store` and `._NAME` are hidden anyway.
 _LEFT_BEHIND = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini")
 
 
@@ -25,5 +25,5 @@ def visible_entries(folder: Path) -> list[Path]:
 
 
 def visible_below(folder: Path, pattern: str) -> Iterator[Path]:
-    """What lies below a folder at any depth and matches a pattern, but for what is hidden or lies in a hidden folder."""
+    """What lies below a folder at any depth and matches a pattern, but for what is hidden."""
     return (path for path in folder.rglob(pattern) if not is_hidden(path.relative_to(folder)))

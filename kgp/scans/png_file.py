@@ -46,7 +46,7 @@ def palette_numbers(content: bytes) -> np.ndarray | None:
     """
     if content[_COLOUR_TYPE] != _PALETTE:
         return None
-    # The same pixels without their palette are a grey picture, which the decoder stretches to 0 .. 255.
+    # The same pixels without their palette are a grey picture; the decoder stretches it to 0 .. 255.
     header = bytearray(content[16:29])
     header[_COLOUR_TYPE - 16] = _GREY
     grey = _SIGNATURE + _chunk(b"IHDR", bytes(header))

@@ -6,10 +6,14 @@ import numpy as np
 
 _BINS = 10  # of the upper half of the values
 _USUAL = (1.0, 255.0, 65535.0)
-# Where no level stands out in a highest value from, to: the level that such a mask had before it was blurred.
-_BLURRED = ((200.0, 300.0, 255.0), (50_000.0, 80_000.0, 65535.0))
+# Where no level stands out in a highest value from, to: the level that such a mask had before it was
+# blurred.
+_BLURRED = ((200.0, 340.0, 255.0), (50_000.0, 80_000.0, 65535.0))
+# Least number of the very highest value, and least share of the upper half.
+_PLATEAUS = ((2, 0.25), (4, 0.1))
 _NEAR_THE_CUT = (0.35, 0.65)  # shares of the upper level
-# Shares of the upper level between which a value is near neither level; ringing of JPEG stays outside.
+# Shares of the upper level between which a value is near neither level; ringing of JPEG stays
+# outside.
 BETWEEN = (0.15, 0.85)
 BELOW = (0.0, 0.15)
 
@@ -23,7 +27,7 @@ def upper_level(others: np.ndarray, top: float) -> float | None:
     """
     upper_half = others[others > top / 2]
     at_top = int((upper_half == top).sum())
-    if at_top > 1 and 4 * at_top >= len(upper_half):
+    if any(at_top >= count and at_top >= share * len(upper_half) for count, share in _PLATEAUS):
         return _usual(top)
     counts, edges = np.histogram(upper_half, bins=_BINS, range=(top / 2, top))
     peak = int(counts.argmax())
@@ -80,5 +84,5 @@ def _within(values: np.ndarray, level: float, shares: tuple[float, float]) -> np
 
 
 def _usual(level: float) -> float:
-    """The level that nearly all masks have, where it is as near as ringing or compression leaves it."""
+    """The level that nearly all masks have, where it is as near as ringing leaves it."""
     return next((usual for usual in _USUAL if abs(level - usual) <= 0.1 * usual), level)

@@ -1,4 +1,4 @@
-"""Reading a mask from a picture file: grey values, a palette's numbers, or what is drawn in colour."""
+"""Reading a mask from a picture file: grey values, a palette's numbers, or colours."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from kgp.files import printable
 from kgp.scans.pictures import JPEG_ENDINGS, Picture, open_picture
 
 _LEAST_OF_A_JPEG = 64  # a JPEG's lower values may be labels that its coding changed
-# A picture with the tumour drawn into it: coloured pixels beside grey ones of many levels between black and white.
+# A picture with the tumour drawn into it: coloured pixels beside grey ones of many levels between
+# black and white.
 _COLOURED, _GREY_LEVELS, _GREY_SHARE = 0.1, 16, 0.05
 
 
@@ -68,7 +69,7 @@ def _values(picture: Picture, path: Path) -> np.ndarray:
 
 
 def _by_palette(numbers: np.ndarray, brightest: np.ndarray, is_grey: bool, path: Path) -> np.ndarray:
-    """The numbers of a palette's colours, or the greys where they say more: of a picture, or of the background."""
+    """The numbers of a palette's colours, or the colours where only they have a background."""
     background, black = numbers == 0, brightest == 0
     if is_grey and brightest.any() and (numbers.max() > HIGHEST_LABEL or (background != black).any()):
         return brightest

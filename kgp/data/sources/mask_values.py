@@ -2,8 +2,8 @@
 
 Whole numbers up to HIGHEST_LABEL are labels, and any above 0 is tumour. What a scale slope or noise
 left of a label is rounded. A mask of two levels (0 and 255, 0 and 0.5) is cut at half of the upper
-one, also where resampling or JPEG put values between and around them. Notes tell of all that changes
-a value.
+one, also where resampling or JPEG put values between and around them. Notes tell of all that
+changes a value.
 """
 
 from collections.abc import Sequence
@@ -11,21 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.sources.mask_levels import BELOW, regions_between, share_between, upper_level
+from kgp.data.sources.mask_levels import BELOW, BETWEEN, regions_between, share_between, upper_level
 from kgp.errors import KgpError
 from kgp.files import printable
 
 HIGHEST_LABEL = 20
 _FEW_LEVELS = 8
 _EXACT = 1e-5  # what float32 leaves of a scaled whole number
-_NEAR = 0.1  # of a label: noise, or the steps of a scale slope; resampling leaves values farther off
+_NEAR = 0.1  # of a label: noise, or the steps of a scale slope; resampling leaves more
+_MOST_UNDERSHOOT = 0.35  # of the highest value; splines reach a quarter
 _FAINT = 0.1  # a mask with no higher value is as likely noise around 0 as a mask that was divided
 _BINARY = 1.25  # up to here a mask that is not whole is of 0 and 1, with what ringing adds
 # Regions of values between 0 and the upper level: of labels, or of a picture that is no mask.
 _SAME, _SIMILAR = 1e-3, 0.05  # by how much of the upper level the values of a region differ
 _LEAST_REGIONS, _MOST_REGIONS = 0.1, 0.3  # of the values between the levels
-# Whole labels without regions: the values of whole numbers that were interpolated and cut to whole numbers again.
+# Whole labels without regions: whole numbers that were interpolated and made whole again.
 _FEWEST_REGIONS, _LEAST_BETWEEN = 0.02, 20
+_MOST_BETWEEN = 0.5  # of the values well above 0 of one label; more are of several that are thin
 _MOST_LABELS = 0.5  # of values far below the upper level; ringing makes no regions
 _MOST_TUMOUR = 0.5  # of a mask; no tumour fills half of a picture, but an inverted mask does
 _PATCH = 256  # pixels of a picture below which it may be cut from inside a tumour
@@ -53,7 +55,7 @@ def tumour_mask(
     if not np.isfinite(values).all():
         raise KgpError(f"{path} is a mask with values that are not finite (NaN or infinity).")
     lowest, top = float(values.min()), float(values.max())
-    if lowest <= -(0.5 if top <= HIGHEST_LABEL else top / 4):
+    if lowest <= -0.5 and (lowest <= -_MOST_UNDERSHOOT * top or (top <= HIGHEST_LABEL and lowest == round(lowest))):
         raise KgpError(f"{path} is a mask with the value {lowest:.4g} where 0 and labels above are expected.")
     labels, note = _labels(values, top, path, unit)
     mask = labels > 0
@@ -68,7 +70,7 @@ def tumour_mask(
 
 
 def _labels(values: np.ndarray, top: float, path: Path, unit: str) -> tuple[np.ndarray, str]:
-    """Whole numbers of the shape and type of `values`, and what there is to tell, beginning after "has a mask"."""
+    """Whole numbers of the shape and type of `values`, and what is to follow "has a mask"."""
     others = values[values != 0]
     if others.size == 0:
         return np.zeros_like(values), ""
@@ -87,10 +89,13 @@ def _labels(values: np.ndarray, top: float, path: Path, unit: str) -> tuple[np.n
     if are_labels and distance <= _NEAR:
         return _rounded(values), _rounding(others, unit)
     level = upper_level(others, top)
-    if top > _BINARY and regions_between(values, level or top, _SAME)[0] >= _LEAST_REGIONS:
-        if are_labels:
+    if top > _BINARY:
+        regions, _ = regions_between(values, level or top, _SAME)
+        if are_labels and (
+            regions >= _FEWEST_REGIONS or share_between(others[others > BETWEEN[0] * top], level or top) > _MOST_BETWEEN
+        ):
             return _rounded(values), _rounding(others, unit)
-        if is_whole:
+        if is_whole and regions >= _LEAST_REGIONS:
             listed = f"levels {_listed(levels)}" if len(levels) <= _FEW_LEVELS else f"{len(levels)} levels"
             return (values > 0).astype(values.dtype), f"with the {listed} above 0; all are taken for tumour."
     return _cut(values, _upper(values, others, level, top, path), len(levels), unit)
@@ -128,8 +133,10 @@ def _upper(values: np.ndarray, others: np.ndarray, level: float | None, top: flo
         KgpError: there is no such level, or there are regions of others.
     """
     if top <= _BINARY:
-        # Probabilities are of 0 and 1 whatever the highest is; a mask of 0 and 0.5 has little between.
-        return level if level is not None and level <= 0.6 and share_between(others, level) <= 0.5 else 1.0
+        # Probabilities are of 0 and 1 whatever the highest is; a mask of 0 and 0.5 has a plateau, or
+        # little between.
+        is_level = level is not None and (level == top or share_between(others, level) <= 0.5)
+        return level if level is not None and is_level and level <= 0.6 else 1.0
     if top <= HIGHEST_LABEL + 0.5:
         return float(round(level or top))
     if (
@@ -152,7 +159,7 @@ def _labels_beside(values: np.ndarray, level: float) -> bool:
 
 
 def _cut(values: np.ndarray, upper: float, levels: int, unit: str) -> tuple[np.ndarray, str]:
-    """Labels of a mask that is cut at half of its upper level: that level where it is a label, else 1."""
+    """A mask cut at half of its upper level; that level where it is a label, else 1."""
     mask = values >= upper / 2
     label = max(round(upper), 1) if upper <= HIGHEST_LABEL + 0.5 else 1
     dropped = int(((values > 0) & ~mask).sum())

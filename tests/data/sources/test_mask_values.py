@@ -240,3 +240,14 @@ def test_a_background_that_is_not_quite_0_everywhere():
 def test_what_cannot_be_told_is_refused(values, message):
     with pytest.raises(KgpError, match=f"^seg.nii.gz is a mask .*{message}"):
         tumour_mask(values, PATH)
+
+
+@pytest.mark.parametrize("order", [(2, 4, 1), (2, 1, 4), (1, 2, 4)])
+@pytest.mark.parametrize("factor", [0.5, 0.7, 1.5])
+def test_thin_labels_of_a_small_volume_that_were_resampled_are_not_lost(order, factor):
+    distance = np.sqrt(((np.indices((24, 24, 24)) - 11.4) ** 2).sum(axis=0))
+    drawn = np.zeros((24, 24, 24))
+    for radius, label in zip((6, 4, 2), order, strict=True):
+        drawn[distance < radius] = label
+    resampled = ndimage.zoom(drawn, factor, order=1)
+    check(resampled, resampled >= 0.5, "with values that are not whole", "were rounded to labels")
