@@ -20,6 +20,7 @@ import numpy as np
 
 from kgp.data.layouts.draft import SLICES_TABLE, Draft, Layout
 from kgp.data.sources.folder_contents import visible_files
+from kgp.data.sources.mask_pictures import read_mask_picture
 from kgp.errors import KgpError
 from kgp.scans.pictures import read_picture
 from kgp.spreadsheets import read_spreadsheet
@@ -86,7 +87,7 @@ def _row(identifier: str, file: Path, grades: dict[str, str]) -> dict[str, Any]:
         KgpError: the picture or its mask cannot be read, or has not three channels.
     """
     name = _SLICE.fullmatch(file.name)
-    image, mask = read_picture(file), read_picture(_mask_of(file))
+    image, (mask, _) = read_picture(file), read_mask_picture(_mask_of(file))
     if image.shape[2] != 3 or name is None:
         raise KgpError(f"{file} has {image.shape[2]} channel(s) where three are expected.")
     patient = name[1].upper()
