@@ -182,6 +182,13 @@ def test_every_file_of_ours_that_a_sentence_names_exists():
     assert not offenders, "\n".join(offenders)
 
 
+def test_every_test_that_a_page_names_exists():
+    named = [match for page in PAGES for match in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of(page))]
+    assert len(named) >= 18
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in text_of(ROOT / file)]
+    assert not missing
+
+
 def sentences_in_the_code() -> list[re.Pattern]:
     """A pattern for each text in the code that a user may read, with anything in the place of its values."""
     patterns = []
