@@ -141,6 +141,7 @@ def _patients_as_one(metrics: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "patients": found["patients"],
         "left_out": found["patients_of_several_classes"],
+        "one_class": sum(map(any, found["confusion_matrix"])) == 1,
         "rows": [
             (_SCORES[key], number(found[key]), interval(found["intervals"][key]))
             for key in ("accuracy", "macro_f1", "detection_f1")
