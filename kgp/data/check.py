@@ -59,6 +59,10 @@ def slice_faults(piece: SourceSlice, contrasts: tuple[str, ...]) -> list[DataFau
     spacing = piece.spacing or (1.0, 1.0)
     if not all(0 < value < 100 for value in spacing) or max(spacing) > LONGEST_PIXEL * min(spacing):
         faults.append(DataFault("error", piece.id, f"has pixel spacing {piece.spacing} mm, which cannot be."))
+    if piece.spacing_slice is not None and not 0 < piece.spacing_slice < 100:
+        faults.append(
+            DataFault("error", piece.id, f"lies {piece.spacing_slice} mm from the next slice, which cannot be.")
+        )
     if piece.mask is not None and piece.mask.shape != piece.image.shape[:2]:
         faults.append(
             DataFault(

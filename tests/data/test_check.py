@@ -36,6 +36,7 @@ def with_value(value, channel=slice(None)):
         ({"spacing": (float("nan"), 1.0)}, "error", "has pixel spacing (nan, 1.0) mm, which cannot be."),
         ({"spacing": (0.01, 1.0)}, "error", "has pixel spacing (0.01, 1.0) mm, which cannot be."),
         ({"spacing": (1.0, 100.0)}, "error", "has pixel spacing (1.0, 100.0) mm, which cannot be."),
+        ({"spacing_slice": 0.0}, "error", "lies 0.0 mm from the next slice, which cannot be."),
         ({"patient": "p\udcfc"}, "error", "has an id or name that is no text (bytes that are not UTF-8)."),
         ({"mask": np.zeros((4, 8), bool)}, "error", "has a mask of shape (4, 8) on a slice of (8, 8)."),
     ],

@@ -2,9 +2,9 @@
 
 Columns: id, image, label, label_name, patient; optional: mask, patient_group or group (what splits
 go by, where visits of one person carry several patient ids), volume, slice (number in the volume),
-spacing_row and spacing_column (mm). Other columns are not used, which is said. Images are PNG, JPEG,
-TIFF or NPY, [H, W] or [H, W, C]; masks are as `kgp.data.sources.mask_pictures` reads them, and an
-empty `mask` says that there is none. Which label is "no tumour" is told by `kgp.data.no_tumour`.
+spacing_row, spacing_column and spacing_slice (mm; the last one between slices of a volume). Other
+columns are not used, which is said. Images are PNG, JPEG, TIFF or NPY, [H, W] or [H, W, C]; masks
+are as `kgp.data.sources.mask_pictures` reads them, and an empty `mask` says that there is none. Which label is "no tumour" is told by `kgp.data.no_tumour`.
 """
 
 import os
@@ -23,7 +23,7 @@ from kgp.scans.pictures import is_grey_copy, open_picture, read_picture
 from kgp.spreadsheets import Spreadsheet, read_spreadsheet, unused_columns
 
 _REQUIRED = ("id", "image", "label", "label_name", "patient")
-_OPTIONAL = ("mask", *GROUPS, "volume", "slice", "spacing_row", "spacing_column")
+_OPTIONAL = ("mask", *GROUPS, "volume", "slice", "spacing_row", "spacing_column", "spacing_slice")
 
 
 class SlicesSource:
@@ -128,6 +128,7 @@ class SlicesSource:
             image=image,
             mask=mask,
             spacing=spacing,
+            spacing_slice=self._number(row, "spacing_slice") if row.get("spacing_slice") else None,
             volume=row.get("volume", ""),
             index=self._whole_number(row, "slice") if row.get("slice") else 0,
             notes=(*picture.notes, *mask_notes),

@@ -68,10 +68,12 @@ def test_slices_as_they_lie_on_disk(tmp_path):
 
 
 def test_optional_columns(tmp_path):
-    fields = {"patient_group": "person", "slice": "12", "volume": "v", "spacing_row": "0.5", "spacing_column": "0.75"}
+    fields = {"patient_group": "person", "slice": "12", "volume": "v"}
+    fields |= {"spacing_row": "0.5", "spacing_column": "0.75", "spacing_slice": "3"}
     source = SlicesSource(write_folder(tmp_path, **fields))
     piece = read_one(source, "s1")
     assert (piece.group, piece.index, piece.volume, piece.spacing) == ("person", 12, "v", (0.5, 0.75))
+    assert piece.spacing_slice == 3.0
     assert read_one(source, "s0").group == "p0"
 
 
