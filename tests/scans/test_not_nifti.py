@@ -24,9 +24,9 @@ from kgp.scans.volume import read_volume
         ("a.nii", b"PK\x03\x04rest", "is a zip archive"),
         ("a.nii", bytes(1024), "holds nothing but zeros"),
         ("a.nii", b"x" * 1024, "does not begin as a NIfTI file"),
-        ("a.nii.gz", gzip.compress(bytes(1024)), "holds nothing but zeros"),
-        ("a.nii.gz", gzip.compress(b"text" * 300), "does not begin as a NIfTI file"),
-        ("a.nii.gz", gzip.compress(b"x" * 900)[:12], "is cut short or damaged"),
+        ("a.nii.gz", gzip.compress(bytes(1024), mtime=0), "holds nothing but zeros"),
+        ("a.nii.gz", gzip.compress(b"text" * 300, mtime=0), "does not begin as a NIfTI file"),
+        ("a.nii.gz", gzip.compress(b"x" * 900, mtime=0)[:12], "is cut short or damaged"),
         ("a.nii.gz", b"not gzip at all", "does not begin as a NIfTI file"),
     ],
 )

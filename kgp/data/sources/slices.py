@@ -4,7 +4,8 @@ Columns: id, image, label, label_name, patient; optional: mask, patient_group or
 go by, where visits of one person carry several patient ids), volume, slice (number in the volume),
 spacing_row, spacing_column and spacing_slice (mm; the last one between slices of a volume). Other
 columns are not used, which is said. Images are PNG, JPEG, TIFF or NPY, [H, W] or [H, W, C]; masks
-are as `kgp.data.sources.mask_pictures` reads them, and an empty `mask` says that there is none. Which label is "no tumour" is told by `kgp.data.no_tumour`.
+are as `kgp.data.sources.mask_pictures` reads them, and an empty `mask` says that there is none.
+Which label is "no tumour" is told by `kgp.data.no_tumour`.
 """
 
 import os
