@@ -1,4 +1,4 @@
-"""BIDS: sub-XX/[ses-YY/]anat/sub-XX_[ses-YY_]..._T1w.nii.gz, masks under derivatives.
+"""BIDS: `sub-XX/[ses-YY/]anat/sub-XX_[ses-YY_]..._T1w.nii.gz`, masks under derivatives.
 
 A case is a subject, or a session of it. Contrasts are the suffixes T1w, T2w, FLAIR and others; T1w
 with ce-... is T1ce. A tumour mask is a file of the same subject and session under derivatives (or,

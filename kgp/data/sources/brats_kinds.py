@@ -1,21 +1,20 @@
 """What the kinds of BraTS data are: their tumour, the labels of their masks, and their patients.
 
-The kind stands in the name of a case (BraTS-MET-00002-000). Labels above 0 by kind and year, and
-what of them is no tumour:
+The kind stands in the name of a case (BraTS-MET-00002-000). The labels of its masks by kind and
+year, and which of them is a cavity, no tumour:
 
-| kind | year | labels | not tumour | source |
-|---|---|---|---|---|
-| BraTS17_ to BraTS2021_ | to 2022 | 1 necrosis, 2 oedema, 4 enhancing | none | arXiv 2107.02314 |
-| GLI | 2023 | 1 necrosis, 2 oedema, 3 enhancing | none | arXiv 2107.02314, renumbered |
-| GLI | 2024, 2025, after treatment | as 2023, 4 resection cavity | 4 | arXiv 2405.18368 |
-| SSA | 2023 to 2025 | as GLI 2023 | none | arXiv 2305.19369 |
-| MEN | 2023, 2025, before treatment | as GLI 2023 | none | arXiv 2305.07642 |
-| MEN-RT | 2024, 2025 | 1 target volume, with the margins of a cavity | none | arXiv 2405.18383 |
-| MET | 2023, 2024, before treatment | as GLI 2023 | none | arXiv 2306.00838 |
-| MET | 2025, also after treatment | as 2023, 4 resection cavity | 4 | arXiv 2504.12527 |
-| PED | 2023 | 1 non-enhancing, 2 oedema, 3 enhancing | none | arXiv 2305.17033 |
-| PED | 2024, 2025 | 1 enhancing, 2 non-enhancing, 3 cyst, 4 oedema | none | arXiv 2404.15009 |
-| GoAT | 2024 | as GLI 2023, of any tumour | none | synapse.org/brats2024 |
+    kind     year               labels above 0                           cavity  arXiv
+    to 2022  BraTS17_ and so on 1 necrosis, 2 oedema, 4 enhancing        none    2107.02314
+    GLI      2023               1 necrosis, 2 oedema, 3 enhancing        none    2107.02314
+    GLI      from 2024, treated as 2023, 4 resection cavity              4       2405.18368
+    SSA      from 2023          as GLI 2023                              none    2305.19369
+    MEN      from 2023          as GLI 2023                              none    2305.07642
+    MEN-RT   from 2024          1 target volume, a cavity's margins too  none    2405.18383
+    MET      2023, 2024         as GLI 2023                              none    2306.00838
+    MET      2025, also treated as GLI 2023, 4 resection cavity          4       2504.12527
+    PED      2023               1 non-enhancing, 2 oedema, 3 enhancing   none    2305.17033
+    PED      from 2024          1 enhancing, 2 not, 3 cyst, 4 oedema     none    2404.15009
+    GoAT     2024               as GLI 2023, of any tumour               none    (synapse.org/brats2024)
 
 The papers name the regions; the numbers are those in the files. So label 4 is a cavity in GLI and
 MET, whatever the year, and tumour everywhere else.
