@@ -42,18 +42,25 @@ def make_table(data: Path, table: Path | None = None, overwrite: bool = False) -
             f"--make-table: the table has to stand in {data} or in a folder above it, not at {table}; copy the pictures to "
             "where you may write."
         )
-    if table.exists() and not overwrite:
-        raise KgpError(f"{table} exists already; name another file or pass --overwrite.")
+    _keep_existing(table, overwrite)
     draft = layout.draft(data)
     if not draft.rows:
         raise KgpError(f"No table can be made of {data}: {' '.join(draft.said)}")
+    every = table.with_name(f"{table.stem}_all.csv")
+    if draft.all_rows:
+        _keep_existing(every, overwrite)
     write_table([_plain(row, table.parent) for row in draft.rows], table)
     said = [f"{data} is read as {layout.title}.", *draft.said]
     if draft.all_rows:
-        every = table.with_name(f"{table.stem}_all.csv")
         write_table([_plain(row, table.parent) for row in draft.all_rows], every)
         said.append(f"{every} lists all {len(draft.all_rows)} slices.")
     return [*said, f"{table} lists {len(draft.rows)}; a person has to check it before training. {_use(data, table)}"]
+
+
+def _keep_existing(table: Path, overwrite: bool) -> None:
+    """Raises a KgpError where a table would be replaced that is not to be."""
+    if table.exists() and not overwrite:
+        raise KgpError(f"{table} exists already; name another file or pass --overwrite.")
 
 
 def _plain(row: dict[str, Any], folder: Path) -> dict[str, Any]:

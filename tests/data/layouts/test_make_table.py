@@ -177,3 +177,9 @@ def test_the_table_of_kaggle_3m_is_read(tmp_path):
     assert (healthy.label, healthy.label_name, healthy.mask.sum()) == (0, "no_tumour_slice", 0)
     assert (tumour.label, tumour.patient, tumour.index) == (3, "TCGA_CS_4941", 5)
     assert np.argwhere(tumour.mask).tolist() == [[2, 3]] and tumour.image[0, 1].tolist() == [35, 65, 95]
+    (tmp_path / "kaggle_3m" / "index.csv").unlink()
+    (tmp_path / "kaggle_3m" / "index_all.csv").write_text("mine")
+    with pytest.raises(KgpError, match=r"index_all.csv exists already"):
+        make_table(tmp_path / "kaggle_3m")
+    assert not (tmp_path / "kaggle_3m" / "index.csv").exists()
+    assert (tmp_path / "kaggle_3m" / "index_all.csv").read_text() == "mine"
