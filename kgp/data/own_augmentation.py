@@ -20,8 +20,8 @@ def apply_augmentation(augmentation: Augmentation, image: tf.Tensor, seed: tf.Te
     Args:
         augmentation: a function of the slice, float32 [H, W, C], normalised and changed as the
             configuration says, and of a seed, int64 [2], for `tf.random.stateless_uniform` and its
-            like; it returns the changed slice. It is a function of the two alone, so that equal seeds give equal
-            trainings and a resumed one goes on with the same slices.
+            like; it returns the changed slice. It is a function of the two alone, so that equal
+            seeds give equal trainings and a resumed one goes on with the same slices.
         image: float32 [H, W, C].
         seed: int64 [2], of the slice in its epoch.
 

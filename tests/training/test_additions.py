@@ -13,7 +13,7 @@ from kgp.data.split import split_cohort
 from kgp.errors import UsageError
 from kgp.files import read_json
 from kgp.run_folder import build_run_network, read_run
-from kgp.training import callbacks, loop
+from kgp.training import loop
 from kgp.training.additions import RECORD, Additions, checked_additions, name_of
 from kgp.training.presets import load_preset
 
@@ -53,21 +53,6 @@ def arrays(folder):
     return [keras.ops.convert_to_numpy(weight) for weight in build_run_network(read_run(folder)).weights]
 
 
-class Killed(BaseException):
-    """Stands for a kill: nothing after it runs."""
-
-
-def kill_in_second_epoch(monkeypatch, cohort, folder, additions, **options):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.EpochEnd, "on_epoch_begin", on_epoch_begin)
-        with pytest.raises(Killed):
-            fit(cohort, folder, additions, **options)
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -77,9 +62,10 @@ def kill_in_second_epoch(monkeypatch, cohort, folder, additions, **options):
         lambda: Additions(loss=Own(from_logits=True), augmentation=flip_some, callbacks=(Nothing(),)),
     ],
 )
-def test_a_killed_training_goes_on_with_parts_of_ones_own(make, tiny_cohort, tmp_path, monkeypatch):
+def test_a_killed_training_goes_on_with_parts_of_ones_own(make, tiny_cohort, tmp_path, killed_in_second_epoch):
     fit(tiny_cohort, tmp_path / "whole", make())
-    kill_in_second_epoch(monkeypatch, tiny_cohort, tmp_path / "parts", make())
+    with killed_in_second_epoch():
+        fit(tiny_cohort, tmp_path / "parts", make())
     run = fit(tiny_cohort, tmp_path / "parts", make(), resume=True)
     for one, other in zip(arrays(tmp_path / "whole"), arrays(tmp_path / "parts"), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -101,10 +87,11 @@ def test_each_part_changes_the_training(tiny_cohort, tmp_path):
     assert read_run(tmp_path / "2").manifest["augmentation"] == "speckle"
 
 
-def test_a_resumed_training_wants_its_parts_again(tiny_cohort, tmp_path, monkeypatch):
+def test_a_resumed_training_wants_its_parts_again(tiny_cohort, tmp_path, killed_in_second_epoch):
     begun = Additions(loss=Own(from_logits=True), optimiser=lion, augmentation=speckle, callbacks=(Nothing(),))
     folder = tmp_path / "run"
-    kill_in_second_epoch(monkeypatch, tiny_cohort, folder, begun)
+    with killed_in_second_epoch():
+        fit(tiny_cohort, folder, begun)
     assert read_json(folder / RECORD) == {
         "loss": "Own",
         "optimiser": "Lion",
@@ -123,8 +110,9 @@ def test_a_resumed_training_wants_its_parts_again(tiny_cohort, tmp_path, monkeyp
             fit(tiny_cohort, folder, Additions(**{**given, **changed}), resume=True)
 
 
-def test_a_training_without_parts_takes_none_later(tiny_cohort, tmp_path, monkeypatch):
-    kill_in_second_epoch(monkeypatch, tiny_cohort, tmp_path / "run", Additions())
+def test_a_training_without_parts_takes_none_later(tiny_cohort, tmp_path, killed_in_second_epoch):
+    with killed_in_second_epoch():
+        fit(tiny_cohort, tmp_path / "run", Additions())
     with pytest.raises(
         UsageError, match="was begun without augmentation of one's own, so augmentation cannot be given"
     ):

@@ -34,10 +34,6 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(first, second)
 
 
-class Killed(BaseException):
-    """Stands for a kill: nothing after it runs."""
-
-
 @pytest.fixture(scope="module")
 def whole(tiny_cohort, tmp_path_factory):
     """Trains a configuration without interruption, once each; gives the run folder."""
@@ -59,7 +55,7 @@ def assert_same_training(one, other):
     assert (one / "history.csv").read_text() == (other / "history.csv").read_text()
 
 
-def test_killed_and_resumed_equals_uninterrupted(whole, tiny_cohort, tmp_path, monkeypatch):
+def test_killed_and_resumed_equals_uninterrupted(whole, tiny_cohort, tmp_path, monkeypatch, killed_in_second_epoch):
     """With every part of the state that a plain training lacks.
 
     One that Ctrl-C ends is in the next tests.
@@ -68,14 +64,8 @@ def test_killed_and_resumed_equals_uninterrupted(whole, tiny_cohort, tmp_path, m
     options = {"keep": "best", "accumulation": 2, "optimiser": "adam_l2", "equivariance": 0.3}
     config = small(**options)
 
-    def killed_in_second_epoch(self, epoch, logs=None):
-        if epoch == 1:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.EpochEnd, "on_epoch_begin", killed_in_second_epoch)
-        with pytest.raises(Killed):
-            loop.train(config, labelled, split, tmp_path / "parts")
+    with killed_in_second_epoch():
+        loop.train(config, labelled, split, tmp_path / "parts")
     with pytest.raises(KgpError, match="not finished"):
         read_run(tmp_path / "parts")
     loop.train(config, labelled, split, tmp_path / "parts", resume=True)
@@ -154,7 +144,9 @@ def test_mixed_precision_trains_and_predicts_in_float32_afterwards(tiny_cohort, 
 
 
 @pytest.mark.parametrize("normalisation_layer", ["none", "instance"])
-def test_sixteen_bits_train_and_resume_without_nan(normalisation_layer, write_cohort, tmp_path, monkeypatch):
+def test_sixteen_bits_train_and_resume_without_nan(
+    normalisation_layer, write_cohort, tmp_path, monkeypatch, killed_in_second_epoch
+):
     """In float16, as on a GPU, from raw intensities, whose sum of squares leaves its range."""
     monkeypatch.setattr(devices, "_has_gpu", lambda: True)
     cohort = write_cohort(tmp_path / "cohort", patients=10)
@@ -166,14 +158,8 @@ def test_sixteen_bits_train_and_resume_without_nan(normalisation_layer, write_co
     assert np.isfinite(losses).all()
     assert all(np.isfinite(weight).all() for weight in weights_of(run.folder))
 
-    def killed_in_second_epoch(self, epoch, logs=None):
-        if epoch == 1:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.EpochEnd, "on_epoch_begin", killed_in_second_epoch)
-        with pytest.raises(Killed):
-            loop.train(small(epochs=2, **options), *prepared(cohort), tmp_path / "parts")
+    with killed_in_second_epoch():
+        loop.train(small(epochs=2, **options), *prepared(cohort), tmp_path / "parts")
     loop.train(small(epochs=2, **options), *prepared(cohort), tmp_path / "parts", resume=True)
     assert_same_training(run.folder, tmp_path / "parts")  # the scale of the loss too goes on where it was
 

@@ -17,8 +17,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from kgp.data.sources.brats_files import MASK, find_cases
 from kgp.data.sources.brats_grades import LEVELS_ABOVE, GradeTable, find_grades, read_grades
 from kgp.data.sources.brats_kinds import BY_TUMOUR, TUMOURS, BratsKind, kind_of, label_notes, patient_of, person_of
@@ -88,7 +86,7 @@ class BratsSource:
         files, kind = self._files[case], self._kind(case)
         volume = read_volume({contrast: files[contrast] for contrast in self.contrasts})
         mask = read_mask_volume(files[MASK], volume, kind.cavity)
-        mask = dataclasses.replace(mask, notes=(*mask.notes, *label_notes(case, kind, _labels(files[MASK]))))
+        mask = dataclasses.replace(mask, notes=(*mask.notes, *label_notes(case, kind, mask.labels)))
         patient, group = self._patients[case]
         yield from cut_slices(volume, mask, case=case, patient=patient, group=group, label=self._label(case))
 
@@ -247,9 +245,3 @@ class BratsSource:
         return [
             f"the cases are of several kinds ({listed}) and {classes}; --kind {BY_TUMOUR} makes a class of each tumour."
         ]
-
-
-def _labels(path: Path) -> set[int]:
-    """The labels above 0 of a mask, rounded."""
-    values = read_volume({MASK: path}).data
-    return {int(value) for value in np.unique(np.rint(values[values >= 0.5]))}

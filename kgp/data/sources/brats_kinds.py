@@ -22,6 +22,7 @@ MET, whatever the year, and tumour everywhere else.
 
 import dataclasses
 import re
+from collections.abc import Set
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ def person_of(case: str) -> str:
     return f"BraTS-GLI-{number[1]}" if number else patient_of(case)
 
 
-def label_notes(case: str, kind: BratsKind, values: set[int]) -> list[str]:
+def label_notes(case: str, kind: BratsKind, values: Set[int]) -> list[str]:
     """Sentences on labels of a mask that its kind does not have, or that may mean something else.
 
     Args:

@@ -166,10 +166,12 @@ class MaskVolume:
 
     Attributes:
         tumour: bool [X, Y, Z].
+        labels: the values above 0 of the file, rounded.
         notes: as in `kgp.data.sources.source.SourceSlice`.
     """
 
     tumour: np.ndarray
+    labels: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -192,7 +194,8 @@ def read_mask_volume(path: Path, volume: Volume, no_tumour: tuple[int, ...] = ()
         )
     tumour, notes = tumour_mask(values, path, "voxels", no_tumour)
     turned = () if mask.grid.is_same(volume.grid) else (turned_note([printable(path.name)], "its contrasts"),)
-    return MaskVolume(tumour, (*mask.notes, *turned, *notes))
+    labels = frozenset(int(value) for value in np.unique(np.rint(values[values >= 0.5])))
+    return MaskVolume(tumour, labels, (*mask.notes, *turned, *notes))
 
 
 def cut_slices(
