@@ -75,6 +75,9 @@ def network_signatures(
             pooling=head.pooling,
             pooling_value=head.pooling_value,
         )
+        if head.logit_scale:
+            scale, offset = explained.get_layer("logit_scale").weights
+            maps, constant = scale * maps, scale * constant + offset
         return {
             **classified(outputs["logits"]),
             "heatmap": tf.cast(outputs["heatmap"], heatmap),

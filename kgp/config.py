@@ -16,6 +16,7 @@ from kgp.files import read_json
 from kgp.pooling_defaults import DEFAULT_POOLING_VALUES, POOLINGS
 
 NORMALISATIONS = ("slice_maximum", "channel_maximum", "zscore", "percentile", "head_zscore", "none")
+STAGE1_SIZE = 96  # pixels a side: a network learns where tumours are faster on small slices
 
 _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 
@@ -58,6 +59,9 @@ class NetworkConfig:
     )
     head_order: str = option(
         "pool_then_project", "order of the head", choices=("pool_then_project", "project_then_pool")
+    )
+    logit_scale: bool = option(
+        False, "the pooled logits have a scale and an offset of their own, learned in the second of two stages"
     )
 
 
@@ -125,7 +129,18 @@ class OptimiserConfig:
     clip_value: float = option(1.0, "gradients are clipped to this absolute value; 0 for no clipping", low=0.0)
     batch_size: int = option(8, "slices a step", low=1)
     accumulation: int = option(16, "steps whose gradients are averaged into one update", low=1)
-    epochs: int = option(300, "passes over the training slices", low=1)
+    epochs: int = option(300, "passes over the training slices; of two stages those of the first", low=1)
+    stages: int = option(
+        1,
+        "2: after a first stage the network goes on with a label for every pixel, which the first stage's own "
+        "heatmaps give; no true mask is read",
+        low=1,
+        high=2,
+    )
+    stage1_size: int = option(
+        0, f"side of the slices in the first of two stages; 0 for {STAGE1_SIZE}, or --size where that is less", low=0
+    )
+    stage2_epochs: int = option(12, "passes over the training slices in the second of two stages", low=1)
     equivariance: float = option(
         0.0,
         "weight of the squared difference between the heatmap of a slice and that of the "

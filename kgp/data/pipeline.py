@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from kgp.config import AugmentConfig
 from kgp.data import tensorflow_ops
-from kgp.data.augment import augment_slice
+from kgp.data.augment import augment_pair
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.normalise import scale_intensities
 from kgp.data.own_augmentation import Augmentation, apply_augmentation
+from kgp.data.pixel_labels import IGNORED, INSIDE, PixelLabels
 from kgp.data.service import check_reachable
 from kgp.errors import KgpError, UsageError
 
@@ -79,6 +80,7 @@ def training_dataset(
     share: BatchShare = WHOLE_BATCH,
     service: str = "",
     own_augmentation: Augmentation | None = None,
+    pixels: PixelLabels | None = None,
 ) -> tf.data.Dataset:
     """Batches of epochs first_epoch .. epochs - 1, one after the other, each in a new random order
     of all slices.
@@ -103,10 +105,12 @@ def training_dataset(
             batches in another order.
         own_augmentation: a change after those of `augment`; see
             `kgp.data.own_augmentation.apply_augmentation`.
+        pixels: labels of the pixels of each slice.
 
     Returns:
         Dataset of (images float32 [B, H, W, C], one-hot labels float32 [B, K]), `steps_per_epoch`
-        batches an epoch.
+        batches an epoch; with `pixels` a third part, class index and weight of each pixel, float32
+        [B, H, W, 2].
 
     Raises:
         KgpError: there is no slice, a slice's file is missing or of a wrong length, or the service
@@ -127,14 +131,21 @@ def training_dataset(
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), slice_seed(seed, epoch, -1))
         return tf.data.Dataset.from_tensor_slices((tf.fill([own], epoch), order[start : start + own]))
 
+    files = tf.constant(pixels.files if pixels else [])
+    weights = tf.constant(pixels.weights if pixels else [], tf.float32)
+
     @_as_written
-    def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def example(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image = read_slice(paths[index], cohort)
         image = scale_intensities(image, normalisation, tensorflow_ops)
-        image = augment_slice(image, augment, slice_seed(seed, epoch, index))
+        codes = _read_codes(files[index], cohort) if pixels else None
+        image, codes = augment_pair(image, codes, augment, slice_seed(seed, epoch, index))
         if own_augmentation is not None:
             image = apply_augmentation(own_augmentation, image, slice_seed(seed, epoch, index))
-        return image, tf.one_hot(labels[index], classes)
+        label = tf.one_hot(labels[index], classes)
+        if pixels is None:
+            return image, label
+        return image, label, _pixel_labels(codes, labels[index], weights[index], pixels.no_tumour_class)
 
     dataset = tf.data.Dataset.range(first_epoch * steps, epochs * steps).flat_map(slices_of)
     dataset = dataset.map(example, parallel_calls, deterministic=True)
@@ -144,6 +155,18 @@ def training_dataset(
         policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC  # each step goes to one worker
         dataset = dataset.apply(tf.data.experimental.service.distribute(policy, f"grpc://{service}"))
     return dataset.prefetch(2)
+
+
+def _read_codes(file: tf.Tensor, cohort: Cohort) -> tf.Tensor:
+    """The codes of a slice's pixels, uint8 [H, W]."""
+    codes = tf.io.decode_png(tf.io.read_file(file), channels=1)[..., 0]
+    return tf.ensure_shape(codes, cohort.shape[:2])
+
+
+def _pixel_labels(codes: tf.Tensor, label: tf.Tensor, weight: tf.Tensor, no_tumour_class: int) -> tf.Tensor:
+    """Class index and weight of each pixel, float32 [H, W, 2]."""
+    classes = tf.where(codes == INSIDE, tf.cast(label, tf.float32), float(no_tumour_class))
+    return tf.stack([classes, tf.where(codes == IGNORED, 0.0, weight)], axis=-1)
 
 
 def evaluation_dataset(

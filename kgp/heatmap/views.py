@@ -1,6 +1,6 @@
 """Averaging a network's answer over turned and mirrored views of the same slices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -22,16 +22,22 @@ def average_views(predict: Predict, images: np.ndarray) -> tuple[np.ndarray, np.
     Returns:
         Mean logits [B, K] and mean heatmaps [B, H, W, K], float32.
     """
+    answers = list(each_view(predict, images))
+    logits, heatmaps = (np.sum(parts, axis=0) / len(answers) for parts in zip(*answers, strict=True))
+    return logits.astype(np.float32), heatmaps.astype(np.float32)
+
+
+def each_view(predict: Predict, images: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The answer to each of the views that `average_views` averages, with the heatmap turned back.
+
+    Yields:
+        Logits [B, K] and heatmaps [B, H, W, K], float64.
+    """
     square = images.shape[1] == images.shape[2]
-    turns = (0, 1, 2, 3) if square else (0, 2)
-    logits_sum = heatmap_sum = np.zeros(1)
-    for turn in turns:
+    for turn in (0, 1, 2, 3) if square else (0, 2):
         for mirrored in (False, True):
             logits, heatmap = predict(np.ascontiguousarray(_view(images, turn, mirrored)))
-            logits_sum = logits_sum + np.asarray(logits, np.float64)
-            heatmap_sum = heatmap_sum + _view_back(np.asarray(heatmap, np.float64), turn, mirrored)
-    count = 2 * len(turns)
-    return (logits_sum / count).astype(np.float32), (heatmap_sum / count).astype(np.float32)
+            yield np.asarray(logits, np.float64), _view_back(np.asarray(heatmap, np.float64), turn, mirrored)
 
 
 def _view(images: np.ndarray, turn: int, mirrored: bool) -> np.ndarray:

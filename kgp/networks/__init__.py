@@ -7,11 +7,12 @@ from typing import Any
 import keras
 
 from kgp.architectures import ARCHITECTURES
-from kgp.networks.gp_model import check_outputs, with_named_loss
+from kgp.networks.gp_model import check_outputs, gp_model, with_named_loss
 from kgp.networks.gp_reconresnet import gp_reconresnet
 from kgp.networks.gp_shuffleunet import gp_shuffleunet
 from kgp.networks.gp_unet import gp_unet
 from kgp.networks.layers import NORMALISATION_LAYERS
+from kgp.networks.logit_scale import LogitScale
 
 __all__ = ["build_network", "gp_reconresnet", "gp_shuffleunet", "gp_unet"]
 
@@ -26,6 +27,7 @@ def build_network(
     dropout: float = 0.5,
     normalisation_layer: str = "default",
     upsampling: str = "sinc",
+    logit_scale: bool = False,
     **head: Any,
 ) -> keras.Model:
     """Builds a network by the name of its architecture.
@@ -39,6 +41,8 @@ def build_network(
         normalisation_layer: "default" (the paper's), "none", "batch" or "instance".
         upsampling: "sinc", "bilinear" or "transposed"; GP-ShuffleUNet always shuffles pixels and
             takes "sinc" only.
+        logit_scale: put the logits through `kgp.networks.logit_scale.LogitScale`, whose layer is called
+            logit_scale.
         **head: pooling, pooling_value, head_order; see `kgp.networks.gp_head.gp_head`.
 
     Raises:
@@ -63,7 +67,9 @@ def build_network(
         upsampling=upsampling,
         **head,
     )
-    if not ARCHITECTURES[arch].own:
-        return network
-    check_outputs(network, arch, input_shape, classes)
-    return with_named_loss(network)
+    if ARCHITECTURES[arch].own:
+        check_outputs(network, arch, input_shape, classes)
+    if not logit_scale:
+        return with_named_loss(network) if ARCHITECTURES[arch].own else network
+    logits = LogitScale(dtype="float32", name="logit_scale")(network.output["logits"])
+    return gp_model(network.input, {**network.output, "logits": logits}, network.name)

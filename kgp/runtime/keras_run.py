@@ -59,9 +59,11 @@ class KerasRun(Runtime):
             )
             for feature_map in features
         ]
-        return Explanation(
-            logits, heatmaps, np.stack([maps for maps, _ in split]), np.stack([rest for _, rest in split])
-        )
+        maps, constants = np.stack([maps for maps, _ in split]), np.stack([rest for _, rest in split])
+        if config.logit_scale:
+            scale, offset = map(keras.ops.convert_to_numpy, network.get_layer("logit_scale").weights)
+            maps, constants = scale * maps, scale * constants + offset
+        return Explanation(logits, heatmaps, maps, constants)
 
     def _network(self, height: int, width: int) -> keras.Model:
         if (height, width) not in self._networks:

@@ -120,6 +120,7 @@ def distributed_model(
     class_weights: list[float],
     steps: int,
     strategy: tf.distribute.Strategy,
+    pixel_loss: keras.losses.Loss | None = None,
 ) -> DistributedModel:
     """The compiled model around a network that was built in the scope of a strategy.
 
@@ -129,6 +130,7 @@ def distributed_model(
         class_weights: K weights.
         steps: batches in the whole training.
         strategy: of the scope.
+        pixel_loss: of the heatmap, where its pixels have labels.
 
     Raises:
         UsageError: see `kgp.training.equivariance.training_model`.
@@ -136,7 +138,9 @@ def distributed_model(
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True  # statistics of the whole batch, not of a device's share
-    model: DistributedModel = training_model(network, config.equivariance, DistributedModel)
+    model: DistributedModel = training_model(
+        network, config.equivariance, DistributedModel, with_pixels=pixel_loss is not None
+    )
     with strategy.scope():
         optimiser = build_optimiser(config, steps, accumulated=True)
         optimiser._all_reduce_sum_gradients = lambda pairs: pairs  # summed already, before they are clipped
@@ -144,7 +148,7 @@ def distributed_model(
             optimiser = keras.optimizers.LossScaleOptimizer(optimiser)
         optimiser.build(model.trainable_variables)
     model.distribute(strategy, config.accumulation)
-    model.compile(optimizer=optimiser, loss=training_losses(model, SharedCrossEntropy(class_weights)))
+    model.compile(optimizer=optimiser, loss=training_losses(model, SharedCrossEntropy(class_weights), pixel_loss))
     return model
 
 

@@ -8,6 +8,7 @@ from keras import ops
 from kgp.errors import UsageError
 
 DIFFERENCE = "heatmap_difference"
+PIXELS = "heatmap"
 
 
 @keras.saving.register_keras_serializable(package="kgp")
@@ -60,7 +61,9 @@ class OutputAsLoss(keras.losses.Loss):
         return y_pred
 
 
-def training_model(network: keras.Model, equivariance: float, kind: type[keras.Model] = keras.Model) -> keras.Model:
+def training_model(
+    network: keras.Model, equivariance: float, kind: type[keras.Model] = keras.Model, *, with_pixels: bool = False
+) -> keras.Model:
     """The model that is fitted; its only trained weights are those of `network`.
 
     Args:
@@ -70,12 +73,16 @@ def training_model(network: keras.Model, equivariance: float, kind: type[keras.M
             both to be classified, and "heatmap_difference", a loss: equivariance * mean((heatmap of
             the turned batch, turned back - heatmap)^2) of each slice.
         kind: class of the model.
+        with_pixels: every pixel of the heatmap is classified too: outputs {"logits", "heatmap"},
+            and no such term.
 
     Raises:
         UsageError: equivariance is asked for pictures that are not square.
     """
     image = network.input
     outputs = network.output
+    if with_pixels:
+        return kind(image, {name: outputs[name] for name in ("logits", PIXELS)}, name="training")
     if not equivariance:
         return kind(image, {"logits": outputs["logits"]}, name="training")
     if image.shape[1] != image.shape[2]:
@@ -89,6 +96,9 @@ def training_model(network: keras.Model, equivariance: float, kind: type[keras.M
     return kind(image, answers, name="training")
 
 
-def training_losses(model: keras.Model, cross_entropy: keras.losses.Loss) -> dict[str, keras.losses.Loss]:
+def training_losses(
+    model: keras.Model, cross_entropy: keras.losses.Loss, pixel_loss: keras.losses.Loss | None = None
+) -> dict[str, keras.losses.Loss]:
     """The loss of each output of a training model, whose sum is fitted."""
-    return {name: OutputAsLoss() if name == DIFFERENCE else cross_entropy for name in model.output}
+    others = {DIFFERENCE: OutputAsLoss(), PIXELS: pixel_loss}
+    return {name: others.get(name, cross_entropy) for name in model.output}

@@ -63,6 +63,11 @@ def train_from_source(
         sizes,
     )
     _log.info(no_tumour_sentence(labelled))
+    if config.optimiser.stages == 2:
+        from kgp.training.two_stages import train_two_stages
+
+        with in_use(cohort.folder):
+            return train_two_stages(config, labelled, split, folder, resume, source, overwrite, additions)
     with in_use(cohort.folder):
         return train(config, labelled, split, folder, resume, source=source, overwrite=overwrite, additions=additions)
 

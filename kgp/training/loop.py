@@ -1,6 +1,7 @@
 """Training a network on a prepared cohort, from configuration to a finished run folder."""
 
 import contextlib
+import dataclasses
 import logging
 import shutil
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from kgp.config import OptimiserConfig, RunConfig
 from kgp.data.labels import LabelledCohort
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import WHOLE_BATCH, BatchShare, evaluation_dataset, steps_per_epoch, training_dataset
+from kgp.data.pixel_labels import PixelLabels
 from kgp.data.split import Split, write_split
 from kgp.errors import KgpError
 from kgp.evaluation.class_scores import confusion_matrix, overall_scores
 from kgp.files import write_json
-from kgp.run_folder import WEIGHTS, Run, build_network, read_run, write_run
+from kgp.run_folder import WEIGHTS, Run, build_network, load_weights, read_run, write_run
 from kgp.training import additions as own_parts
 from kgp.training import checkpoint
 from kgp.training.additions import NO_ADDITIONS, Additions
@@ -26,14 +28,30 @@ from kgp.training.callbacks import EpochEnd
 from kgp.training.cluster import worker_and_count
 from kgp.training.devices import build_strategy, set_precision
 from kgp.training.distributed import distributed_model, lost_workers_as_error, mean_over_devices
-from kgp.training.equivariance import training_losses, training_model
+from kgp.training.equivariance import PIXELS, training_losses, training_model
 from kgp.training.losses import WeightedCrossEntropy, class_weights
 from kgp.training.optimisers import build_optimiser
+from kgp.training.pixel_loss import PixelLoss
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class SecondStage:
+    """What the second of two stages begins with.
+
+    Attributes:
+        config: how it is fitted.
+        weights: file with the weights of the first stage.
+        pixels: labels of the pixels of the training slices.
+    """
+
+    config: RunConfig
+    weights: Path
+    pixels: PixelLabels
 
 
 def train(
@@ -46,6 +64,7 @@ def train(
     source: dict[str, Any] | None = None,
     overwrite: bool = False,
     additions: Additions = NO_ADDITIONS,
+    second: SecondStage | None = None,
 ) -> Run | None:
     """Fits the network and writes the run folder.
 
@@ -67,6 +86,7 @@ def train(
         source: where the data come from, kept as source.json for a later resumption.
         overwrite: remove what is in `folder`, after all checks of the new training have passed.
         additions: parts of one's own.
+        second: what the second of two stages begins with; see `kgp.training.two_stages`.
 
     Raises:
         UsageError: a part of one's own cannot be used, or is not what a resumed training began
@@ -75,7 +95,8 @@ def train(
             does not fit, `folder` exists though neither `resume` nor `overwrite` is set, memory
             runs out, a slice vanishes, or another worker is lost.
     """
-    optimiser = config.optimiser
+    fitted = second.config if second else config
+    optimiser = fitted.optimiser
     parts = parts_of(labelled, split)
     steps = steps_per_epoch(len(parts["train"].rows), optimiser.batch_size)
     keras.utils.set_random_seed(optimiser.seed)
@@ -88,17 +109,25 @@ def train(
     with strategy.scope() if strategy else contextlib.nullcontext():
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
     weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
-    model = compiled_model(network, config, weights, steps, strategy, additions)
+    if second:
+        load_weights(network, second.weights)
+    elif config.network.logit_scale:
+        network.get_layer("logit_scale").trainable = False  # the map would lose its zero
+    pixel_loss = PixelLoss(second.pixels.no_tumour_class) if second else None
+    model = compiled_model(network, fitted, weights, steps, strategy, additions, pixel_loss)
     worker, workers = worker_and_count(optimiser)
     if worker == 0 and not resume:
-        _begin(folder, config, split, source, overwrite, additions)
+        begin(folder, config, split, source, overwrite, additions)
     begun = resume and (folder / checkpoint.NAME).is_file()
     state = checkpoint.load_checkpoint(folder, model) if begun else checkpoint.TrainingState()
     interrupted = False
     try:
         if state.epoch < optimiser.epochs and not _patience_over(state, optimiser):
             with lost_workers_as_error(folder) if strategy else contextlib.nullcontext(), _failures_as_errors():
-                _fit(model, network, config, labelled, parts, folder, state, steps, strategy, weights, additions)
+                pixels = second.pixels if second else None
+                _fit(
+                    model, network, fitted, labelled, parts, folder, state, steps, strategy, weights, additions, pixels
+                )
     except KeyboardInterrupt:
         if worker > 0 or not (folder / checkpoint.NAME).is_file():
             raise
@@ -124,7 +153,7 @@ def _check_augmentation(config: RunConfig, labelled: LabelledCohort, part: Part,
     check_augmentation(additions.augmentation, image, own_parts.name_of(additions.augmentation))
 
 
-def _begin(
+def begin(
     folder: Path,
     config: RunConfig,
     split: Split,
@@ -180,6 +209,7 @@ def _fit(
     strategy: "tf.distribute.Strategy | None",
     weights: list[float],
     additions: Additions,
+    pixels: PixelLabels | None,
 ) -> None:
     optimiser = config.optimiser
     worker, workers = worker_and_count(optimiser)
@@ -187,7 +217,7 @@ def _fit(
 
     def read(context: Any = None) -> Any:
         outputs = list(model.output)
-        return training_batches(config, labelled, parts["train"], outputs, state.epoch, share, additions)
+        return training_batches(config, labelled, parts["train"], outputs, state.epoch, share, additions, pixels)
 
     dataset = strategy.distribute_datasets_from_function(read) if strategy else read()
     validation = evaluation_dataset(
@@ -226,6 +256,7 @@ def training_batches(
     first_epoch: int = 0,
     share: BatchShare = WHOLE_BATCH,
     additions: Additions = NO_ADDITIONS,
+    pixels: PixelLabels | None = None,
 ) -> Any:
     """Batches of augmented slices, with the labels for each output that has a loss, from an epoch
     on.
@@ -247,7 +278,13 @@ def training_batches(
         share=share,
         service=optimiser.data_service,
         own_augmentation=additions.augmentation,
-    ).map(lambda images, labels: (images, dict.fromkeys(outputs, labels)))
+        pixels=pixels,
+    ).map(
+        lambda images, labels, *of_pixels: (
+            images,
+            dict.fromkeys(outputs, labels) | {PIXELS: label for label in of_pixels},
+        )
+    )
 
 
 def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, float]:
@@ -279,6 +316,7 @@ def compiled_model(
     steps: int,
     strategy: "tf.distribute.Strategy | None" = None,
     additions: Additions = NO_ADDITIONS,
+    pixel_loss: PixelLoss | None = None,
 ) -> keras.Model:
     """The network with its losses and optimiser, ready to fit.
 
@@ -288,16 +326,17 @@ def compiled_model(
         strategy: in whose scope the network was built.
         additions: loss and optimiser in the place of the weighted cross-entropy and of the
             configuration's.
+        pixel_loss: of the heatmap, where its pixels have labels.
     """
     optimiser = config.optimiser
     if strategy:
-        return distributed_model(network, optimiser, weights, steps * optimiser.epochs, strategy)
-    model = training_model(network, optimiser.equivariance)
+        return distributed_model(network, optimiser, weights, steps * optimiser.epochs, strategy, pixel_loss)
+    model = training_model(network, optimiser.equivariance, with_pixels=pixel_loss is not None)
     built = additions.optimiser or build_optimiser(optimiser, steps * optimiser.epochs)
     built.build(model.trainable_variables)  # or the first step is traced with it, in a third more time
     model.compile(
         optimizer=built,
-        loss=training_losses(model, additions.loss or WeightedCrossEntropy(weights)),
+        loss=training_losses(model, additions.loss or WeightedCrossEntropy(weights), pixel_loss),
         jit_compile=False,  # measured on two cores: XLA is a quarter slower than oneDNN here, and compiles longer
     )
     return model
