@@ -264,6 +264,11 @@ def training_batches(
     `share` is what this process reads of each; see `kgp.data.pipeline.training_dataset`.
     """
     optimiser = config.optimiser
+
+    def by_output(images: Any, labels: Any, pixel_labels: Any = None) -> tuple[Any, dict[str, Any]]:
+        of_pixels = {} if pixel_labels is None else {PIXELS: pixel_labels}
+        return images, dict.fromkeys(outputs, labels) | of_pixels
+
     return training_dataset(
         labelled.cohort,
         part.rows,
@@ -279,12 +284,7 @@ def training_batches(
         service=optimiser.data_service,
         own_augmentation=additions.augmentation,
         pixels=pixels,
-    ).map(
-        lambda images, labels, *of_pixels: (
-            images,
-            dict.fromkeys(outputs, labels) | {PIXELS: label for label in of_pixels},
-        )
-    )
+    ).map(by_output)
 
 
 def validation_figures(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> dict[str, float]:
