@@ -75,8 +75,8 @@ def check_two_stages(config: RunConfig, labelled: LabelledCohort, additions: Add
     """Refuses what two stages cannot do.
 
     Raises:
-        UsageError: no class means "no tumour", several hosts are to train, or parts of one's own
-            are given.
+        UsageError: no class means "no tumour", several hosts are to train, or there is a loss, an
+            optimiser or an augmentation of one's own.
     """
     if labelled.no_tumour_class is None:
         raise UsageError(
@@ -85,10 +85,9 @@ def check_two_stages(config: RunConfig, labelled: LabelledCohort, additions: Add
         )
     if config.optimiser.strategy == "multiworker":
         raise UsageError("--stages 2 trains on one host; with --strategy multiworker take --stages 1.")
-    if additions.names():
-        raise UsageError(
-            f"A training in two stages takes no {' and no '.join(additions.names())} of one's own; take stages=1."
-        )
+    own = sorted({*additions.names()} - {"callbacks"})
+    if own:
+        raise UsageError(f"A training in two stages takes no {' and no '.join(own)} of one's own; take --stages 1.")
 
 
 def first_stage(config: RunConfig, side: int) -> RunConfig:
