@@ -87,7 +87,7 @@ def train_trial(folder: Path, resume: bool) -> None:
     config, run = RunConfig.from_dict(job["config"]), folder / "run"
     start = time.monotonic()
     if not (resume and (run / "config.json").is_file() and is_finished(run)):
-        resume = resume and (run / "checkpoint.npz").is_file()
+        resume = resume and (run / "config.json").is_file()
         train_from_source(config, run, job["source"], resume, overwrite=True)
     figures = _kept_figures(run)
     if job["objective"] == WITH_MASKS:

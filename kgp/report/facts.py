@@ -22,6 +22,12 @@ def run_facts(run: Run) -> dict[str, str]:
     }
     if "epochs_trained" in manifest:
         facts["training"] = f"{manifest['epochs_trained']} epochs"
+    if "stage1_epochs" in manifest:
+        size = manifest["stage1_size"]
+        facts["training"] = (
+            f"{manifest['stage1_epochs']} epochs at {size} x {size}, then {facts['training']} with pixels labelled by the "
+            "network itself"
+        )
     return facts
 
 
@@ -30,7 +36,8 @@ def run_page_facts(run: Run) -> dict[str, str]:
     manifest = run.manifest
     facts = {}
     if "training_seconds" in manifest:
-        facts["time of training"] = f"{manifest['training_seconds'] / 60:.1f} min"
+        seconds = manifest["training_seconds"] + manifest.get("stage1_seconds", 0.0)
+        facts["time of training"] = f"{seconds / 60:.1f} min"
     facts["versions"] = _versions(manifest["versions"])
     return facts
 

@@ -45,13 +45,21 @@ class SecondStage:
 
     Attributes:
         config: how it is fitted.
-        weights: file with the weights of the first stage.
         pixels: labels of the pixels of the training slices.
+        first: the run of the first stage.
     """
 
     config: RunConfig
-    weights: Path
     pixels: PixelLabels
+    first: Run
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest of the run says of the first stage."""
+        return {
+            "stage1_size": self.first.shape[0],
+            "stage1_epochs": self.first.manifest["epochs_trained"],
+            "stage1_seconds": self.first.manifest["training_seconds"],
+        }
 
 
 def train(
@@ -110,7 +118,7 @@ def train(
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
     weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
     if second:
-        load_weights(network, second.weights)
+        load_weights(network, second.first.folder / WEIGHTS)
     elif config.network.logit_scale:
         network.get_layer("logit_scale").trainable = False  # the map would lose its zero
     pixel_loss = PixelLoss(second.pixels.no_tumour_class) if second else None
@@ -139,7 +147,7 @@ def train(
         _log.info(
             "Worker %d of %d: the weights' SHA-256 is %s.", worker + 1, workers, checkpoint.digest(model.variables)
         )
-    extra = additions.names()
+    extra = additions.names() | (second.facts() if second else {})
     return _finish(network, config, labelled, folder, state, interrupted, extra) if worker == 0 else None
 
 

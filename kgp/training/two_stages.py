@@ -27,7 +27,7 @@ from kgp.data.pixel_labels import PixelLabels
 from kgp.data.shrunk import shrunk_cohort
 from kgp.data.split import Split
 from kgp.errors import KgpError, UsageError
-from kgp.run_folder import WEIGHTS, Run, read_run
+from kgp.run_folder import Run, read_run
 from kgp.runtime.keras_run import KerasRun
 from kgp.training.additions import Additions
 from kgp.training.loop import SecondStage, begin, is_finished, train
@@ -65,7 +65,7 @@ def train_two_stages(
     pixels = _pixel_labels(config, labelled, split, folder)
     _log.info("Stage 2 of 2, at %s.", "x".join(map(str, labelled.cohort.shape[:2])))
     keras.utils.clear_session()
-    second = SecondStage(second_stage(config), first / WEIGHTS, pixels)
+    second = SecondStage(second_stage(config), pixels, read_run(first))
     train(config, labelled, split, folder, resume=True, source=source, additions=additions, second=second)
     shutil.rmtree(folder / PSEUDO_MASKS)
     return read_run(folder)
