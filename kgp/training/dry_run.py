@@ -2,9 +2,12 @@
 would take.
 """
 
+import dataclasses
 import json
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,12 +18,17 @@ from kgp.data.labels import LabelledCohort
 from kgp.data.no_tumour_check import no_tumour_sentence
 from kgp.data.parts import Part, parts_of
 from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
+from kgp.data.split import Split
 from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
+from kgp.training.additions import NO_ADDITIONS
 from kgp.training.devices import set_precision
 from kgp.training.folds import check_folds
 from kgp.training.job import labelled_cohort, source_cohort, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
+from kgp.training.pixel_loss import PixelLoss
+from kgp.training.pseudo_masks import healthy_everywhere
+from kgp.training.two_stages import check_two_stages, first_cohort, first_stage, second_stage
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
 _TIMED = 3
@@ -46,7 +54,61 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
         KgpError: as `kgp.training.job.train_from_source`, or `kgp.training.folds.check_folds`.
     """
     labelled = check_folds(config, source) if all_folds else labelled_cohort(config, source_cohort(config, source))
-    parts = parts_of(labelled, split_of(config, labelled))
+    split = split_of(config, labelled)
+    stages = [_timed(stage, of_stage, split) for stage, of_stage in _stages(config, labelled, source)]
+    total = sum(stage.seconds for stage in stages)
+    folds = config.data.folds
+    return "\n".join(
+        [
+            json.dumps(config.to_dict(), indent=2),
+            "Slices (patients):",
+            *_slices_lines(labelled, parts_of(labelled, split)),
+            no_tumour_sentence(labelled),
+            f"Network: {architecture_title(config.network.arch)} for slices of "
+            f"{'x'.join(map(str, labelled.cohort.shape))}, {stages[-1].parameters:,} parameters.",
+            f"Estimated training time: {hours_minutes_seconds(total)} ({'; then '.join(map(str, stages))}; measured on "
+            "this machine with a few batches on one device).",
+            *([f"All {folds} folds: {hours_minutes_seconds(folds * total)} of training."] if all_folds else []),
+        ]
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stage:
+    """What a stage of a training costs."""
+
+    size: str
+    epochs: int
+    steps: int
+    batch_seconds: float
+    validation_seconds: float
+    parameters: int
+
+    @property
+    def seconds(self) -> float:
+        """Of all epochs."""
+        return self.epochs * (self.steps * self.batch_seconds + self.validation_seconds)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.epochs} epochs of {self.steps} batches at {self.size}, {self.batch_seconds:.2g} s a batch and "
+            f"{self.validation_seconds:.2g} s for the validation part"
+        )
+
+
+def _stages(
+    config: RunConfig, labelled: LabelledCohort, source: dict[str, Any]
+) -> list[tuple[RunConfig, LabelledCohort]]:
+    """Configuration and slices of each stage."""
+    if config.optimiser.stages == 1:
+        return [(config, labelled)]
+    check_two_stages(config, labelled, NO_ADDITIONS)
+    first = first_stage(config, max(labelled.cohort.shape[:2]))
+    return [(first, first_cohort(labelled, first.data.size, source)), (second_stage(config), labelled)]
+
+
+def _timed(config: RunConfig, labelled: LabelledCohort, split: Split) -> _Stage:
+    parts = parts_of(labelled, split)
     keras.utils.set_random_seed(config.optimiser.seed)
     set_precision(config.optimiser.mixed_precision)
     try:
@@ -55,22 +117,13 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
         validation_seconds = _validation_seconds(network, config, labelled, parts["validation"])
     finally:
         set_precision(mixed=False)
-    steps, epochs = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size), config.optimiser.epochs
-    folds = config.data.folds
-    total = epochs * (steps * batch_seconds + validation_seconds)
-    return "\n".join(
-        [
-            json.dumps(config.to_dict(), indent=2),
-            "Slices (patients):",
-            *_slices_lines(labelled, parts),
-            no_tumour_sentence(labelled),
-            f"Network: {architecture_title(config.network.arch)} for slices of "
-            f"{'x'.join(map(str, labelled.cohort.shape))}, {network.count_params():,} parameters.",
-            f"Estimated training time: {hours_minutes_seconds(total)} ({epochs} epochs of {steps} batches; "
-            f"{batch_seconds:.2g} s a batch and {validation_seconds:.2g} s for the validation part, measured on this "
-            "machine with a few batches on one device).",
-            *([f"All {folds} folds: {hours_minutes_seconds(folds * total)} of training."] if all_folds else []),
-        ]
+    return _Stage(
+        "x".join(map(str, labelled.cohort.shape[:2])),
+        config.optimiser.epochs,
+        steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size),
+        batch_seconds,
+        validation_seconds,
+        network.count_params(),
     )
 
 
@@ -89,11 +142,18 @@ def _slices_lines(labelled: LabelledCohort, parts: dict[str, Part]) -> list[str]
 def _training_batch_seconds(network: keras.Model, config: RunConfig, labelled: LabelledCohort, part: Part) -> float:
     """Seconds of one training batch: reading, augmenting, and one step of the optimiser."""
     steps = steps_per_epoch(len(part.rows), config.optimiser.batch_size)
-    model = compiled_model(network, config, loss_weights(config, part.targets, len(labelled.class_names)), steps)
+    weights = loss_weights(config, part.targets, len(labelled.class_names))
     enough = config.override(epochs=max(config.optimiser.epochs, _WARM_UP + _TIMED))
-    batches = training_batches(enough, labelled, part, list(model.output))
     clock = _BatchClock()
-    model.fit(batches, steps_per_epoch=_WARM_UP + _TIMED, shuffle=False, verbose=0, callbacks=[clock])
+    with tempfile.TemporaryDirectory() as folder:
+        pixels = pixel_loss = None
+        if config.optimiser.stages == 2:
+            no_tumour_class = labelled.no_tumour_class or 0
+            pixels = healthy_everywhere(Path(folder), labelled.cohort, len(part.rows), no_tumour_class)
+            pixel_loss = PixelLoss(no_tumour_class)
+        model = compiled_model(network, config, weights, steps, pixel_loss=pixel_loss)
+        batches = training_batches(enough, labelled, part, list(model.output), pixels=pixels)
+        model.fit(batches, steps_per_epoch=_WARM_UP + _TIMED, shuffle=False, verbose=0, callbacks=[clock])
     return (clock.ends[-1] - clock.ends[_WARM_UP - 1]) / _TIMED
 
 

@@ -115,5 +115,14 @@ def read_pixel_labels(folder: Path, rows: Sequence[SliceRow], no_tumour_class: i
     )
 
 
+def healthy_everywhere(folder: Path, cohort: Cohort, count: int, no_tumour_class: int) -> PixelLabels:
+    """Labels without any tumour for so many slices, to measure what a training costs; a file is
+    written into `folder`.
+    """
+    path = folder / Path(NONE).name
+    _write_codes(path, np.zeros(cohort.shape[:2], np.uint8))
+    return PixelLabels((str(path),) * count, (1.0,) * count, no_tumour_class)
+
+
 def _write_codes(path: Path, codes: np.ndarray) -> None:
     path.write_bytes(cv2.imencode(".png", codes)[1].tobytes())

@@ -109,6 +109,19 @@ def second_stage(config: RunConfig) -> RunConfig:
     )
 
 
+def first_cohort(labelled: LabelledCohort, size: int, source: dict[str, Any]) -> LabelledCohort:
+    """The slices of the first stage.
+
+    Args:
+        labelled: those of the second.
+        size: side in pixels.
+        source: where the data come from; its cache is used.
+    """
+    cohort = shrunk_cohort(labelled.cohort, size, Path(source["cache"]) if source["cache"] else None)
+    row_of = {row.id: row for row in cohort.rows}
+    return dataclasses.replace(labelled, cohort=cohort, rows=tuple(row_of[row.id] for row in labelled.rows))
+
+
 def _train_first(
     config: RunConfig,
     labelled: LabelledCohort,
@@ -119,10 +132,8 @@ def _train_first(
 ) -> None:
     begun = (folder / "config.json").is_file()
     config = first_stage(config, max(labelled.cohort.shape[:2]))
-    cohort = shrunk_cohort(labelled.cohort, config.data.size, Path(source["cache"]) if source["cache"] else None)
-    row_of = {row.id: row for row in cohort.rows}
-    small = dataclasses.replace(labelled, cohort=cohort, rows=tuple(row_of[row.id] for row in labelled.rows))
-    _log.info("Stage 1 of 2, at %s.", "x".join(map(str, cohort.shape[:2])))
+    small = first_cohort(labelled, config.data.size, source)
+    _log.info("Stage 1 of 2, at %s.", "x".join(map(str, small.cohort.shape[:2])))
     train(config, small, split, folder, begun, source=source, overwrite=not begun, additions=additions)
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from kgp import train
 from kgp.data.labels import choose_labels
 from kgp.data.split import split_cohort
 from kgp.errors import UsageError
@@ -98,3 +99,35 @@ def test_both_stages_are_announced(tiny_cohort, tmp_path, caplog):
         trained(tiny_cohort, tmp_path / "run", CONFIG.override(stage2_epochs=1))
     announced = [record.getMessage() for record in caplog.records if "Stage" in record.getMessage()]
     assert announced == ["Stage 1 of 2, at 8x8.", "Stage 2 of 2, at 16x16."]
+
+
+def test_the_time_of_both_stages_is_estimated(tiny_cohort, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = [
+        "--preset",
+        "demo",
+        "--width",
+        "2",
+        "--depth",
+        "1",
+        "--batch-size",
+        "4",
+        "--stages",
+        "2",
+        "--logit-scale",
+    ]
+    command += [
+        "--stage1-size",
+        "8",
+        "--epochs",
+        "3",
+        "--data",
+        str(tiny_cohort.folder),
+        "--cache",
+        "prepared",
+        "--dry-run",
+    ]
+    assert train.main(command) == 0
+    out = capsys.readouterr().out
+    assert "(3 epochs of 3 batches at 8x8, " in out and "; then 12 epochs of 3 batches at 16x16, " in out
+    assert [path.name for path in tmp_path.iterdir()] == ["prepared"]
