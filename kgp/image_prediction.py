@@ -114,7 +114,7 @@ def predict_images(
             batch = images[start : start + runtime.batch].astype(np.float32)
         fitted = np.stack([fit_image(image, network.size, spacing) for image in batch])
         reading = network.readings[reading_name]
-        predictions = predict_slices(runtime, fitted, reading, own_images=batch, spacing=spacing)
+        predictions = predict_slices(runtime, fitted, reading, own_images=list(batch), spacing=spacing)
         predicted += [_on_image(prediction, runtime, reading_name) for prediction in predictions]
     return predicted
 

@@ -55,6 +55,12 @@ class SlicePrediction:
         return softmax(self.logits)
 
     @property
+    def fitted(self) -> bool:
+        """Whether the network saw the slice on another grid than its own."""
+        row, column = self.spacing or (1.0, 1.0)
+        return self.image.shape[:2] != self.heatmap.shape[:2] or row != column
+
+    @property
     def predicted_class(self) -> int:
         """Index of the predicted class."""
         return int(self.logits.argmax())
@@ -73,6 +79,14 @@ class SlicePrediction:
         if self.contributions is None or self.constants is None:
             raise ValueError("The slice was predicted without evidence; pass with_evidence=True.")
         return evidence_of_map(self.contributions[..., class_index], self.constants[class_index])
+
+    def class_map(self) -> np.ndarray:
+        """The reading's map for the predicted class, float32 [H, W]."""
+        if self.predicted_class == self.tumour_class:
+            return self.map
+        return map_on_grid(
+            self.heatmap, self.predicted_class, self.image.shape, self.reading, self.no_tumour_class, self.spacing
+        )
 
     def tumour_mask(self) -> MaskResult:
         """The mask of the likeliest tumour class, whatever class was predicted."""

@@ -115,13 +115,14 @@ def predict_stack(
     return StackPrediction(masks, maps, calls)
 
 
-def stack_points(prediction: SlicePrediction) -> tuple[StackPoint, ...]:
+def stack_points(prediction: SlicePrediction, count: int = POINTS) -> tuple[StackPoint, ...]:
     """The strongest evidence points of the likeliest tumour class, in pixels of the unfitted slice.
 
     Args:
         prediction: with evidence.
+        count: how many.
     """
-    strongest = prediction.evidence(prediction.tumour_class).top(POINTS)
+    strongest = prediction.evidence(prediction.tumour_class).top(count)
     fitted_height, fitted_width = prediction.heatmap.shape[:2]
     size = fitted_height if fitted_height == fitted_width else 0
     fitted = np.array([(point.row, point.column) for point in strongest], float).reshape(-1, 2)
