@@ -63,7 +63,10 @@ def main() -> None:
     }
     figures = {name: _figures(of_set) for name, of_set in slices.items()}
     differences = {
-        rung: {kind: rung_difference(slices["against"], slices["runs"], rung, delivered=kind == "delivered") for kind in KINDS}
+        rung: {
+            kind: rung_difference(slices["against"], slices["runs"], rung, delivered=kind == "delivered")
+            for kind in KINDS
+        }
         for rung in (RUNGS if "against" in slices else ())
     }
     write_json(arguments.out / "figures.json", {"sets": figures, "differences": differences})
@@ -149,7 +152,10 @@ def _lines(parts: dict[str, list[RunPart]], figures: dict[str, Any], differences
             lines.append("")
     if differences:
         lines += ["## Differences, now less before (paired bootstrap over patients)", ""]
-        lines += [f"| reading | {' | '.join(f'{key}, {kind}' for kind in KINDS for key in ('median', 'mean'))} |", "|---" * 5 + "|"]
+        lines += [
+            f"| reading | {' | '.join(f'{key}, {kind}' for kind in KINDS for key in ('median', 'mean'))} |",
+            "|---" * 5 + "|",
+        ]
         for rung, of_kind in differences.items():
             cells = [_change(of_kind[kind][key]) for kind in KINDS for key in ("median", "mean")]
             lines.append(f"| {rung}{' (oracle)' if rung in ORACLES else ''} | {' | '.join(cells)} |")

@@ -22,7 +22,7 @@ from kgp.evaluation.baseline import intensity_baseline
 from kgp.heatmap.cleanup import apply_cleanup
 from kgp.heatmap.head_mask import head_mask
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST
+from kgp.heatmap.reading import CLEANUP
 
 PERCENTILES = (2, 10, 25, 50, 75, 90, 95, 99)
 
@@ -72,7 +72,7 @@ def above(item: SourceSlice, channel: int, level: float) -> np.ndarray:
     head = head_mask(item.image)
     values = item.image[..., channel].astype(np.float32)
     bright = head & (values > values[head].mean() + level * values[head].std())
-    return apply_cleanup(bright, BEST.cleanup) & head
+    return apply_cleanup(bright, CLEANUP) & head
 
 
 def best_level(slices: list[SourceSlice], channel: int) -> float:

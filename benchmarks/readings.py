@@ -14,19 +14,23 @@ import numpy as np
 from kgp.data.parts import part_of_run
 from kgp.evaluation.known_slices import predict_known
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 
 READINGS = {
-    "multiotsu": dataclasses.replace(BEST, rule="multiotsu", value=None),
-    "otsu": dataclasses.replace(BEST, rule="otsu", value=None),
-    "zero": dataclasses.replace(BEST, rule="zero", value=None),
-    "hysteresis 0.1": dataclasses.replace(BEST, rule="hysteresis", value=0.1),
-    "hysteresis 0.15": dataclasses.replace(BEST, rule="hysteresis", value=0.15),
-    "hysteresis 0.2": dataclasses.replace(BEST, rule="hysteresis", value=0.2),
-    "hysteresis 0.3": dataclasses.replace(BEST, rule="hysteresis", value=0.3),
-    "hysteresis 0.4": dataclasses.replace(BEST, rule="hysteresis", value=0.4),
+    "multiotsu": dataclasses.replace(HYSTERESIS, rule="multiotsu", value=None),
+    "otsu": dataclasses.replace(HYSTERESIS, rule="otsu", value=None),
+    "zero": dataclasses.replace(HYSTERESIS, rule="zero", value=None),
+    "hysteresis 0.1": dataclasses.replace(HYSTERESIS, value=0.1),
+    "hysteresis 0.15": HYSTERESIS,
+    "hysteresis 0.2": dataclasses.replace(HYSTERESIS, value=0.2),
+    "hysteresis 0.15, refined twice": dataclasses.replace(HYSTERESIS, refinements=2),
+    "zero, refined twice": dataclasses.replace(HYSTERESIS, rule="zero", value=None, refinements=2),
+    "image_level": IMAGE_LEVEL,
+    "image_level, refined once": dataclasses.replace(IMAGE_LEVEL, refinements=1),
+    "refined (image_level, refined twice)": REFINED,
+    "image_level, refined three times": dataclasses.replace(IMAGE_LEVEL, refinements=3),
 }
 
 

@@ -61,7 +61,7 @@ def installation() -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _installed(name))},
         "choices": {field.name: list(field.metadata["choices"]) for field in fields if field.metadata["choices"]},
         "presets": {name: _preset(name) for name in presets.NAMES},
-        "readings": {"paper": reading.PAPER.to_dict(), "best": reading.BEST.to_dict()},
+        "readings": {name: named.to_dict() for name, named in reading.NAMED.items()},
         "sources": SOURCES,
         "inputs": INPUTS,
     }

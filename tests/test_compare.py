@@ -26,15 +26,17 @@ def test_two_evaluations_are_compared(run_copy, capsys):
     eight = run_copy / "evaluations" / "train-8views"
     assert compare.main([str(run_copy), str(eight), "--part", "train"]) == 0
     printed = capsys.readouterr().out
-    assert "12 slices of 6 patients" in printed and "median Dice, reading best" in printed and "speaks for" in printed
+    assert (
+        "12 slices of 6 patients" in printed and "median Dice, reading refined" in printed and "speaks for" in printed
+    )
     found = read_json(run_copy / "comparisons" / "train-8views-train" / "compare.json")
     assert found["figures"]["accuracy"]["difference"] == 0.0 and found["why_no_intervals"] is None
     assert found["use"].startswith("Research use only")
     assert compare.main([str(run_copy), str(eight), "--part", "train"]) == 1
     assert "exists already" in capsys.readouterr().err
-    assert compare.main([str(run_copy), str(eight), "--part", "train", "--reading", "best", "--overwrite"]) == 0
+    assert compare.main([str(run_copy), str(eight), "--part", "train", "--reading", "refined", "--overwrite"]) == 0
     found = read_json(run_copy / "comparisons" / "train-8views-train" / "compare.json")["figures"]
-    assert "median_dice_best" in found and "median_dice_paper" not in found
+    assert "median_dice_refined" in found and "median_dice_paper" not in found
 
 
 def test_few_patients_have_no_interval(run_copy, tmp_path, capsys):
@@ -59,7 +61,7 @@ def test_other_slices_are_refused(run_copy, capsys):
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
-        (["--reading", "sharp"], 2, "--reading must be one of paper, best in"),
+        (["--reading", "sharp"], 2, "--reading must be one of paper, image_level, refined in"),
         (["--part", "test"], 1, "holds no predictions.csv"),
     ],
 )

@@ -29,7 +29,7 @@ def other(tiny_cohort, tmp_path):
 def test_own_parts(run_copy, capsys):
     assert evaluate.main([str(run_copy)]) == 0
     output = capsys.readouterr().out
-    assert "4 slices of 2 patients" in output and "Median Dice, reading best" in output
+    assert "4 slices of 2 patients" in output and "Median Dice, reading refined" in output
     folder = run_copy / "evaluations" / "test"
     assert {path.name for path in folder.iterdir()} == {"metrics.json", "predictions.csv", "report.html"}
     metrics = read_json(folder / "metrics.json")
@@ -133,7 +133,7 @@ def test_a_runs_own_labels_mean_the_same_in_other_data(run_copy, other, own, the
         (["--map", "T2=channel"], "--map takes CONTRAST=NAME with a contrast of the run (T1, FLAIR), not 'T2=channel'"),
         (["--map", "T1"], "--map takes CONTRAST=NAME"),
         (["--labels", "grade II=0", "tumour=1"], "--labels names 'grade II', which is no class of the run"),
-        (["--reading", "sharp"], "--reading must be one of paper, best, not 'sharp'"),
+        (["--reading", "sharp"], "--reading must be one of paper, image_level, refined, not 'sharp'"),
     ],
 )
 def test_bad_options_leave_nothing_behind(run_copy, other, options, message, capsys):

@@ -67,9 +67,9 @@ def test_default_is_the_median_case_of_the_evaluation(tiny_run, tmp_path, capsys
     assert explain.main(command) == 1
     assert "has not been evaluated" in capsys.readouterr().err
     (run / "predictions.csv").write_text(
-        "id,true_pixels,dice_best,dice_paper\np00_0,0,1,1\np01_1,25,0.1,0.5\np02_1,25,0.9,0.9\np03_1,25,0.5,0.1\n"
+        "id,true_pixels,dice_refined,dice_paper\np00_0,0,1,1\np01_1,25,0.1,0.5\np02_1,25,0.9,0.9\np03_1,25,0.5,0.1\n"
     )
-    for reading, identifier in (("best", "p03_1"), ("paper", "p01_1")):
+    for reading, identifier in (("refined", "p03_1"), ("paper", "p01_1")):
         assert explain.main([*command, "--reading", reading]) == 0
         assert capsys.readouterr().out.startswith(f"{identifier}: tumour")
     (run / "predictions.csv").write_text("id,true\np00_0,no_tumour\n")
@@ -82,7 +82,11 @@ def test_default_is_the_median_case_of_the_evaluation(tiny_run, tmp_path, capsys
     [
         (["--out", "case.jpg"], 2, "--out must end in .png, not 'case.jpg'"),
         (["--out", "case.png", "--points", "-1"], 2, "--points must be at least 0, not -1"),
-        (["--out", "case.png", "--reading", "sharp"], 2, "--reading must be one of paper, best, not 'sharp'"),
+        (
+            ["--out", "case.png", "--reading", "sharp"],
+            2,
+            "--reading must be one of paper, image_level, refined, not 'sharp'",
+        ),
         (["--out", "case.png", "--id", "nobody"], 1, "has no slice 'nobody'"),
         (["gone.npy", "--out", "case.png"], 1, "gone.npy does not exist"),
     ],

@@ -11,7 +11,7 @@ from kgp.architectures import ARCHITECTURES
 from kgp.config import NORMALISATIONS, RunConfig
 from kgp.data.sources import KINDS
 from kgp.files import write_json
-from kgp.heatmap.reading import BEST, PAPER
+from kgp.heatmap.reading import NAMED
 from kgp.info import SOURCES, describe_run, installation, main
 from kgp.run_folder import WEIGHTS, write_run
 from kgp.training.presets import NAMES, load_preset
@@ -47,7 +47,7 @@ def test_installation_as_json(capsys):
     assert values["choices"]["normalisation"] == list(NORMALISATIONS)
     assert values["choices"]["pooling"] == ["max", "average", "lse", "topfraction"]
     assert values["packages"]["numpy"].startswith("2.")
-    assert (values["readings"]["paper"], values["readings"]["best"]) == (PAPER.to_dict(), BEST.to_dict())
+    assert values["readings"] == {name: reading.to_dict() for name, reading in NAMED.items()}
 
 
 def test_presets_are_shown_in_full():

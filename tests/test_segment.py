@@ -236,7 +236,11 @@ def test_a_dicom_series(phantom_study, tmp_path, bright_runtime, monkeypatch):
     ("options", "status", "message"),
     [
         (["gone", "--out", "out"], 1, "gone does not exist"),
-        (["case", "--out", "out", "--reading", "sharp"], 2, "--reading must be one of paper, best, not 'sharp'"),
+        (
+            ["case", "--out", "out", "--reading", "sharp"],
+            2,
+            "--reading must be one of paper, image_level, refined, not 'sharp'",
+        ),
         (["case", "--out", "out", "--resample-to", "T2"], 1, "--resample-to must be one of T1, FLAIR, not 'T2'"),
         (["empty", "--out", "out"], 1, "empty"),
     ],

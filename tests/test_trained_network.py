@@ -36,7 +36,7 @@ def test_every_public_name_is_there():
 
 def test_a_run_tells_what_it_is(run, tiny_run):
     assert run.class_names == ("no_tumour", "tumour") and run.contrasts == ("T1", "FLAIR")
-    assert run.shape == (16, 16, 2) and run.readings == ("paper", "best")
+    assert run.shape == (16, 16, 2) and run.readings == ("paper", "image_level", "refined")
     assert run.folder == tiny_run and run.metrics is None
     assert "T1" in repr(run)
 
@@ -90,7 +90,7 @@ def test_a_metric_of_ones_own_over_the_test_part(run):
         run.known_slices("all")
     known = list(run.known_slices("test"))
     assert len(known) == 4 and all(slice_.truth is not None for slice_ in known)
-    assert set(known[0].predictions) == {"paper", "best"}
+    assert set(known[0].predictions) == {"paper", "image_level", "refined"}
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_exports_refuse_what_runs_refuse(litert_files, saved_model):
 
 
 def test_unknown_readings_and_labels(run, tumour):
-    with pytest.raises(KgpError, match="The reading must be one of paper, best, not 'sharp'"):
+    with pytest.raises(KgpError, match="The reading must be one of paper, image_level, refined, not 'sharp'"):
         run.predict(tumour, reading="sharp")
-    with pytest.raises(KgpError, match="The reading must be one of paper, best, not .'paper'."):
+    with pytest.raises(KgpError, match="The reading must be one of paper, image_level, refined, not .'paper'."):
         run.predict(tumour, reading=["paper"])
     with pytest.raises(KgpError, match="The label must be one of no_tumour, tumour, not 'grade'"):
         run.predict(tumour).evidence("grade")

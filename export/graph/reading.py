@@ -5,7 +5,10 @@ from skimage import morphology
 
 from export.graph import thresholds
 from export.graph.components import component_sizes, fill_holes, touching
+from export.graph.contrasts import comparable_contrasts
 from export.graph.head_mask import head_mask
+from export.graph.image_level import best_level
+from export.graph.refinement import refined
 from kgp.heatmap.reading import Cleanup, Reading
 
 
@@ -29,7 +32,8 @@ def cut_masks(
     # A map with NaN or infinity becomes constant: it alone of its batch gets no mask.
     maps = tf.where(tf.reduce_all(tf.math.is_finite(maps), axis=[1, 2], keepdims=True), maps, 0.0)
     region = head_mask(images) if reading.region == "head" else tf.ones_like(maps, tf.bool)
-    threshold, usable = _threshold(maps, region, reading)
+    contrasts = comparable_contrasts(images, region) if reading.looks_at_contrasts else None
+    threshold, usable = _threshold(maps, region, contrasts, reading)
     if no_tumour_class is not None:
         usable &= predicted != no_tumour_class
     if reading.rule == "hysteresis":
@@ -37,7 +41,10 @@ def cut_masks(
     else:
         masks = _above(maps, threshold)
     masks = masks & region & usable[:, None, None]
-    return clean_up(masks, reading.cleanup) & region
+    masks = clean_up(masks, reading.cleanup) & region
+    if contrasts is None:
+        return masks
+    return refined(masks, contrasts, region, reading.refinements, lambda masks: clean_up(masks, reading.cleanup))
 
 
 def select_maps(heatmaps: tf.Tensor, predicted: tf.Tensor, reading: Reading, no_tumour_class: int | None) -> tf.Tensor:
@@ -63,7 +70,9 @@ def clean_up(masks: tf.Tensor, cleanup: Cleanup) -> tf.Tensor:
     return fill_holes(masks) if cleanup.fill_holes else masks
 
 
-def _threshold(maps: tf.Tensor, region: tf.Tensor, reading: Reading) -> tuple[tf.Tensor, tf.Tensor]:
+def _threshold(
+    maps: tf.Tensor, region: tf.Tensor, contrasts: tf.Tensor | None, reading: Reading
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The threshold of each map, float64 [B], and whether it has one."""
     values, inside = _flat(tf.cast(maps, tf.float64)), _flat(region)
     low = tf.reduce_min(tf.where(inside, values, tf.float64.max), axis=1)
@@ -73,6 +82,9 @@ def _threshold(maps: tf.Tensor, region: tf.Tensor, reading: Reading) -> tuple[tf
         threshold = tf.zeros_like(low)
     elif reading.rule == "fixed":
         threshold = tf.fill(tf.shape(low), tf.constant(reading.value, tf.float64))
+    elif reading.rule == "image_level":
+        threshold, found = best_level(maps, contrasts, region)
+        usable &= found
     elif reading.rule == "quantile":
         threshold = thresholds.quantile(values, inside, 1.0 - float(reading.value or 0.0))
     elif reading.rule == "otsu":

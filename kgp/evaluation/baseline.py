@@ -10,12 +10,12 @@ from kgp.evaluation.bootstrap import patient_bootstrap
 from kgp.heatmap.cleanup import apply_cleanup
 from kgp.heatmap.head_mask import head_mask
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST, Cleanup
+from kgp.heatmap.reading import CLEANUP, Cleanup
 
 _CONTRAST = "FLAIR"
 
 
-def intensity_baseline(image: np.ndarray, channel: int, cleanup: Cleanup = BEST.cleanup) -> np.ndarray:
+def intensity_baseline(image: np.ndarray, channel: int, cleanup: Cleanup = CLEANUP) -> np.ndarray:
     """The bright part of one contrast: Otsu's threshold inside the head, then clean-up.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST, PAPER, Reading
+from kgp.heatmap.reading import DEFAULT, NAMED, PAPER, Reading
 from kgp.heatmap.threshold import finish_cut, prepare_cut
 
 # The scale of a raw heatmap differs from network to network, so the candidates span three orders of
@@ -88,8 +88,8 @@ class OffsetSearch:
 def calibration(search: OffsetSearch) -> dict[str, Any]:
     """The content of a run's `calibration.json`: the named readings and which of them used masks.
 
-    "paper" has the offset that gives the highest median Dice; "best", the default one, is the same
-    for every run.
+    "paper" has the offset that gives the highest median Dice; the others are the same for every
+    run.
 
     Args:
         search: for the offset of the reading `PAPER`, over slices of validation patients.
@@ -100,9 +100,9 @@ def calibration(search: OffsetSearch) -> dict[str, Any]:
     """
     paper = dataclasses.replace(PAPER, offset=search.best()[0])
     return {
-        "default": "best",
-        "readings": {"paper": paper.to_dict(), "best": BEST.to_dict()},
-        "masks_used": {"paper": search.slices > 0, "best": False},
+        "default": DEFAULT,
+        "readings": {name: reading.to_dict() for name, reading in (NAMED | {"paper": paper}).items()},
+        "masks_used": {name: name == "paper" and search.slices > 0 for name in NAMED},
         "patients": len(search.patients),
         "slices": search.slices,
     }

@@ -27,11 +27,14 @@ def apply_cleanup(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:
         mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
     if cleanup.minimum_pixels > 0 or cleanup.minimum_share > 0.0 or cleanup.largest_only:
         mask = _keep_components(mask, cleanup)
-    if cleanup.fill_holes:
-        from scipy import ndimage  # here for the same reason
+    return fill_holes(mask) if cleanup.fill_holes else mask
 
-        mask = ndimage.binary_fill_holes(mask)
-    return mask
+
+def fill_holes(mask: np.ndarray) -> np.ndarray:
+    """The mask bool [H, W] without holes: what no free path over edges joins to the border."""
+    free = np.pad(~mask, 1, constant_values=True)
+    _, labels = cv2.connectedComponents(free.astype(np.uint8), connectivity=4)
+    return (labels != labels[0, 0])[1:-1, 1:-1]
 
 
 def _keep_components(mask: np.ndarray, cleanup: Cleanup) -> np.ndarray:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from kgp.heatmap.cleanup import fill_holes
 from kgp.heatmap.head_rule import HIGH_PERCENTILE, LOW_PERCENTILE, MOST_OF_BORDER, SHARE_OF_HIGH, SHARE_OF_MAXIMUM
 
 
@@ -35,9 +36,7 @@ def head_mask(image: np.ndarray) -> np.ndarray:
     joined = np.asarray(usable.any(axis=-1))
     if not joined.any():
         joined = np.asarray(tissue.any(axis=-1))
-    from scipy import ndimage  # here, as it would slow the start of a console
-
-    return ndimage.binary_fill_holes(_largest_component(joined))
+    return fill_holes(_largest_component(joined))
 
 
 def _tissue(contrast: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from kgp.errors import UsageError
 
 MAPS = ("class", "margin")
 REGIONS = ("picture", "head")
-RULES = ("multiotsu", "otsu", "zero", "fixed", "quantile", "hysteresis")
+RULES = ("multiotsu", "otsu", "zero", "fixed", "quantile", "hysteresis", "image_level")
 
 
 def _choice(name: str, value: object, allowed: tuple) -> None:
@@ -55,7 +55,9 @@ class Reading:
             (0, 1), for "quantile"; the low threshold as a share of the highest value, in (0, 1),
             for "hysteresis".
         clip_negative: negative values of the map are set to 0 first (the paper does so).
-        cleanup: what is done to the mask after the cut.
+        cleanup: what is done to the mask after the cut, and after each refinement.
+        refinements: how often the image then moves the outline (`kgp.heatmap.refinement`); 0 leaves
+            the mask as the map gives it.
     """
 
     map: str = "margin"
@@ -66,16 +68,29 @@ class Reading:
     value: float | None = None
     clip_negative: bool = False
     cleanup: Cleanup = Cleanup()
+    refinements: int = 0
 
     def __post_init__(self) -> None:
         _choice("map", self.map, MAPS)
         _choice("views", self.views, (1, 8))
         _choice("region", self.region, REGIONS)
         _choice("rule", self.rule, RULES)
+        if type(self.refinements) is not int or self.refinements < 0:
+            raise UsageError(f"A reading's refinements must be a whole number from 0, not {self.refinements!r}.")
         if self.rule == "fixed" and self.value is None:
             raise UsageError("A reading with rule 'fixed' needs a value (the threshold in heatmap units).")
         if self.rule in ("quantile", "hysteresis") and not (self.value is not None and 0.0 < self.value < 1.0):
             raise UsageError(f"A reading with rule '{self.rule}' needs a value between 0 and 1, not {self.value}.")
+
+    @property
+    def needs_image(self) -> bool:
+        """Whether the image is looked at, by the region, the rule or a refinement."""
+        return self.region == "head" or self.looks_at_contrasts
+
+    @property
+    def looks_at_contrasts(self) -> bool:
+        """Whether the level or the outline depends on the contrasts of the image."""
+        return self.rule == "image_level" or self.refinements > 0
 
     def to_dict(self) -> dict[str, Any]:
         """The reading as plain JSON values."""
@@ -97,12 +112,13 @@ class Reading:
 
 
 PAPER = Reading(map="class", region="picture", rule="multiotsu", clip_negative=True, cleanup=Cleanup(opening=1))
-# The rule was chosen on validation masks of two data sets, with benchmarks/readings.py; it is not
-# fitted to a run.
-BEST = Reading(
-    map="margin",
-    region="head",
-    rule="hysteresis",
-    value=0.15,
-    cleanup=Cleanup(minimum_pixels=10, minimum_share=0.2, fill_holes=True),
-)
+CLEANUP = Cleanup(minimum_pixels=10, minimum_share=0.2, fill_holes=True)
+# The numbers of both (`kgp.heatmap.image_rule`) were chosen on validation masks, with
+# benchmarks/readings.py; they are not fitted to a run.
+IMAGE_LEVEL = Reading(map="margin", region="head", rule="image_level", cleanup=CLEANUP)
+REFINED = dataclasses.replace(IMAGE_LEVEL, refinements=2)
+# What runs before these two offer as "best".
+HYSTERESIS = Reading(map="margin", region="head", rule="hysteresis", value=0.15, cleanup=CLEANUP)
+
+NAMED = {"paper": PAPER, "image_level": IMAGE_LEVEL, "refined": REFINED}
+DEFAULT = "refined"

@@ -11,10 +11,13 @@ import numpy as np
 from skimage import filters
 
 from kgp.heatmap.cleanup import apply_cleanup
+from kgp.heatmap.contrasts import comparable_contrasts
 from kgp.heatmap.head_mask import head_mask
+from kgp.heatmap.image_level import best_level
 from kgp.heatmap.reading import Reading
+from kgp.heatmap.refinement import refined
 
-REASONS = ("no_tumour", "constant_map", "few_levels", "empty_region", "nothing_above")
+REASONS = ("no_tumour", "constant_map", "few_levels", "no_level", "empty_region", "nothing_above")
 _BINS = 256
 
 
@@ -24,11 +27,12 @@ class MaskResult:
 
     Attributes:
         mask: bool [H, W].
-        threshold: pixels above it form the mask before clean-up, in heatmap units; None where none
-            could be found.
+        threshold: pixels above it form the mask before clean-up and refinement, in heatmap units;
+            None where none could be found.
         reason: one of REASONS where the mask is empty, else None: the predicted class means "no
-            tumour"; the map is constant in the region; it has too few levels for the rule; the
-            region (the head) is empty; nothing lies above the threshold or survives the clean-up.
+            tumour"; the map is constant in the region; it has too few levels for the rule; no level
+            of the rule "image_level" has pixels enough inside and around it; the region (the head)
+            is empty; nothing lies above the threshold or survives the clean-up.
         map: the map that was cut, float32 [H, W].
     """
 
@@ -47,12 +51,15 @@ class Cut:
         region: bool [H, W], where the mask may lie.
         threshold: threshold without the offset, or None.
         reason: why there is no threshold, or None.
+        contrasts: float32 [H, W, C] as `kgp.heatmap.contrasts` makes them, for a refinement; None
+            where the reading has none.
     """
 
     map: np.ndarray
     region: np.ndarray
     threshold: float | None
     reason: str | None
+    contrasts: np.ndarray | None = None
 
 
 def select_map(heatmap: np.ndarray, predicted_class: int, reading: Reading, no_tumour_class: int | None) -> np.ndarray:
@@ -106,7 +113,8 @@ def cut_mask(
         heatmap: raw heatmap [H, W, K]; already averaged where the reading asks for 8 views.
         predicted_class: index of the predicted class.
         reading: how to cut.
-        image: raw intensities [H, W, C], needed where the reading's region is the head.
+        image: raw intensities [H, W, C], needed where the reading's region is the head, its rule
+            is "image_level" or it refines.
         no_tumour_class: index of the class that means "no tumour" (its mask is empty), or None.
 
     Returns:
@@ -138,8 +146,15 @@ def prepare_cut(
     values = selected[region]
     if values.min() == values.max():
         return Cut(selected, region, None, "constant_map")
-    threshold, reason = _threshold(values, reading)
-    return Cut(selected, region, threshold, reason)
+    contrasts = None
+    if image is not None and reading.looks_at_contrasts:
+        contrasts = comparable_contrasts(image, region)
+    if contrasts is not None and reading.rule == "image_level":
+        threshold = best_level(selected, contrasts, region)
+        reason = "no_level" if threshold is None else None
+    else:
+        threshold, reason = _threshold(values, reading)
+    return Cut(selected, region, threshold, reason, contrasts)
 
 
 def finish_cut(cut: Cut, reading: Reading) -> MaskResult:
@@ -166,17 +181,20 @@ def finish_cut(cut: Cut, reading: Reading) -> MaskResult:
     else:
         mask = (cut.map > threshold) & cut.region
     mask = apply_cleanup(mask, reading.cleanup) & cut.region if mask.any() else mask
+    if cut.contrasts is not None:
+        mask = refined(mask, cut.contrasts, cut.region, reading.refinements, reading.cleanup)
     return MaskResult(mask, threshold, None if mask.any() else "nothing_above", cut.map)
 
 
 def _region(shape: tuple[int, ...], reading: Reading, image: np.ndarray | None) -> np.ndarray:
-    if reading.region == "picture":
+    if not reading.needs_image:
         return np.ones(shape, bool)
     if image is None:
-        raise ValueError("This reading cuts inside the head, so the image is needed.")
+        what = "cuts inside the head" if reading.region == "head" else "looks at the contrasts"
+        raise ValueError(f"This reading {what}, so the image is needed.")
     if image.shape[:2] != shape:
         raise ValueError(f"The heatmap is {shape[0]} x {shape[1]} where the image's shape is {image.shape}.")
-    return head_mask(image)
+    return head_mask(image) if reading.region == "head" else np.ones(shape, bool)
 
 
 def _threshold(values: np.ndarray, reading: Reading) -> tuple[float | None, str | None]:

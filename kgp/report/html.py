@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from kgp.files import write_text
-from kgp.heatmap.reading import BEST
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED
 from kgp.report import plots
 from kgp.report.numbers import interval, number
 from kgp.report.overlay import encode_png
@@ -278,6 +278,8 @@ def describe_reading(reading: dict[str, Any]) -> str:
         words.append("offset of each run" if offset is None else f"offset {offset:g}")
     if reading["clip_negative"]:
         words.append("negative values set to 0")
+    if reading.get("refinements", 0):
+        words.append(f"outline then moved {reading['refinements']} time(s) to where the image changes")
     return ", ".join(words)
 
 
@@ -285,10 +287,12 @@ def _masks_used(judged: dict[str, Any]) -> str:
     """Which masks were used to set a reading."""
     if judged["masks_used"]:
         return "Its offset was set on masks of validation patients."
-    if judged["reading"] | {"views": BEST.views} == BEST.to_dict():
+    reading = {"refinements": 0} | judged["reading"] | {"views": 1}
+    if reading in [same.to_dict() for same in (HYSTERESIS, IMAGE_LEVEL, REFINED)]:
+        also = " and of the phantom" if reading["rule"] == "hysteresis" else ""
         return (
-            "It is the same for every run: its rule was chosen once, on validation masks of LGG (TCGA) slices "
-            "and of the phantom, and no mask was used to fit it to this run."
+            f"It is the same for every run: its rule was chosen once, on validation masks of LGG (TCGA) slices{also}, "
+            "and no mask was used to fit it to this run."
         )
     return "No mask was used to set it."
 

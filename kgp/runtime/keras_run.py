@@ -9,7 +9,7 @@ from kgp.data.normalise import scale_intensities
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap.evidence import contributions
-from kgp.heatmap.reading import BEST, PAPER, Reading
+from kgp.heatmap.reading import DEFAULT, NAMED, Reading
 from kgp.run_folder import WEIGHTS, Run, build_run_network, read_run
 from kgp.runtime.description import Description
 from kgp.runtime.runtime import Explanation, Runtime
@@ -96,7 +96,7 @@ def description_of(run: Run) -> Description:
 def _calibration(path: Path) -> tuple[dict[str, Reading], str, tuple[str, ...]]:
     """Readings, the default's name, names of those set on masks; uncalibrated without a file."""
     if not path.is_file():
-        return {"paper": PAPER, "best": BEST}, "best", ()
+        return dict(NAMED), DEFAULT, ()
     content = read_json(path)
     try:
         readings = {name: Reading.from_dict(values) for name, values in content["readings"].items()}

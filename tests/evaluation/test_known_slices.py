@@ -10,18 +10,20 @@ from kgp.evaluation.judge import judge
 from kgp.evaluation.known_slices import predict_known
 from kgp.evaluation.metrics import metrics_of
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST, Reading
+from kgp.heatmap.reading import REFINED, Reading
 from kgp.prediction.stack import predict_stack
 
 
 def test_channels_are_put_in_the_runtimes_order(tiny_cohort, bright_runtime):
     """Both contrasts of the tiny cohort show the square; only noise differs when swapped."""
     swapped, straight = (
-        next(predict_known(bright_runtime(), tiny_cohort, tiny_cohort.rows[:1], {"best": BEST}, channels)).predictions
+        next(
+            predict_known(bright_runtime(), tiny_cohort, tiny_cohort.rows[:1], {"refined": REFINED}, channels)
+        ).predictions
         for channels in ((1, 0), (0, 1))
     )
-    np.testing.assert_array_equal(swapped["best"].image, straight["best"].image[..., ::-1])
-    assert (swapped["best"].heatmap != straight["best"].heatmap).any()
+    np.testing.assert_array_equal(swapped["refined"].image, straight["refined"].image[..., ::-1])
+    assert (swapped["refined"].heatmap != straight["refined"].heatmap).any()
 
 
 def test_slices_stream_in_batches(tiny_cohort, bright_runtime):

@@ -3,14 +3,14 @@ import pytest
 
 from export.comparison import Bounds, bound_excesses, compare, comparison_lines
 from export.samples import Samples
-from kgp.heatmap.reading import BEST
+from kgp.heatmap.reading import HYSTERESIS
 from kgp.prediction.slice import SlicePrediction
 
 
 def predictions(masks, logits):
     zeros = np.zeros((2, 2, 2), np.float32)
     return [
-        SlicePrediction(zeros, np.array(logit, np.float32), zeros, BEST, 0, mask_of(mask), None, zeros[..., 0])
+        SlicePrediction(zeros, np.array(logit, np.float32), zeros, HYSTERESIS, 0, mask_of(mask), None, zeros[..., 0])
         for mask, logit in zip(masks, logits, strict=True)
     ]
 

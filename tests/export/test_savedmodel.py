@@ -84,7 +84,7 @@ def test_masks_are_those_of_kgp_heatmap(loaded, images, tiny_run):
     runtime = load_runtime(tiny_run)
     logits, heatmaps = runtime.predict(images)
     masks = loaded.signatures["segment"](images=tf.constant(images))["mask"].numpy()
-    reading = runtime.description.readings["best"]
+    reading = runtime.description.readings["refined"]
     for image, logit, heatmap, mask in zip(images, logits, heatmaps, masks, strict=True):
         wanted = cut_mask(heatmap, int(logit.argmax()), reading, image=image, no_tumour_class=0).mask
         np.testing.assert_array_equal(mask > 0, wanted)

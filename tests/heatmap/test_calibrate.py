@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kgp.heatmap.calibrate import OFFSETS, OffsetSearch, calibration
-from kgp.heatmap.reading import BEST, PAPER, Cleanup, Reading
+from kgp.heatmap.reading import IMAGE_LEVEL, PAPER, REFINED, Cleanup, Reading
 from kgp.heatmap.threshold import cut_mask
 
 PLAIN = Reading(map="class", region="picture", rule="multiotsu", cleanup=Cleanup())
@@ -71,16 +71,19 @@ def test_search_equals_cutting_with_each_offset():
 def test_without_usable_masks_the_offset_is_zero(cases):
     content = calibrated(cases, candidates=(0.0, 1.0))
     assert content["readings"]["paper"]["offset"] == 0.0
-    assert content["masks_used"] == {"paper": False, "best": False} and content["patients"] == 0
+    assert (
+        content["masks_used"] == dict.fromkeys(("paper", "image_level", "refined"), False) and content["patients"] == 0
+    )
 
 
-def test_best_looks_at_no_mask():
+def test_only_the_papers_reading_looks_at_masks():
     cases = [blob("a"), blob("a"), blob("b")]
     content = calibrated(cases)
-    assert content["default"] == "best" and content["patients"] == 2 and content["slices"] == 3
-    assert content["masks_used"] == {"paper": True, "best": False}
-    assert content["readings"]["best"]["offset"] == 0.0
-    assert Reading.from_dict(json.loads(json.dumps(content["readings"]["best"]))) == BEST
+    assert content["default"] == "refined" and content["patients"] == 2 and content["slices"] == 3
+    assert content["masks_used"] == {"paper": True, "image_level": False, "refined": False}
+    readings = {name: Reading.from_dict(values) for name, values in json.loads(json.dumps(content["readings"])).items()}
+    assert list(readings) == ["paper", "image_level", "refined"]
+    assert (readings["image_level"], readings["refined"]) == (IMAGE_LEVEL, REFINED)
 
 
 def test_smallest_of_equally_good_offsets_is_taken():

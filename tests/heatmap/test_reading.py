@@ -6,14 +6,16 @@ import json
 import pytest
 
 from kgp.errors import UsageError
-from kgp.heatmap.reading import BEST, PAPER, RULES, Cleanup, Reading
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, NAMED, PAPER, REFINED, RULES, Cleanup, Reading
 
 
 @pytest.mark.parametrize(
     "reading",
     [
         PAPER,
-        BEST,
+        HYSTERESIS,
+        IMAGE_LEVEL,
+        REFINED,
         Reading(rule="fixed", value=0.0),
         Reading(rule="quantile", value=0.1, views=8, cleanup=Cleanup(largest_only=True)),
     ],
@@ -28,9 +30,9 @@ def test_missing_keys_take_the_defaults():
 
 
 def test_from_dict_leaves_its_argument_alone():
-    values = BEST.to_dict()
+    values = HYSTERESIS.to_dict()
     Reading.from_dict(values)
-    assert values == BEST.to_dict()
+    assert values == HYSTERESIS.to_dict()
 
 
 def test_the_named_readings_are_the_papers_and_ours():
@@ -41,12 +43,18 @@ def test_the_named_readings_are_the_papers_and_ours():
         True,
         1,
     )
-    assert (BEST.map, BEST.region, BEST.rule, BEST.value) == ("margin", "head", "hysteresis", 0.15)
+    assert (HYSTERESIS.map, HYSTERESIS.region, HYSTERESIS.rule, HYSTERESIS.value) == (
+        "margin",
+        "head",
+        "hysteresis",
+        0.15,
+    )
+    assert list(NAMED) == ["paper", "image_level", "refined"]
 
 
 def test_a_reading_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        BEST.offset = 1.0
+        HYSTERESIS.offset = 1.0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from skimage import filters
 
-from kgp.heatmap.reading import BEST, PAPER, RULES, Cleanup, Reading
+from kgp.heatmap.reading import HYSTERESIS, PAPER, RULES, Cleanup, Reading
 from kgp.heatmap.threshold import REASONS, cut_mask, select_map
 
 
@@ -34,7 +34,7 @@ def test_a_map_of_three_neighbouring_numbers_raises_nothing(rule):
     heatmap = np.ones((8, 8, 1), np.float32)
     heatmap[2, 2] = np.nextafter(np.float32(1), np.float32(2))
     heatmap[3, 3] = np.nextafter(heatmap[2, 2], np.float32(2))
-    assert cut_mask(heatmap, 0, plain(rule, value=0.5)).mask[3, 3]
+    assert cut_mask(heatmap, 0, plain(rule, value=0.5), image=np.ones((8, 8, 1))).mask[3, 3]
 
 
 def test_maps_by_hand():
@@ -109,7 +109,7 @@ def test_inside_the_head_neither_threshold_nor_mask_sees_the_air(smooth, rule):
     heatmap[:8] = 30.0
     reading = plain(rule, region="head", value=0.2)
     result = cut_mask(heatmap, 1, reading, image=image)
-    alone = cut_mask(smooth[16:48, 16:48], 1, plain(rule, value=0.2))
+    alone = cut_mask(smooth[16:48, 16:48], 1, plain(rule, value=0.2), image=image[16:48, 16:48])
     assert result.threshold == pytest.approx(alone.threshold, abs=1e-6)
     assert not result.mask[:16].any()
     np.testing.assert_array_equal(result.mask[16:48, 16:48], alone.mask)
@@ -139,7 +139,7 @@ def two_levels(values: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
         (two_levels((-2.0, -1.0)), plain("zero"), "nothing_above"),
         (two_levels(), plain("fixed", value=9.0), "nothing_above"),
         (two_levels((1.0, np.nextafter(np.float32(1), np.float32(2)))), plain("multiotsu"), "few_levels"),
-        (two_levels(), BEST, "empty_region"),
+        (two_levels(), HYSTERESIS, "empty_region"),
     ],
 )
 def test_degenerate_maps_give_an_empty_mask_and_a_reason(heatmap, reading, reason):
@@ -165,7 +165,7 @@ def test_no_tumour_gives_an_empty_mask(steps):
     ],
 )
 def test_wrong_arguments_raise(steps, change, message):
-    arguments = {"heatmap": steps, "predicted_class": 1, "reading": BEST, "image": np.zeros((8, 8, 3)), **change}
+    arguments = {"heatmap": steps, "predicted_class": 1, "reading": HYSTERESIS, "image": np.zeros((8, 8, 3)), **change}
     with pytest.raises(ValueError, match=message):
         cut_mask(**arguments)
 

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kgp.heatmap.reading import BEST, PAPER, Reading
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, PAPER, REFINED, Reading
 from kgp.heatmap.threshold import cut_mask, select_map
 from kgp.prediction.own_grid import cut_on_grid, map_on_grid
 from kgp.scans.fit import fit_image, restore_map
@@ -30,7 +30,9 @@ def network_answer(image, size, spacing=None):
     return heatmap
 
 
-@pytest.mark.parametrize("reading", [ZERO, BEST, PAPER, dataclasses.replace(PAPER, rule="otsu", offset=0.1)])
+@pytest.mark.parametrize(
+    "reading", [ZERO, HYSTERESIS, IMAGE_LEVEL, REFINED, PAPER, dataclasses.replace(PAPER, rule="otsu", offset=0.1)]
+)
 @pytest.mark.parametrize("shape", [(32, 32), (24, 40)])
 def test_a_slice_that_was_not_fitted_is_cut_as_before(reading, shape):
     image = disc_image(*shape, 7)

@@ -69,7 +69,7 @@ def test_evidence_with_the_answer_costs_no_second_pass(litert_files, monkeypatch
             lambda images, name=name, runner=runner: passes.append(name) or runner(images=images),
         )
     images = np.random.default_rng(4).uniform(0, 255, (2, 16, 16, 2)).astype(np.float32)
-    predict_slices(runtime, images, runtime.description.readings["best"], with_evidence=True)
+    predict_slices(runtime, images, runtime.description.readings["refined"], with_evidence=True)
     assert passes == ["explain", "explain"]
-    predict_slices(runtime, images, runtime.description.readings["best"])
+    predict_slices(runtime, images, runtime.description.readings["refined"])
     assert passes[2:] == ["serving_default", "serving_default"]

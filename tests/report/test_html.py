@@ -7,7 +7,7 @@ import pytest
 from markupsafe import escape
 
 from kgp.evaluation.judge import judge
-from kgp.heatmap.reading import BEST
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED
 from kgp.report.html import ShownSlice, describe_reading, write_page, write_report
 from kgp.runtime.runtime import Runtime
 
@@ -68,10 +68,20 @@ def test_report_says_what_it_has_to(judged, tmp_path):
         assert words in page
 
 
-@pytest.mark.parametrize(("views", "value", "chosen"), [(1, 0.15, True), (8, 0.15, True), (1, 0.3, False)])
-def test_the_rule_of_best_was_chosen_on_masks_too(judged, tmp_path, views, value, chosen):
+@pytest.mark.parametrize(
+    ("reading", "chosen"),
+    [
+        (HYSTERESIS, True),
+        (dataclasses.replace(HYSTERESIS, views=8), True),
+        (dataclasses.replace(HYSTERESIS, value=0.3), False),
+        (IMAGE_LEVEL, True),
+        (dataclasses.replace(REFINED, views=8), True),
+        (dataclasses.replace(REFINED, refinements=1), False),
+    ],
+)
+def test_the_rule_of_a_named_reading_was_chosen_on_masks_too(judged, tmp_path, reading, chosen):
     judgement = judged()
-    judgement.metrics["segmentation"]["zero"]["reading"] = dataclasses.replace(BEST, views=views, value=value).to_dict()
+    judgement.metrics["segmentation"]["zero"]["reading"] = reading.to_dict()
     page = page_of(tmp_path / "report.html", judgement)
     assert ("chosen once, on validation masks of LGG" in page, "No mask was used to set it." in page) == (
         chosen,

@@ -38,7 +38,7 @@ def test_slices_of_all_runs_are_judged_as_one(folds, tmp_path):
         for rows in zip(*(judged["classification"]["confusion_matrix"] for judged in single), strict=True)
     ]
     assert found["confusion_matrix"] == together
-    assert metrics["segmentation"]["best"]["tumour_slices"] == 4
+    assert metrics["segmentation"]["refined"]["tumour_slices"] == 4
     assert metrics["facts"]["pooled"] == "the test parts of 2 runs: fold0, fold1"
     with open(out / "predictions.csv", newline="") as stream:
         pooled = list(csv.DictReader(stream))

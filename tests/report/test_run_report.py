@@ -20,13 +20,13 @@ def test_a_run_is_calibrated_and_judged(run_copy):
     calibrate_run(run_copy)
     metrics = evaluate_run(run_copy)
     calibration = read_json(run_copy / "calibration.json")
-    assert calibration["masks_used"] == {"paper": True, "best": False}
+    assert calibration["masks_used"] == {"paper": True, "image_level": False, "refined": False}
     assert calibration["slices"] == 2  # two patients in the validation part, each with one tumour slice
     assert json.loads((run_copy / "metrics.json").read_text()) == metrics
     assert metrics["facts"]["part"] == "test (split by patient)"
     with open(run_copy / "predictions.csv", newline="") as stream:
         table = list(csv.DictReader(stream))
-    assert len(table) == 4 and {"id", "patient", "true", "predicted", "p_tumour", "dice_best"} <= set(table[0])
+    assert len(table) == 4 and {"id", "patient", "true", "predicted", "p_tumour", "dice_refined"} <= set(table[0])
     assert "Research use only" in (run_copy / "report.html").read_text()
     assert {"calibration.json", "metrics.json", "report.html"} <= set(read_run(run_copy).manifest["files"])
 

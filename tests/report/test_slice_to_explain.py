@@ -15,7 +15,7 @@ def test_a_picture_is_fitted(tmp_path):
 
 
 def test_a_slice_of_the_runs_data_has_its_mask(tiny_run, tiny_cohort):
-    chosen = slice_of_run(tiny_run, "p00_1", "best")
+    chosen = slice_of_run(tiny_run, "p00_1", "refined")
     row = next(row for row in tiny_cohort.rows if row.id == "p00_1")
     np.testing.assert_array_equal(chosen.image, read_image(tiny_cohort, row))
     np.testing.assert_array_equal(chosen.truth, read_mask(tiny_cohort, row))
@@ -24,4 +24,4 @@ def test_a_slice_of_the_runs_data_has_its_mask(tiny_run, tiny_cohort):
 @pytest.mark.parametrize("place", ["http://localhost:8501/v1/models/kgp", None])
 def test_only_a_run_has_data_of_its_own(tmp_path, place):
     with pytest.raises(UsageError, match="is no run folder, so it has no data of its own; name an INPUT"):
-        slice_of_run(place or tmp_path, None, "best")
+        slice_of_run(place or tmp_path, None, "refined")

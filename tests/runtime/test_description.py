@@ -4,7 +4,7 @@ import json
 import pytest
 
 from kgp.errors import KgpError
-from kgp.heatmap.reading import BEST, PAPER
+from kgp.heatmap.reading import PAPER, REFINED
 from kgp.runtime.description import Description
 
 DESCRIPTION = Description(
@@ -14,8 +14,8 @@ DESCRIPTION = Description(
     contrasts=("T1", "FLAIR"),
     shape=(16, 16, 2),
     normalisation="head_zscore",
-    readings={"paper": PAPER, "best": BEST},
-    default_reading="best",
+    readings={"paper": PAPER, "refined": REFINED},
+    default_reading="refined",
     masks_used=("paper",),
     weights_sha256="0" * 64,
 )

@@ -7,7 +7,7 @@ import pytest
 from kgp.data.cohort import read_image
 from kgp.errors import KgpError
 from kgp.files import write_json
-from kgp.heatmap.reading import BEST, PAPER
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, PAPER, REFINED
 from kgp.run_folder import build_run_network, read_run, refresh_manifest
 from kgp.runtime import load_runtime
 
@@ -33,8 +33,8 @@ def test_a_run_tells_what_it_takes(runtime):
     assert network.no_tumour_class == 0
     assert network.contrasts == ("T1", "FLAIR")
     assert network.size == 16
-    assert network.readings == {"paper": PAPER, "best": BEST}
-    assert (network.default_reading, network.masks_used) == ("best", ())
+    assert network.readings == {"paper": PAPER, "image_level": IMAGE_LEVEL, "refined": REFINED}
+    assert (network.default_reading, network.masks_used) == ("refined", ())
 
 
 def test_batching_changes_nothing(runtime, images):
@@ -105,7 +105,7 @@ def test_a_size_between_steps_offers_the_next(run_copy):
 
 
 def test_calibrated_readings_are_used(run_copy):
-    readings = {"paper": {**PAPER.to_dict(), "offset": 0.5}, "best": BEST.to_dict()}
+    readings = {"paper": {**PAPER.to_dict(), "offset": 0.5}, "best": HYSTERESIS.to_dict()}
     content = {"default": "paper", "readings": readings, "masks_used": {"paper": True, "best": False}}
     write_json(run_copy / "calibration.json", content)
     runtime = load_runtime(run_copy)

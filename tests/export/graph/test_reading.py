@@ -6,13 +6,15 @@ import tensorflow as tf
 
 from export.graph.reading import clean_up, cut_masks
 from kgp.heatmap.cleanup import apply_cleanup
-from kgp.heatmap.reading import BEST, PAPER, Cleanup, Reading
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, PAPER, REFINED, Cleanup, Reading
 from kgp.heatmap.threshold import cut_mask
 
 READINGS = {
     "paper": PAPER,
     "paper with an offset": dataclasses.replace(PAPER, offset=0.7),
-    "best": BEST,
+    "hysteresis": HYSTERESIS,
+    "image level": IMAGE_LEVEL,
+    "refined": REFINED,
     "margin of the others": Reading(map="margin", rule="multiotsu", region="picture"),
     "otsu": Reading(rule="otsu", offset=0.2),
     "zero": Reading(rule="zero", cleanup=Cleanup(largest_only=True)),
@@ -83,7 +85,7 @@ def test_values_next_to_the_threshold_fall_as_with_numpy(reading):
 def test_a_black_slice_gives_an_empty_mask_inside_the_head(answers):
     heatmaps, logits = answers
     images = np.zeros((16, 48, 48, 4), np.float32)
-    assert not cut_masks(heatmaps, logits, images, BEST, None).numpy().any()
+    assert not cut_masks(heatmaps, logits, images, REFINED, None).numpy().any()
 
 
 @pytest.mark.parametrize(
