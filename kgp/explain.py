@@ -55,7 +55,14 @@ def execute(arguments: argparse.Namespace) -> None:
         network = runtime.description
         chosen = slice_of_file(arguments.input, network.contrasts, network.size, arguments.slice, arguments.resample_to)
     picture, text = explain(
-        runtime, chosen.image, reading, truth=chosen.truth, name=chosen.name, points=arguments.points
+        runtime,
+        chosen.image,
+        reading,
+        own_image=chosen.own_image,
+        spacing=chosen.spacing,
+        truth=chosen.truth,
+        name=chosen.name,
+        points=arguments.points,
     )
     write_png(arguments.out, picture)
     print(text)

@@ -9,7 +9,7 @@ from kgp.errors import KgpError
 from kgp.heatmap.evidence import Evidence
 from kgp.prediction.slice import SlicePrediction, predict_slices
 from kgp.runtime.runtime import Runtime
-from kgp.scans.fit import fit_image, restore_map, restore_mask, restore_points
+from kgp.scans.fit import fit_image, restore_map, restore_points
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,9 +113,9 @@ def predict_images(
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             batch = images[start : start + runtime.batch].astype(np.float32)
         fitted = np.stack([fit_image(image, network.size, spacing) for image in batch])
-        predictions = predict_slices(runtime, fitted, network.readings[reading_name])
-        for image, prediction in zip(batch, predictions, strict=True):
-            predicted.append(_on_image(prediction, image, runtime, reading_name, spacing))
+        reading = network.readings[reading_name]
+        predictions = predict_slices(runtime, fitted, reading, own_images=list(batch), spacing=spacing)
+        predicted += [_on_image(prediction, runtime, reading_name) for prediction in predictions]
     return predicted
 
 
@@ -131,27 +131,20 @@ def _checked_spacing(spacing: Any) -> tuple[float, float] | None:
     return rows, columns
 
 
-def _on_image(
-    prediction: SlicePrediction,
-    image: np.ndarray,
-    runtime: Runtime,
-    reading_name: str,
-    spacing: tuple[float, float] | None,
-) -> ImagePrediction:
-    """A prediction of a fitted image, brought back to the image's own pixels."""
-    height, width = image.shape[:2]
-    mask = restore_mask(prediction.mask, height, width, spacing)
+def _on_image(prediction: SlicePrediction, runtime: Runtime, reading_name: str) -> ImagePrediction:
+    """A prediction with its heatmap on the image's own pixels."""
+    height, width = prediction.image.shape[:2]
     class_names = runtime.description.class_names
     return ImagePrediction(
-        image=image,
+        image=prediction.image,
         class_names=class_names,
         probabilities=prediction.probabilities,
         label=class_names[prediction.predicted_class],
-        heatmap=restore_map(prediction.heatmap, height, width, spacing),
-        map=restore_map(prediction.map, height, width, spacing),
-        mask=mask,
-        reason=prediction.reason or (None if mask.any() else "nothing_above"),
+        heatmap=restore_map(prediction.heatmap, height, width, prediction.spacing),
+        map=prediction.map,
+        mask=prediction.mask,
+        reason=prediction.reason,
         _runtime=runtime,
         _reading_name=reading_name,
-        _spacing=spacing,
+        _spacing=prediction.spacing,
     )

@@ -100,7 +100,8 @@ def _key(source: Source, data: Path | None, size: int, csv: Path | None, memory:
     """Short digest of all that prepared slices depend on: version, kind of source, contrasts, size,
     and the content of files and table.
     """
-    digest = hashlib.sha256(repr((kgp.__version__, source.name, source.contrasts, size)).encode())
+    own = ("own grid",) if size else ()  # resized slices of earlier versions were not kept on it
+    digest = hashlib.sha256(repr((kgp.__version__, source.name, source.contrasts, size, *own)).encode())
     if data is None:
         digest.update(repr(sorted(vars(source).items())).encode())
     else:

@@ -6,6 +6,8 @@ A prepared folder holds
     cohort.csv    one row a slice
     slices/       one .npy array [H, W, C] a slice, raw intensities
     masks/        one .npy array [H, W] (uint8, 0 or 1) for each slice that has a mask
+    own/          image and mask on their own grid (see `kgp.data.own_slices`), one .npz a slice,
+                  of slices with a mask that were resized
 
 Labels are the source's own; which of them form the classes of a training run is chosen later by
 `kgp.data.labels`. Which label is "no tumour" is told by `kgp.data.no_tumour`.
@@ -39,6 +41,9 @@ class SliceRow:
         mask: file with the mask [H, W], or "" where the source has none.
         spacing_row, spacing_column: millimetres between pixel centres, or None where unknown.
         spacing_slice: millimetres between neighbouring slices of the volume, or None where unknown.
+        own: file with image and mask on the slice's own grid, or "" where the slice is on it, has
+            no mask, or was prepared by an earlier version.
+        own_spacing_row, own_spacing_column: spacing there, or None where unknown or not needed.
     """
 
     id: str
@@ -53,6 +58,9 @@ class SliceRow:
     spacing_row: float | None = None
     spacing_column: float | None = None
     spacing_slice: float | None = None
+    own: str = ""
+    own_spacing_row: float | None = None
+    own_spacing_column: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +76,8 @@ class Cohort:
         name: what the user calls the data, which messages say; default the folder.
         content: digest of rows and arrays (`kgp.data.content`), "" where an earlier version wrote
             none.
+        fitted_content: the same without slices on their own grid, which earlier versions did not
+            keep; "" where there are none.
     """
 
     folder: Path
@@ -78,10 +88,15 @@ class Cohort:
     rows: tuple[SliceRow, ...]
     name: str = dataclasses.field(default="", compare=False)
     content: str = ""
+    fitted_content: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", str(self.folder))
+
+    def has_content(self, digest: str) -> bool:
+        """Whether this is the digest of the data, by this version or by an earlier one."""
+        return bool(self.content) and digest in (self.content, self.fitted_content)
 
 
 def read_cohort(folder: Path) -> Cohort:
@@ -99,6 +114,7 @@ def read_cohort(folder: Path) -> Cohort:
         height, width, channels = map(int, header["shape"])
         source, dtype = str(header["source"]), np.dtype(header["dtype"]).name
         contrasts, content = tuple(header["contrasts"]), str(header.get("content", ""))
+        fitted_content = str(header.get("fitted_content", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise KgpError(f"{folder / 'cohort.json'} is damaged ({error}); prepare the data again.") from None
     rows = _read_rows(folder / "cohort.csv")
@@ -107,7 +123,8 @@ def read_cohort(folder: Path) -> Cohort:
             f"{folder / 'cohort.csv'} lists {len(rows)} slices where {header['slices']} were prepared (cut short?); "
             "prepare the data again."
         )
-    return Cohort(folder, source, contrasts, (height, width, channels), dtype, rows, content=content)
+    shape = height, width, channels
+    return Cohort(folder, source, contrasts, shape, dtype, rows, content=content, fitted_content=fitted_content)
 
 
 def read_image(cohort: Cohort, row: SliceRow) -> np.ndarray:
@@ -128,6 +145,14 @@ def read_mask(cohort: Cohort, row: SliceRow) -> np.ndarray | None:
     if not row.mask:
         return None
     return _read_array(cohort.folder / row.mask, cohort.shape[:2]) > 0
+
+
+def on_own_grid(cohort: Cohort) -> bool | None:
+    """Whether masks can be judged on the grid of the data, as slices were not resized or are kept
+    on it too; None where the folder does not say.
+    """
+    header, size = read_json(cohort.folder / "cohort.json"), prepared_size(cohort)
+    return True if "own_slices" in header else None if size is None else size == 0
 
 
 def prepared_size(cohort: Cohort) -> int | None:
@@ -176,7 +201,7 @@ def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _row(record: dict[str, str]) -> SliceRow:
-    for name in (record["image"], record["mask"]):
+    for name in (record["image"], record["mask"], record.get("own", "")):
         if "\0" in name or name.startswith("/") or ".." in Path(name).parts:
             raise ValueError(f"{name!r} is no file of the folder")
 
@@ -195,5 +220,8 @@ def _row(record: dict[str, str]) -> SliceRow:
         mask=record["mask"],
         spacing_row=number(record["spacing_row"]),
         spacing_column=number(record["spacing_column"]),
-        spacing_slice=number(record.get("spacing_slice", "")),  # cohorts of before have no such column
+        spacing_slice=number(record.get("spacing_slice", "")),  # cohorts of before have no such columns
+        own=record.get("own", ""),
+        own_spacing_row=number(record.get("own_spacing_row", "")),
+        own_spacing_column=number(record.get("own_spacing_column", "")),
     )

@@ -11,6 +11,8 @@ import numpy as np
 
 from kgp.data.cohort import SliceRow
 
+_OWN = ("own", "own_spacing_row", "own_spacing_column")
+
 
 def array_digest(array: np.ndarray) -> str:
     """SHA-256 over type, shape and values of an array."""
@@ -32,5 +34,15 @@ def cohort_digest(contrasts: Sequence[str], rows: Sequence[SliceRow], arrays: Ma
         values = dataclasses.asdict(row)
         values["image"] = arrays[row.image]
         values["mask"] = arrays[row.mask] if row.mask else ""
+        if row.own:
+            values["own"] = arrays[row.own]
+        else:  # so that the digest of what was not resized stays that of earlier versions
+            values = {name: value for name, value in values.items() if name not in _OWN}
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def fitted_digest(contrasts: Sequence[str], rows: Sequence[SliceRow], arrays: Mapping[str, str]) -> str:
+    """`cohort_digest` without slices on their own grid, as earlier versions counted it."""
+    fitted = [dataclasses.replace(row, own="", own_spacing_row=None, own_spacing_column=None) for row in rows]
+    return cohort_digest(contrasts, fitted, arrays)

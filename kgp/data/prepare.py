@@ -6,20 +6,22 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kgp.data.check import is_blank, slice_faults
 from kgp.data.cohort import FORMAT, Cohort, SliceRow, read_cohort
-from kgp.data.content import array_digest, cohort_digest
+from kgp.data.content import array_digest, cohort_digest, fitted_digest
 from kgp.data.near_duplicates import small_pictures
+from kgp.data.own_slices import write_own_slice
 from kgp.data.persons import doubtful_persons
 from kgp.data.sources.source import Source, SourceSlice
 from kgp.errors import KgpError, UsageError
 from kgp.files import atomic_folder, write_array, write_json, write_table
 from kgp.long_lists import shortened
 from kgp.progress import show_progress
-from kgp.scans.fit import fit_image, fit_mask, fitted_spacing
+from kgp.scans.fit import fit_image, fit_mask, fitted_spacing, keeps_grid
 
 _log = logging.getLogger(__name__)
 _EXACT_TYPES = ("uint8", "uint16", "int16")  # kept as they are; everything else becomes float32
@@ -38,7 +40,7 @@ def prepare(source: Source, folder: Path, *, size: int = 0, overwrite: bool = Fa
         source: the reader.
         folder: where the cohort is to stand.
         size: side in pixels to which slices are padded and resized; 0 keeps them, and all must then
-            be of one size.
+            be of one size. Slices with a mask that are resized are kept on their own grid too.
         overwrite: replace an existing folder.
         made_from: where the data lie, kept in cohort.json for people ("data").
 
@@ -146,11 +148,18 @@ class _Writer:
                 "dtype": str(dtype),
                 "slices": len(self.rows),
                 "content": cohort_digest(self.contrasts, self.rows, self._digests),
+                **self._about_own_slices(),
                 "unreadable": self.unreadable,
                 "black": self.black,
                 "warnings": self.warnings,
             },
         )
+
+    def _about_own_slices(self) -> dict[str, Any]:
+        number = sum(bool(row.own) for row in self.rows)
+        if not number:
+            return {"own_slices": 0}
+        return {"own_slices": number, "fitted_content": fitted_digest(self.contrasts, self.rows, self._digests)}
 
     def _write(self, piece: SourceSlice) -> SliceRow:
         name = self._file_name(piece.id)
@@ -170,6 +179,8 @@ class _Writer:
         if piece.mask is not None:
             mask_file = f"masks/{name}.npy"
             self._write_array(mask_file, fit_mask(piece.mask, self.size, piece.spacing).astype(np.uint8))
+        own_file = self._write_own(piece, name)
+        own_spacing = (piece.spacing if own_file else None) or (None, None)
         spacing: tuple[float | None, float | None] = (None, None)
         if piece.spacing is not None:
             spacing = fitted_spacing(piece.image.shape[0], piece.image.shape[1], self.size, piece.spacing)
@@ -186,7 +197,24 @@ class _Writer:
             spacing_row=spacing[0],
             spacing_column=spacing[1],
             spacing_slice=piece.spacing_slice,
+            own=own_file,
+            own_spacing_row=own_spacing[0],
+            own_spacing_column=own_spacing[1],
         )
+
+    def _write_own(self, piece: SourceSlice, name: str) -> str:
+        """The file with image and mask on their own grid; "" where they are on it or none has a
+        mask.
+        """
+        height, width = piece.image.shape[:2]
+        if piece.mask is None or keeps_grid(height, width, self.size, piece.spacing):
+            return ""
+        image = piece.image if str(piece.image.dtype) in _EXACT_TYPES else piece.image.astype(np.float32)
+        file = f"own/{name}.npz"
+        (self.folder / "own").mkdir(exist_ok=True)
+        write_own_slice(self.folder / file, image, piece.mask)
+        self._digests[file] = array_digest(image) + array_digest(piece.mask.astype(np.uint8))
+        return file
 
     def _write_array(self, file: str, array: np.ndarray) -> None:
         write_array(self.folder / file, array)
@@ -214,6 +242,8 @@ class _Writer:
             del self._types[row.image]
             if row.mask:
                 (self.folder / row.mask).unlink()
+            if row.own:
+                (self.folder / row.own).unlink()
         if not self.rows:
             self._shape = None
 

@@ -56,7 +56,8 @@ def find_content(content: str, caches: list[Path]) -> Path | None:
     """The prepared folder in one of the caches whose content has this digest, or None."""
     for cache in caches:
         for folder in _folders(cache):
-            if content and _header(folder).get("content") == content:
+            header = _header(folder)
+            if content and content in (header.get("content"), header.get("fitted_content")):
                 return folder
     return None
 

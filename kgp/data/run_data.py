@@ -98,7 +98,7 @@ def _warn_of_difference(run: Run, cohort: Cohort) -> None:
 
 def _is_the_trainings(run: Run, cohort: Cohort) -> bool:
     """Whether a cohort has the content of the training's, as far as the run knows it."""
-    return not run.data_content or run.data_content == cohort.content
+    return not run.data_content or cohort.has_content(run.data_content)
 
 
 def _table_now(source: dict, data: Path) -> Path | None:

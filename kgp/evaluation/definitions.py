@@ -1,5 +1,7 @@
 """What each figure of metrics.json means, in words that stand beside the numbers."""
 
+from collections.abc import Collection
+
 CLASSIFICATION = {
     "slices": "All figures are over slices where not said otherwise; the predicted class is the most probable one.",
     "accuracy": "Share of slices whose predicted class is the true one.",
@@ -27,6 +29,13 @@ SEGMENTATION = {
     "any_prediction": "Masks of the likeliest tumour class, whatever was predicted.",
     "dice": "2 |mask and truth| / (|mask| + |truth|); 1 where both are empty. Medians are over the slices whose true "
     "mask is not empty, where an empty mask counts with 0.",
+    "dice_below_0.1": "Share of these slices with a Dice below 0.1: the mask is missing, or the map is in the wrong place.",
+    "thirds": "The Dice of these slices in thirds by the share of the head's pixels that the true mask covers (small, "
+    "middle, large; borders at the quantiles 1/3 and 2/3 of the judged tumour slices).",
+    "average_precision_in_head": "Average precision of the map's pixels inside the slice's head against its true mask. "
+    "Needs no threshold, and air counts for nothing.",
+    "peak": "hit_rate: share of tumour slices where the map's highest pixel inside the head lies in the true mask.",
+    "empty_share": "Share of tumour slices whose mask, as delivered, is empty.",
     "iou": "|mask and truth| / |mask or truth|, over the same slices.",
     "hd95": "The larger of the two directed 95th percentiles of the distances between outlines. Undefined where a mask "
     "is empty: such slices are left out, and 'slices' says how many remain.",
@@ -35,7 +44,23 @@ SEGMENTATION = {
     "missing more never makes it smaller.",
     "volumes": "Dice of all judged slices of a volume laid together; HD95 in three dimensions where the spacing of the "
     "slices is known and they lie side by side.",
+    "patient_dice": "Dice of all judged slices of a patient laid together, as delivered, whether they form volumes or not.",
 }
+
+
+def own_grid_words(grids: Collection[tuple[int, int]], seen: tuple[int, int]) -> str:
+    """On which grid masks were judged, as a sentence, where it is the grid of the data.
+
+    Args:
+        grids: (height, width) of the judged slices.
+        seen: height and width at which the network saw them.
+    """
+    smallest, largest = (" x ".join(map(str, grid)) for grid in (min(grids), max(grids)))
+    sizes = f"{largest} pixels" if smallest == largest else f"{smallest} to {largest} pixels"
+    words = f"Masks were judged on the grid of the data, {sizes}"
+    if set(grids) == {seen}:
+        return f"{words}, at which the network saw the slices."
+    return f"{words}; the network saw the slices at {seen[0]} x {seen[1]}, and its maps were interpolated and then cut."
 
 
 def grid_words(height: int, width: int, prepared_size: int | None) -> str:

@@ -57,8 +57,13 @@ def head_diagonal(image: np.ndarray, spacing: tuple[float, float] | None = None)
         image: raw intensities [H, W, C].
         spacing: millimetres between rows and between columns; None for pixels.
     """
-    rows, columns = np.nonzero(head_mask(image))
-    height, width = image.shape[:2]
+    return box_diagonal(head_mask(image), spacing)
+
+
+def box_diagonal(head: np.ndarray, spacing: tuple[float, float] | None = None) -> float:
+    """The diagonal of the box around a head mask, bool [H, W], or of the slice where it is empty."""
+    rows, columns = np.nonzero(head)
+    height, width = head.shape
     if rows.size:
         height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
     row, column = (1.0, 1.0) if spacing is None else spacing

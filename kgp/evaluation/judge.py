@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from kgp.data.cohort import Cohort, SliceRow
+from kgp.data.cohort import Cohort, SliceRow, on_own_grid
 from kgp.evaluation.baseline import baseline_dice
-from kgp.evaluation.distance import head_diagonal
+from kgp.evaluation.distance import box_diagonal
 from kgp.evaluation.judged_slice import JudgedSlice, all_spaced
 from kgp.evaluation.known_slices import KnownSlice, predict_known
 from kgp.evaluation.metrics import metrics_of
-from kgp.evaluation.segmentation import SegmentationRecord, compare, pixel_average_precision
+from kgp.evaluation.segmentation import SegmentationRecord, compare, peak_in_tumour, pixel_average_precision
 from kgp.evaluation.volumes import VolumeDistances
 from kgp.heatmap.calibrate import OffsetSearch
+from kgp.heatmap.head_mask import head_mask
 from kgp.heatmap.reading import Reading
+from kgp.prediction.slice import SlicePrediction
 from kgp.runtime.runtime import Runtime
 
 
@@ -73,34 +75,58 @@ def judge_slices(
     """
     network = runtime.description
     slices = []
+    own_grid = on_own_grid(cohort)
     volumes = VolumeDistances(rows)
     for known, target in zip(predict_known(runtime, cohort, rows, readings, channels), targets, strict=True):
         row, prediction = known.row, known.predictions[default_reading]
         segmentations: dict[str, SegmentationRecord] = {}
-        baseline, diagonal = None, 0.0
+        baseline, diagonal, grid = None, 0.0, None
         if known.truth is not None:
-            spacing = (row.spacing_row or 1.0, row.spacing_column or 1.0) if spaced else None
-            diagonal = head_diagonal(prediction.image, spacing)
+            spacing = known.spacing if spaced else None
+            head = head_mask(prediction.image)
+            diagonal = box_diagonal(head, spacing)
             segmentations = {
-                name: _record(known, known.truth, name, network.class_names[target], spacing, diagonal)
+                name: _record(known, known.truth, head, name, network.class_names[target], spacing, diagonal)
                 for name in readings
             }
             baseline = baseline_dice(prediction.image, known.truth, network.contrasts)
+            grid = known.truth.shape[0], known.truth.shape[1]
         masks = {name: known.predictions[name].mask for name in readings}
-        distances = volumes.add(row, known.truth, masks, diagonal) if spaced else {}
-        slices.append(JudgedSlice(row, target, prediction.probabilities, segmentations, baseline, distances))
+        distances = volumes.add(row, known.truth, masks, diagonal, known.spacing) if spaced else {}
+        slices.append(
+            JudgedSlice(row, target, prediction.probabilities, segmentations, baseline, distances, grid, own_grid)
+        )
     return slices
+
+
+def offset_dices(search: OffsetSearch, prediction: SlicePrediction, truth: np.ndarray | None, patient: str) -> Any:
+    """Adds a slice to a search for the offset, on the slice's own grid.
+
+    Args:
+        search: for the prediction's reading.
+        truth: true mask bool [H, W], or None.
+        patient: patient identifier.
+
+    Returns:
+        The Dice of each candidate, float32 [candidates]; None where the slice is skipped.
+    """
+    if prediction.predicted_class == prediction.no_tumour_class:
+        return None
+    return search.add(prediction.class_map()[..., None], 0, prediction.image, truth, patient)
 
 
 def _record(
     known: KnownSlice,
     truth: np.ndarray,
+    head: np.ndarray,
     name: str,
     class_name: str,
     spacing: tuple[float, float] | None,
     diagonal: float,
 ) -> SegmentationRecord:
-    """Compares the mask that the reading called `name` cuts with the true one, bool [H, W]."""
+    """Compares the mask that the reading called `name` cuts with the true one, bool [H, W]; so is
+    `head`.
+    """
     row, prediction = known.row, known.predictions[name]
     delivered = compare(prediction.mask, truth, spacing, prediction.reason, diagonal=diagonal)
     tumour = delivered
@@ -109,9 +135,8 @@ def _record(
         tumour = compare(cut.mask, truth, spacing, cut.reason, diagonal=diagonal)
     by_offset = None
     if prediction.reading.rule in ("multiotsu", "otsu"):
-        by_offset = OffsetSearch(prediction.reading, prediction.no_tumour_class).add(
-            prediction.heatmap, prediction.predicted_class, prediction.image, truth, row.group
-        )
+        by_offset = offset_dices(OffsetSearch(prediction.reading, None), prediction, truth, row.group)
+    shown = prediction.map
     return SegmentationRecord(
         id=row.id,
         patient=row.group,
@@ -119,6 +144,9 @@ def _record(
         true_pixels=int(truth.sum()),
         delivered=delivered,
         tumour=tumour,
-        average_precision=pixel_average_precision(prediction.map, truth),
+        average_precision=pixel_average_precision(shown, truth),
         dice_by_offset=by_offset,
+        tumour_share=float(truth.sum() / (head.sum() or head.size)),
+        average_precision_in_head=pixel_average_precision(shown[head], truth[head]),
+        peak_in_tumour=peak_in_tumour(shown, truth, head),
     )

@@ -36,6 +36,8 @@ class JudgedSlice:
         baseline_dice: Dice of the intensity baseline; None without FLAIR or where no pixel is true.
         volume_distances: of the whole volume for each reading, at the slice that was judged as its
             last; empty elsewhere and where the volume has none.
+        grid: (H, W) on which the mask was judged; None without a true mask.
+        own_grid: whether that is the grid of the data; None where that is not recorded.
     """
 
     row: SliceRow
@@ -44,6 +46,8 @@ class JudgedSlice:
     segmentations: dict[str, SegmentationRecord]
     baseline_dice: float | None = None
     volume_distances: Mapping[str, VolumeDistance] = dataclasses.field(default_factory=dict)
+    grid: tuple[int, int] | None = None
+    own_grid: bool | None = None
 
     @property
     def predicted_class(self) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from kgp.data.cohort import Cohort, SliceRow, read_image, read_mask
+from kgp.data.cohort import Cohort, SliceRow, read_image
+from kgp.data.own_slices import read_own_slice
 from kgp.heatmap.reading import Reading
 from kgp.prediction.slice import SlicePrediction, predict_views, read_slice
 from kgp.runtime.runtime import Runtime
@@ -19,15 +20,20 @@ _BATCH = 16
 class KnownSlice:
     """A slice whose truth is known, and what a runtime says of it.
 
+    H and W are those of the slice's own grid where the cohort keeps it there, else those of the
+    prepared slice.
+
     Attributes:
         row: the slice.
         truth: true mask bool [H, W], or None.
         predictions: by name of the reading.
+        spacing: millimetres between rows and between columns on this grid, or None where unknown.
     """
 
     row: SliceRow
     truth: np.ndarray | None
     predictions: dict[str, SlicePrediction]
+    spacing: tuple[float, float] | None
 
 
 def predict_known(
@@ -52,10 +58,14 @@ def predict_known(
         images = np.stack([read_image(cohort, row)[..., channels] for row in batch])
         answers = {number: predict_views(runtime, images, number) for number in views}
         for index, row in enumerate(batch):
+            own = read_own_slice(cohort, row)
+            image = own.image[..., channels]
             predictions = {}
             for name, reading in readings.items():
                 logits, heatmaps = answers[reading.views]
-                predictions[name] = read_slice(images[index], logits[index], heatmaps[index], reading, no_tumour_class)
-            yield KnownSlice(row, read_mask(cohort, row), predictions)
+                predictions[name] = read_slice(
+                    image, logits[index], heatmaps[index], reading, no_tumour_class, own.fit_spacing
+                )
+            yield KnownSlice(row, own.mask, predictions, own.spacing)
         if start % (10 * _BATCH) == 0 and len(rows) > 10 * _BATCH:
             _log.info("judged %d of %d slices", start + len(batch), len(rows))

@@ -9,11 +9,11 @@ from kgp.data.cohort import Cohort, prepared_size
 from kgp.evaluation.baseline import baseline_summary
 from kgp.evaluation.bootstrap import few_patients
 from kgp.evaluation.classification import classification_metrics
-from kgp.evaluation.definitions import CLASSIFICATION, SEGMENTATION, grid_words
+from kgp.evaluation.definitions import CLASSIFICATION, SEGMENTATION, grid_words, own_grid_words
 from kgp.evaluation.judged_slice import JudgedSlice, all_spaced
 from kgp.evaluation.patient_level import patient_metrics
 from kgp.evaluation.segmentation import SegmentationRecord, segmentation_metrics
-from kgp.evaluation.volumes import volume_metrics
+from kgp.evaluation.volumes import patient_dice, volume_metrics
 from kgp.heatmap.calibrate import OffsetSearch
 from kgp.heatmap.reading import Reading
 from kgp.runtime.description import Description
@@ -62,7 +62,7 @@ def metrics_of(
     }
     if any(judged.segmentations for judged in slices):
         unit = "mm" if all_spaced(rows) else "pixels"
-        metrics["grid"] = grid_words(*cohort.shape[:2], prepared_size(cohort))
+        metrics["grid"] = _grid(slices, cohort)
         metrics["segmentation"] = {
             name: {
                 **_segmentation(slices, name, reading, network.no_tumour_class, unit),
@@ -82,6 +82,21 @@ def metrics_of(
     return metrics | {"definitions": definitions}
 
 
+def _grid(slices: Sequence[JudgedSlice], cohort: Cohort) -> str:
+    """On which grid masks were judged, as a sentence."""
+    masked = [judged for judged in slices if judged.grid is not None]
+    on_own = [judged for judged in masked if judged.own_grid]
+    size, (height, width) = prepared_size(cohort), cohort.shape[:2]
+    if on_own and len(on_own) < len(masked):
+        return (
+            f"Masks of {len(on_own)} slices were judged on the grid of the data, and of {len(masked) - len(on_own)} on the "
+            "slices as prepared by an earlier version; figures of the two are not comparable."
+        )
+    if on_own and size != 0:
+        return own_grid_words({judged.grid for judged in masked if judged.grid}, (height, width))
+    return grid_words(height, width, size)
+
+
 def _segmentation(
     slices: Sequence[JudgedSlice], name: str, reading: Reading, no_tumour_class: int | None, unit: str
 ) -> dict[str, Any]:
@@ -89,7 +104,7 @@ def _segmentation(
     records = [judged.segmentations[name] for judged in slices if judged.segmentations]
     oracle = _oracle(records, reading, no_tumour_class) if reading.rule in ("multiotsu", "otsu") else None
     found = segmentation_metrics(records, distance_unit=unit, oracle=oracle)
-    return found | {"volumes": volume_metrics(slices, name)}
+    return found | {"volumes": volume_metrics(slices, name), "patient_dice": patient_dice(slices, name)}
 
 
 def _oracle(records: Sequence[SegmentationRecord], reading: Reading, no_tumour_class: int | None) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from sklearn import metrics
 from kgp.evaluation.bootstrap import RESAMPLES
 from kgp.evaluation.distance import distance_with_misses, hd95
 from kgp.evaluation.median import median_and_mean
+from kgp.evaluation.size_thirds import THIRDS, size_thirds
 from kgp.heatmap.overlap import dice, iou
+
+MISPLACED = 0.1  # the Dice below which a map is in the wrong place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,11 @@ class SegmentationRecord:
         average_precision: of the map's pixels against the true mask, or None.
         dice_by_offset: Dice of each offset that a calibration would try, float32 [candidates]; None
             where the reading has no offset or the slice says nothing of it.
+        tumour_share: share of the head's pixels that are true (of the slice's where no head is
+            seen).
+        average_precision_in_head: as `average_precision`, of the head's pixels alone.
+        peak_in_tumour: whether the map's highest pixel inside the head is true; None where no pixel
+            is.
     """
 
     id: str
@@ -60,10 +68,13 @@ class SegmentationRecord:
     tumour: Overlap
     average_precision: float | None = None
     dice_by_offset: np.ndarray | None = None
+    tumour_share: float = 0.0
+    average_precision_in_head: float | None = None
+    peak_in_tumour: bool | None = None
 
 
 def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | None:
-    """Average precision of a map [H, W] for a bool mask [H, W]; it needs no threshold.
+    """Average precision of a map for a bool mask, both [H, W] or [N]; it needs no threshold.
 
     Returns:
         In [0, 1]; None where no pixel is true.
@@ -71,6 +82,22 @@ def pixel_average_precision(heatmap: np.ndarray, truth: np.ndarray) -> float | N
     if not truth.any():
         return None
     return float(metrics.average_precision_score(truth.ravel(), heatmap.ravel()))
+
+
+def peak_in_tumour(heatmap: np.ndarray, truth: np.ndarray, head: np.ndarray) -> bool | None:
+    """Whether a map's highest pixel (the first of several) inside the head is true.
+
+    Args:
+        heatmap: [H, W].
+        truth, head: bool [H, W]; without a head the whole slice counts.
+
+    Returns:
+        None where no pixel is true.
+    """
+    if not truth.any():
+        return None
+    inside = np.where(head, heatmap, -np.inf) if head.any() else heatmap
+    return bool(truth.flat[inside.argmax()])
 
 
 def compare(
@@ -132,13 +159,15 @@ def segmentation_metrics(
 
     Returns:
         A dict of plain JSON values: as_delivered (empty where "no tumour" was predicted) and
-        any_prediction (the likeliest tumour class's mask, whatever was predicted), each with "all"
-        and "classes" (by true class); average_precision; empty (counts); oracle_offset. Values that
-        cannot be computed are None.
+        any_prediction (the likeliest tumour class's mask, whatever was predicted), each with "all",
+        "classes" (by true class) and "thirds" (by size, see `size_thirds`); average_precision;
+        average_precision_in_head; peak; empty_share; empty (counts); oracle_offset. Values that cannot be
+        computed are None.
     """
     tumour = [record for record in records if record.true_pixels > 0]
     tumour_free = [record for record in records if record.true_pixels == 0]
     names = sorted({record.class_name for record in tumour})
+    thirds = size_thirds([record.tumour_share for record in tumour])
     result: dict[str, Any] = {
         "slices": len(records),
         "tumour_slices": len(tumour),
@@ -151,13 +180,17 @@ def segmentation_metrics(
         result[key] = {
             "all": _summary(tumour, field, resamples, seed, spurious),
             "classes": {name: _summary(of_class, field, resamples, seed) for name, of_class in by_class.items()},
+            "thirds": _by_size(tumour, thirds, field, resamples, seed),
         }
-    ranked = [record for record in tumour if record.average_precision is not None]
-    result["average_precision"] = median_and_mean(
-        [record.average_precision or 0.0 for record in ranked], [record.patient for record in ranked], resamples, seed
-    )
+    for key in ("average_precision", "average_precision_in_head"):
+        pairs = [(value, record.patient) for record in tumour if (value := getattr(record, key)) is not None]
+        result[key] = median_and_mean([value for value, _ in pairs], [name for _, name in pairs], resamples, seed)
+    peaks = [record.peak_in_tumour for record in tumour if record.peak_in_tumour is not None]
+    result["peak"] = {"slices": len(peaks), "in_tumour": sum(peaks), "hit_rate": _share(sum(peaks), len(peaks))}
+    without_mask = sum(record.delivered.pixels == 0 for record in tumour)
+    result["empty_share"] = _share(without_mask, len(tumour))
     result["empty"] = {
-        "tumour_slices_without_mask": sum(record.delivered.pixels == 0 for record in tumour),
+        "tumour_slices_without_mask": without_mask,
         "reasons_on_tumour_slices": dict(
             Counter(record.delivered.reason or "unknown" for record in tumour if record.delivered.pixels == 0)
         ),
@@ -166,6 +199,26 @@ def segmentation_metrics(
     }
     result["oracle_offset"] = oracle
     return result
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _by_size(
+    tumour: Sequence[SegmentationRecord], thirds: np.ndarray, field: str, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Dice of the tumour slices of each third, and up to which share of the head the third goes."""
+    found = {}
+    for number, name in enumerate(THIRDS):
+        records = [record for record, third in zip(tumour, thirds, strict=True) if third == number]
+        dices = [getattr(record, field).dice for record in records]
+        found[name] = {
+            "slices": len(records),
+            "largest_share_of_head": max((record.tumour_share for record in records), default=None),
+            "dice": median_and_mean(dices, [record.patient for record in records], resamples, seed),
+        }
+    return found
 
 
 def _summary(
@@ -191,6 +244,7 @@ def _summary(
         "slices": len(records),
         "patients": len({record.patient for record in records}),
         "dice": summary("dice", records)[0],
+        "dice_below_0.1": _share(sum(getattr(record, field).dice < MISPLACED for record in records), len(records)),
         "iou": summary("iou", records)[0],
         "hd95": {**distance, "slices": defined, "undefined": len(records) - defined},
         "hd95_with_misses": {

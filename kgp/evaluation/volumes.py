@@ -30,7 +30,12 @@ class VolumeDistances:
         self._pieces: dict[str, list[tuple[int, np.ndarray, dict[str, np.ndarray], float]]] = {}
 
     def add(
-        self, row: SliceRow, truth: np.ndarray | None, masks: Mapping[str, np.ndarray], diagonal: float
+        self,
+        row: SliceRow,
+        truth: np.ndarray | None,
+        masks: Mapping[str, np.ndarray],
+        diagonal: float,
+        spacing: tuple[float, float] | None = None,
     ) -> dict[str, VolumeDistance]:
         """Takes one slice.
 
@@ -38,6 +43,7 @@ class VolumeDistances:
             truth: true mask bool [H, W], or None where there is none.
             masks: bool [H, W] by name of the reading.
             diagonal: the head's in this slice, in millimetres.
+            spacing: millimetres between rows and between columns of the masks; default the row's.
 
         Returns:
             The distances of each reading where the slice is the last one of its volume; else empty.
@@ -51,13 +57,15 @@ class VolumeDistances:
         if self._awaited[row.volume] or not self._pieces.pop(row.volume):
             return {}
         pieces.sort(key=lambda piece: piece[0])
-        spacing = (row.spacing_slice or 1.0, row.spacing_row or 1.0, row.spacing_column or 1.0)
+        if len({piece[1].shape for piece in pieces}) > 1:
+            return {}  # slices of several sizes are no volume
+        steps = (row.spacing_slice or 1.0, *(spacing or (row.spacing_row or 1.0, row.spacing_column or 1.0)))
         whole = np.stack([piece[1] for piece in pieces])
-        largest = math.hypot(max(piece[3] for piece in pieces), len(pieces) * spacing[0])
+        largest = math.hypot(max(piece[3] for piece in pieces), len(pieces) * steps[0])
         distances = {}
         for name in masks:
             mask = np.stack([piece[2][name] for piece in pieces])
-            distance = hd95(mask, whole, spacing)
+            distance = hd95(mask, whole, steps)
             distances[name] = VolumeDistance(distance, distance_with_misses(mask, whole, distance, largest))
         return distances
 
@@ -80,16 +88,7 @@ def volume_metrics(
             volumes.setdefault(judged.row.volume, []).append(judged)
     if not volumes:
         return None
-    dices, tumour_groups, spurious = [], [], 0
-    for pieces in volumes.values():
-        records = [judged.segmentations[name] for judged in pieces]
-        true, found = (
-            sum(pixels) for pixels in zip(*((r.true_pixels, r.delivered.pixels) for r in records), strict=True)
-        )
-        if true:
-            dices.append(2.0 * sum(record.delivered.common for record in records) / (true + found))
-            tumour_groups.append(pieces[0].row.group)
-        spurious += bool(found and not true)
+    dices, tumour_groups, spurious = _dices_laid_together(volumes, name)
     return {
         "volumes": len(volumes),
         "tumour_volumes": len(dices),
@@ -98,6 +97,42 @@ def volume_metrics(
         "dice": median_and_mean(dices, tumour_groups, resamples, seed),
         **_distances(volumes, name, resamples, seed),
     }
+
+
+def patient_dice(
+    slices: Sequence[JudgedSlice], name: str, *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """Dice of all judged slices of a patient laid together, as delivered, for one reading.
+
+    It stands for the Dice of volumes where slices name none. Patients without a true tumour enter
+    the counts only.
+    """
+    patients: dict[str, list[JudgedSlice]] = {}
+    for judged in slices:
+        if judged.segmentations:
+            patients.setdefault(judged.row.patient, []).append(judged)
+    dices, tumour_groups, spurious = _dices_laid_together(patients, name)
+    return {
+        "patients": len(patients),
+        "tumour_patients": len(dices),
+        "tumour_free_patients_with_mask": spurious,
+        "dice": median_and_mean(dices, tumour_groups, resamples, seed),
+    }
+
+
+def _dices_laid_together(pieces_of: Mapping[str, list[JudgedSlice]], name: str) -> tuple[list[float], list[str], int]:
+    """Dice and person of each volume with a true tumour, and how many others have a mask."""
+    dices, tumour_groups, spurious = [], [], 0
+    for pieces in pieces_of.values():
+        records = [judged.segmentations[name] for judged in pieces]
+        true, found = (
+            sum(pixels) for pixels in zip(*((r.true_pixels, r.delivered.pixels) for r in records), strict=True)
+        )
+        if true:
+            dices.append(2.0 * sum(record.delivered.common for record in records) / (true + found))
+            tumour_groups.append(pieces[0].row.group)
+        spurious += bool(found and not true)
+    return dices, tumour_groups, spurious
 
 
 def _distances(volumes: Mapping[str, list[JudgedSlice]], name: str, resamples: int, seed: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kgp.errors import KgpError
 from kgp.heatmap.reading import Reading
 from kgp.prediction.slice import SlicePrediction, predict_slices
 from kgp.runtime.runtime import Runtime
-from kgp.scans.fit import fit_image, restore_map, restore_mask, restore_points
+from kgp.scans.fit import fit_image, restore_points
 
 _log = logging.getLogger(__name__)
 _LOG_SECONDS = 5.0  # between two lines of progress
@@ -102,32 +102,32 @@ def predict_stack(
     log = _ProgressLog(len(stack), progress)
     for start in range(0, len(visible), runtime.batch):
         chosen = visible[start : start + runtime.batch]
-        images = np.stack([fit_image(stack[index], network.size, spacing) for index in chosen])
-        predictions = predict_slices(runtime, images, reading, with_evidence=with_evidence)
+        own_images = [stack[index] for index in chosen]
+        images = np.stack([fit_image(image, network.size, spacing) for image in own_images])
+        predictions = predict_slices(
+            runtime, images, reading, own_images=own_images, spacing=spacing, with_evidence=with_evidence
+        )
         for index, prediction in zip(chosen, predictions, strict=True):
-            masks[index], maps[index] = _restored(prediction, stack.shape[1:3], spacing)
-            points = stack_points(prediction, stack.shape[1:3], spacing) if with_evidence else None
-            calls[index] = _slice_call(prediction, masks[index], points)
+            masks[index], maps[index] = prediction.mask, prediction.map
+            calls[index] = _slice_call(prediction, stack_points(prediction) if with_evidence else None)
         log.update(chosen[-1] + 1)
     log.update(len(stack))
     return StackPrediction(masks, maps, calls)
 
 
-def stack_points(
-    prediction: SlicePrediction, shape: tuple[int, ...], spacing: tuple[float, float] | None
-) -> tuple[StackPoint, ...]:
+def stack_points(prediction: SlicePrediction, count: int = POINTS) -> tuple[StackPoint, ...]:
     """The strongest evidence points of the likeliest tumour class, in pixels of the unfitted slice.
 
     Args:
-        prediction: of a fitted slice, with evidence.
-        shape: (H, W) of the unfitted slice.
-        spacing: the one that the slice was fitted with.
+        prediction: with evidence.
+        count: how many.
     """
-    strongest = prediction.evidence(prediction.tumour_class).top(POINTS)
-    height, width = prediction.image.shape[:2]
-    size = height if height == width else 0
+    strongest = prediction.evidence(prediction.tumour_class).top(count)
+    fitted_height, fitted_width = prediction.heatmap.shape[:2]
+    size = fitted_height if fitted_height == fitted_width else 0
     fitted = np.array([(point.row, point.column) for point in strongest], float).reshape(-1, 2)
-    restored = restore_points(fitted, shape[0], shape[1], size, spacing)
+    height, width = prediction.image.shape[:2]
+    restored = restore_points(fitted, height, width, size, prediction.spacing)
     return tuple(
         StackPoint(row, column, point.contribution)
         for (row, column), point in zip(restored.tolist(), strongest, strict=True)
@@ -144,22 +144,13 @@ def inside(points: Sequence[StackPoint], shape: tuple[int, ...]) -> list[StackPo
     return kept
 
 
-def _restored(
-    prediction: SlicePrediction, shape: tuple[int, ...], spacing: tuple[float, float] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mask and map on the grid of a slice of `shape` (H, W)."""
-    height, width = shape
-    return restore_mask(prediction.mask, height, width, spacing), restore_map(prediction.map, height, width, spacing)
-
-
-def _slice_call(prediction: SlicePrediction, mask: np.ndarray, points: tuple[StackPoint, ...] | None) -> SliceCall:
-    """The numbers of a slice; `mask` is on the stack's grid, where few pixels may vanish."""
+def _slice_call(prediction: SlicePrediction, points: tuple[StackPoint, ...] | None) -> SliceCall:
     return SliceCall(
         probabilities=prediction.probabilities,
         predicted_class=prediction.predicted_class,
         tumour_class=prediction.tumour_class,
-        mask_pixels=int(mask.sum()),
-        reason=prediction.reason or (None if mask.any() else "nothing_above"),
+        mask_pixels=int(prediction.mask.sum()),
+        reason=prediction.reason,
         points=points,
     )
 

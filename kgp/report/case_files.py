@@ -177,8 +177,15 @@ def _points(
     network = runtime.description
     spacing = spacing if network.size else None
     fitted = fit_image(image, network.size, spacing)
-    (prediction,) = predict_slices(runtime, fitted[None], network.readings[reading_name], with_evidence=True)
-    return stack_points(prediction, image.shape[:2], spacing)
+    (prediction,) = predict_slices(
+        runtime,
+        fitted[None],
+        network.readings[reading_name],
+        own_images=[image],
+        spacing=spacing,
+        with_evidence=True,
+    )
+    return stack_points(prediction)
 
 
 def _write_sheet(

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kgp.data.cohort import Cohort, read_image, read_mask
+from kgp.data.cohort import Cohort, read_image
+from kgp.data.own_slices import read_own_slice
 from kgp.evaluation.judged_slice import JudgedSlice
 from kgp.evaluation.segmentation import Overlap
 from kgp.prediction.slice import predict_slices
-from kgp.report.overlay import Picture, draw_picture, shown_contrast
+from kgp.prediction.stack import inside, stack_points
+from kgp.report.overlay import Picture, draw_picture, panel_picture, shown_contrast
 from kgp.runtime.runtime import Runtime
 
 _POINTS = 12
@@ -61,20 +63,28 @@ def draw_judged(
         reading_name: the reading that cuts the mask.
     """
     network, row = runtime.description, judged.row
-    image = read_image(cohort, row)[..., list(range(cohort.shape[2]) if channels is None else channels)]
-    (prediction,) = predict_slices(runtime, image[None], network.readings[reading_name], with_evidence=True)
-    dice = f", Dice {judged.segmentations[reading_name].delivered.dice:.2f}" if judged.has_tumour else ""
-    return draw_picture(
-        Picture(
-            image=image,
-            channel=shown_contrast(network.contrasts),
-            map=prediction.map,
-            mask=prediction.mask,
-            truth=read_mask(cohort, row),
-            points=prediction.evidence(prediction.tumour_class).top(_POINTS),
-            title=f"{row.id}: {network.class_names[judged.target]}, "
-            f"called {network.class_names[judged.predicted_class]} "
-            f"({judged.probabilities[judged.predicted_class]:.2f}){dice}; "
-            f"map of {network.class_names[prediction.tumour_class]}",
-        )
+    channels = list(range(cohort.shape[2]) if channels is None else channels)
+    image, own = read_image(cohort, row)[..., channels], read_own_slice(cohort, row)
+    own_image = own.image[..., channels]
+    (prediction,) = predict_slices(
+        runtime,
+        image[None],
+        network.readings[reading_name],
+        own_images=[own_image],
+        spacing=own.fit_spacing,
+        with_evidence=True,
     )
+    shown = shown_contrast(network.contrasts)
+    dice = f", Dice {judged.segmentations[reading_name].delivered.dice:.2f}" if judged.has_tumour else ""
+    title = (
+        f"{row.id}: {network.class_names[judged.target]}, called {network.class_names[judged.predicted_class]} "
+        f"({judged.probabilities[judged.predicted_class]:.2f}){dice}; map of {network.class_names[prediction.tumour_class]}"
+    )
+    if own.fitted:
+        points = inside(stack_points(prediction, _POINTS), own_image.shape)
+        drawn = panel_picture(
+            own_image[..., shown], prediction.map, prediction.mask, points, own.spacing, truth=own.mask, title=title
+        )
+        return draw_picture(drawn)
+    points_on_map = prediction.evidence(prediction.tumour_class).top(_POINTS)
+    return draw_picture(Picture(image, shown, prediction.map, prediction.mask, own.mask, points_on_map, title))

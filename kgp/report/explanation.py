@@ -4,9 +4,10 @@ import numpy as np
 
 from kgp.heatmap.evidence import Evidence
 from kgp.prediction.slice import SlicePrediction, predict_slices
-from kgp.report.overlay import Picture, caption_bar, grey_panel, map_panel, mask_panel, shown_contrast, stacked
+from kgp.report.overlay import PANEL, Picture, caption_bar, grey_panel, map_panel, mask_panel, shown_contrast, stacked
 from kgp.runtime.description import Description
 from kgp.runtime.runtime import Runtime
+from kgp.scans.fit import fit_image, fit_mask
 
 
 def explain(
@@ -14,6 +15,8 @@ def explain(
     image: np.ndarray,
     reading_name: str,
     *,
+    own_image: np.ndarray | None = None,
+    spacing: tuple[float, float] | None = None,
     truth: np.ndarray | None = None,
     name: str = "",
     points: int = 12,
@@ -21,8 +24,10 @@ def explain(
     """Shows in a picture and in words why a slice is classified as it is.
 
     Args:
-        image: raw intensities [H, W, C] of a size the runtime takes.
+        image: raw intensities [h, w, C] of a size the runtime takes.
         reading_name: the reading that cuts the mask.
+        own_image: the slice [H, W, C] before it was fitted, where the mask is cut; default `image`.
+        spacing: what it was fitted with.
         truth: true mask bool [H, W], or None.
         name: what the slice is called.
         points: evidence points drawn for each class and listed for the predicted one.
@@ -32,7 +37,11 @@ def explain(
         below; and the text.
     """
     network = runtime.description
-    (prediction,) = predict_slices(runtime, image[None], network.readings[reading_name], with_evidence=True)
+    own_image = image if own_image is None else own_image
+    reading = network.readings[reading_name]
+    (prediction,) = predict_slices(
+        runtime, image[None], reading, own_images=[own_image], spacing=spacing, with_evidence=True
+    )
     evidence = [prediction.evidence(index) for index in range(len(network.class_names))]
     picture = _picture(prediction, evidence, network, reading_name, truth, name, points)
     return picture, "\n".join(_lines(prediction, evidence, network, name, points))
@@ -48,14 +57,17 @@ def _picture(
     points: int,
 ) -> np.ndarray:
     """A title; contrasts and mask above; the heatmap of each class with its evidence below."""
-    image, shown = prediction.image, shown_contrast(network.contrasts)
+    image, mask, shown = prediction.image, prediction.mask, shown_contrast(network.contrasts)
+    if prediction.fitted:  # the panels show the square that the network saw, with the slice's own detail
+        image, mask = fit_image(image, PANEL, prediction.spacing), fit_mask(mask, PANEL, prediction.spacing)
+        truth = None if truth is None else fit_mask(truth, PANEL, prediction.spacing)
     above = [(grey_panel(image[..., channel]), contrast) for channel, contrast in enumerate(network.contrasts)]
-    drawn = Picture(image, shown, prediction.map, prediction.mask, truth)
+    drawn = Picture(image, shown, prediction.map, mask, truth)
     above.append((mask_panel(above[shown][0], drawn), f"mask, reading {reading_name}"))
     below = []
     for index, class_name in enumerate(network.class_names):
         heatmap = prediction.heatmap[..., index]
-        drawn = Picture(image, shown, heatmap, prediction.mask, truth, evidence[index].top(points))
+        drawn = Picture(image, shown, heatmap, mask, truth, evidence[index].top(points))
         probability = prediction.probabilities[index]
         caption = f"{class_name}: logit {evidence[index].logit:.2f}, p {probability:.2f}"
         below.append((map_panel(above[shown][0], drawn), caption))

@@ -171,6 +171,7 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
         "volume_rows": [_volume_row(name, judged["volumes"]) for name, judged in readings.items() if judged["volumes"]],
         "why_no_volume_hd95": first["volumes"] and first["volumes"].get("why_no_hd95"),
         "mask_rows": [row for name, judged in readings.items() for row in _mask_rows(name, judged)],
+        "loss_rows": [row for name, judged in readings.items() for row in _loss_rows(name, judged)],
         "readings": [(name, _about_reading(judged)) for name, judged in readings.items()],
         "dice_distribution": plots.dice_distribution(dices),
         "baseline": _about_baseline(baseline) if baseline else None,
@@ -199,6 +200,32 @@ def _mask_rows(name: str, judged: dict[str, Any]) -> list[list[str]]:
         ]
         for words, scores in rows
     ]
+
+
+def _loss_rows(name: str, judged: dict[str, Any]) -> list[list[str]]:
+    """Where masks lose: reading, mean Dice, Dice of each third by size, share below 0.1; precision
+    of the map inside the head, hit rate of its peak, empty masks.
+    """
+    rows = []
+    for words, key in (("as delivered", "as_delivered"), ("whatever was predicted", "any_prediction")):
+        scores, thirds = judged[key]["all"], judged[key]["thirds"]
+        of_map = ["", "", ""]
+        if key == "as_delivered":
+            of_map = [
+                _median(judged["average_precision_in_head"]),
+                number(judged["peak"]["hit_rate"]),
+                number(judged["empty_share"]),
+            ]
+        rows.append(
+            [
+                f"{name}, {words}",
+                number(scores["dice"]["mean"]),
+                *(_median(third["dice"]) for third in thirds.values()),
+                number(scores["dice_below_0.1"]),
+                *of_map,
+            ]
+        )
+    return rows
 
 
 def _volume_row(name: str, volumes: dict[str, Any]) -> list[str]:

@@ -56,6 +56,7 @@ def panel_picture(
     points: Sequence[StackPoint],
     spacing: tuple[float, float] | None,
     *,
+    truth: np.ndarray | None = None,
     title: str = "",
     limit: float | None = None,
 ) -> Picture:
@@ -67,7 +68,7 @@ def panel_picture(
         mask: bool [H, W].
         points: evidence points in pixels of the slice.
         spacing: millimetres between rows and between columns, or None for square pixels.
-        title, limit: see `Picture`.
+        truth, title, limit: see `Picture`.
     """
     positions = np.array([(point.row, point.column) for point in points]).reshape(-1, 2)
     height, width = mask.shape
@@ -77,6 +78,7 @@ def panel_picture(
         channel=0,
         map=fit_map(values, PANEL, spacing),
         mask=fit_mask(mask, PANEL, spacing),
+        truth=None if truth is None else fit_mask(truth, PANEL, spacing),
         points=[
             EvidencePoint(round(row), round(column), point.contribution)
             for (row, column), point in zip(fitted.tolist(), points, strict=True)

@@ -11,7 +11,7 @@ from kgp.architectures import architecture_title
 from kgp.data.cohort import Cohort, SliceRow
 from kgp.data.parts import part_of_run
 from kgp.errors import UsageError
-from kgp.evaluation.judge import judge
+from kgp.evaluation.judge import judge, offset_dices
 from kgp.evaluation.judged_slice import JudgedSlice, prediction_rows
 from kgp.evaluation.known_slices import predict_known
 from kgp.files import read_table, write_json, write_table
@@ -31,10 +31,9 @@ def calibrate_run(folder: Path) -> None:
     run, runtime = read_run(folder), load_runtime(folder)
     cohort, rows, _ = part_of_run(run, "validation")
     _log.info("Calibrating the readings on the %d slices of the validation part.", len(rows))
-    search = OffsetSearch(PAPER, run.no_tumour_class)
+    search = OffsetSearch(PAPER, None)
     for known in predict_known(runtime, cohort, rows, {"paper": PAPER}):
-        prediction = known.predictions["paper"]
-        search.add(prediction.heatmap, prediction.predicted_class, prediction.image, known.truth, known.row.group)
+        offset_dices(search, known.predictions["paper"], known.truth, known.row.group)
     write_json(run.folder / "calibration.json", calibration(search))
     refresh_manifest(run.folder)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kgp.data.cohort import read_image, read_mask
+from kgp.data.cohort import read_image
+from kgp.data.own_slices import read_own_slice
 from kgp.data.run_data import cohort_of_run
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_table
@@ -19,17 +20,22 @@ from kgp.scans.volume import axial_slices
 
 @dataclasses.dataclass(frozen=True)
 class SliceToExplain:
-    """One slice at the network's size.
+    """One slice at the network's size, and on its own grid.
 
     Attributes:
-        image: raw intensities [H, W, C].
-        truth: true mask bool [H, W], or None where unknown.
+        image: raw intensities [h, w, C] at the network's size.
+        truth: true mask bool [H, W] on the slice's own grid, or None where unknown.
         name: what the slice is called.
+        own_image: raw intensities [H, W, C] on the slice's own grid.
+        spacing: what it was fitted to the network's size with; None for square pixels, or where it
+            was not fitted.
     """
 
     image: np.ndarray
     truth: np.ndarray | None
     name: str
+    own_image: np.ndarray
+    spacing: tuple[float, float] | None = None
 
 
 def slice_of_file(
@@ -53,13 +59,18 @@ def slice_of_file(
     if path.suffix.lower() in ENDINGS:
         image, notes = read_slice(path, len(contrasts))
         warn_of_notes(path.name, notes)
-        return SliceToExplain(fit_image(image.astype(np.float32), size), None, path.name)
+        return _fitted(image, size, None, path.name)
     volume = read_case(contrasts, path, resample_to)
     warn_of_notes(path.name, volume.notes)
     stack, spacing = axial_slices(volume)
     if index is None or not 0 <= index < len(stack):
         raise UsageError(f"--slice must be a number from 0 to {len(stack) - 1} for {path}, not {index}.")
-    return SliceToExplain(fit_image(stack[index], size, spacing), None, f"{path.name}, slice {index}")
+    return _fitted(stack[index], size, spacing, f"{path.name}, slice {index}")
+
+
+def _fitted(image: np.ndarray, size: int, spacing: tuple[float, float] | None, name: str) -> SliceToExplain:
+    spacing = spacing if size else None
+    return SliceToExplain(fit_image(image, size, spacing), None, name, image.astype(np.float32), spacing)
 
 
 def slice_of_run(folder: Path | str, identifier: str | None, reading_name: str) -> SliceToExplain:
@@ -86,7 +97,8 @@ def slice_of_run(folder: Path | str, identifier: str | None, reading_name: str) 
     row = next((row for row in cohort.rows if row.id == identifier), None)
     if row is None:
         raise KgpError(f"{cohort.name} has no slice {identifier!r}.")
-    return SliceToExplain(read_image(cohort, row), read_mask(cohort, row), identifier)
+    own = read_own_slice(cohort, row)
+    return SliceToExplain(read_image(cohort, row), own.mask, identifier, own.image, own.fit_spacing)
 
 
 def _median_slice(predictions: Path, reading_name: str) -> str:

@@ -29,14 +29,17 @@ def fit_image(image: np.ndarray, size: int, spacing: tuple[float, float] | None 
         KgpError: the pixels are more than `LONGEST_PIXEL` times as long as wide.
     """
     image = image.astype(np.float32)
-    if size == 0:
+    if keeps_grid(image.shape[0], image.shape[1], size, spacing):
         return image
     top, left, height, width = _square(image.shape[0], image.shape[1], spacing)
-    if (height, width) == (size, size) == image.shape[:2]:
-        return image
     padded = np.broadcast_to(image.min(axis=(0, 1)), (height, width, image.shape[2])).copy()
     padded[top : top + image.shape[0], left : left + image.shape[1]] = image
     return _resized(padded, size, size)
+
+
+def keeps_grid(height: int, width: int, size: int, spacing: tuple[float, float] | None = None) -> bool:
+    """Whether `fit_image` keeps every pixel of a slice of height x width pixels as it is."""
+    return size == 0 or ((height, width) == (size, size) == _square(height, width, spacing)[2:])
 
 
 def fit_mask(mask: np.ndarray, size: int, spacing: tuple[float, float] | None = None) -> np.ndarray:

@@ -49,7 +49,8 @@ def train_from_source(
     labelled = labelled_cohort(config, cohort)
     for message in labelled.dropped:
         _log.warning(message)
-    if resume and read_source(folder).get("content", cohort.content) != cohort.content:
+    content = read_source(folder).get("content", cohort.content) if resume else cohort.content
+    if content != cohort.content and not cohort.has_content(content):
         _log.warning("%s has changed since the training began, so it goes on with other slices.", cohort.name)
     source = {**source, "content": cohort.content}
     split = read_split(folder / "split.csv") if resume else split_of(config, labelled)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ from sklearn import metrics
 from kgp.evaluation.segmentation import (
     SegmentationRecord,
     compare,
+    peak_in_tumour,
     pixel_average_precision,
     segmentation_metrics,
 )
@@ -160,3 +162,31 @@ def test_without_tumour_slices_everything_is_none(records, chosen):
 def test_masks_of_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"\(4, 4\) where the true mask is \(8, 8\)"):
         compare(np.zeros((4, 4), bool), EMPTY)
+
+
+def test_where_masks_lose_by_hand(records):
+    """Dice 1, 0.5, 0, 0 of tumours that cover 1, 2, 3 and 4 % of the head."""
+    shares, peaks, precisions = (0.01, 0.02, 0.03, 0.04), (True, False, None, True), (0.9, 0.8, None, 0.4)
+    changed = [
+        dataclasses.replace(record, tumour_share=share, peak_in_tumour=peak, average_precision_in_head=precision)
+        for record, share, peak, precision in zip(records[:4], shares, peaks, precisions, strict=True)
+    ]
+    result = segmentation_metrics([*changed, *records[4:]])
+    delivered = result["as_delivered"]
+    assert (delivered["all"]["dice_below_0.1"], result["any_prediction"]["all"]["dice_below_0.1"]) == (0.5, 0.25)
+    thirds = delivered["thirds"]
+    assert [third["dice"]["mean"] for third in thirds.values()] == [0.75, 0.0, 0.0]
+    assert [third["slices"] for third in thirds.values()] == [2, 1, 1]
+    assert [third["largest_share_of_head"] for third in thirds.values()] == [0.02, 0.03, 0.04]
+    assert result["peak"] == {"slices": 3, "in_tumour": 2, "hit_rate": 2 / 3}
+    assert result["average_precision_in_head"]["median"] == 0.8 and result["empty_share"] == 0.5
+
+
+def test_the_peak_is_looked_for_in_the_head():
+    heatmap = np.zeros((8, 8))
+    heatmap[1, 1], heatmap[7, 7] = 2.0, 5.0
+    head = square(0, 0, 6)
+    assert peak_in_tumour(heatmap, square(0, 0, 3), head) is True
+    assert peak_in_tumour(heatmap, square(3, 3, 3), head) is False
+    assert peak_in_tumour(heatmap, square(5, 5, 3), EMPTY) is True  # no head is seen, so the whole slice counts
+    assert peak_in_tumour(heatmap, EMPTY, head) is None

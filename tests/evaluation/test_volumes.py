@@ -71,3 +71,16 @@ def test_a_gap_between_slices_leaves_no_distance(tiny_cohort, bright_runtime):
 def test_single_slices_have_no_volumes(tiny_cohort, bright_runtime):
     found = judged(bright_runtime(), tiny_cohort, tiny_cohort.rows).metrics["segmentation"]["zero"]
     assert found["volumes"] is None
+
+
+def test_slices_of_a_patient_are_laid_together(tiny_cohort, bright_runtime):
+    """The cut of FLAIR at 115 marks noise in both slices of each patient; volumes of two patients are other sums."""
+    judgement = judged(bright_runtime(threshold=1.15), tiny_cohort, volumes(tiny_cohort))
+    found = judgement.metrics["segmentation"]["zero"]["patient_dice"]
+    expected = []
+    for number in range(0, 20, 2):
+        records = [piece.segmentations["zero"] for piece in judgement.slices[number : number + 2]]
+        common = sum(record.delivered.common for record in records)
+        expected.append(2 * common / sum(record.delivered.pixels + record.true_pixels for record in records))
+    assert found["dice"]["median"] == pytest.approx(np.median(expected))
+    assert (found["patients"], found["tumour_patients"], found["tumour_free_patients_with_mask"]) == (10, 10, 0)
