@@ -39,6 +39,7 @@ class SliceRow:
         mask: file with the mask [H, W], or "" where the source has none.
         spacing_row, spacing_column: millimetres between pixel centres, or None where unknown.
         spacing_slice: millimetres between neighbouring slices of the volume, or None where unknown.
+        plane: how the slice lies, in the source's word ("axial"); "" where it says none.
     """
 
     id: str
@@ -53,6 +54,7 @@ class SliceRow:
     spacing_row: float | None = None
     spacing_column: float | None = None
     spacing_slice: float | None = None
+    plane: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,4 +198,5 @@ def _row(record: dict[str, str]) -> SliceRow:
         spacing_row=number(record["spacing_row"]),
         spacing_column=number(record["spacing_column"]),
         spacing_slice=number(record.get("spacing_slice", "")),  # cohorts of before have no such column
+        plane=record.get("plane") or "",
     )

@@ -32,5 +32,6 @@ def cohort_digest(contrasts: Sequence[str], rows: Sequence[SliceRow], arrays: Ma
         values = dataclasses.asdict(row)
         values["image"] = arrays[row.image]
         values["mask"] = arrays[row.mask] if row.mask else ""
+        del values["plane"]  # which no network sees, and earlier versions did not read
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()

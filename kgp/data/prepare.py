@@ -186,6 +186,7 @@ class _Writer:
             spacing_row=spacing[0],
             spacing_column=spacing[1],
             spacing_slice=piece.spacing_slice,
+            plane=piece.plane,
         )
 
     def _write_array(self, file: str, array: np.ndarray) -> None:
