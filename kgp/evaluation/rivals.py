@@ -40,12 +40,14 @@ class RivalCalls:
         what: by rival, what it goes by, in words.
         slices: slices of the training part.
         slices_of_trees: of them, those that the trees learned from.
+        runs: from so many runs, whose slices are added up.
     """
 
     called: Mapping[str, np.ndarray]
     what: Mapping[str, str]
     slices: int
     slices_of_trees: int
+    runs: int = 1
 
 
 def call_rivals(
@@ -122,6 +124,7 @@ def pooled_calls(parts: Sequence[RivalCalls | str]) -> RivalCalls | str:
         {name: calls[0].what[name] for name in shared},
         sum(part.slices for part in calls),
         sum(part.slices_of_trees for part in calls),
+        len(calls),
     )
 
 
@@ -152,11 +155,11 @@ def rival_metrics(
     figures = {name: _figures(name, what, values, intervals) for name, what in calls.what.items()}
     strongest = max(figures, key=lambda name: figures[name]["macro_f1"])
     return found | {
-        "learned_from": {"slices": calls.slices, "slices_of_trees": calls.slices_of_trees},
+        "learned_from": {"runs": calls.runs, "slices": calls.slices, "slices_of_trees": calls.slices_of_trees},
         "why_no_place": None if "place" in figures else rivals_place.UNKNOWN,
         "figures": figures,
         "strongest": strongest,
-        "warning": _warning(figures[strongest], values[_NETWORK]["macro_f1"], len(slices)),
+        "warning": _warning(figures[strongest], values[_NETWORK]["macro_f1"], targets),
     }
 
 
@@ -212,8 +215,13 @@ def _number(score: float) -> float | None:
     return None if np.isnan(score) else score
 
 
-def _warning(rival: dict[str, Any], network: float, slices: int) -> str | None:
-    """What a user must know where the network is not ahead of its strongest rival."""
+def _warning(rival: dict[str, Any], network: float, targets: np.ndarray) -> str | None:
+    """What a user must know where the network is not ahead of its strongest rival; None where it is,
+    and where all slices are of one class, so that nothing is to be told apart.
+    """
+    if len(set(targets.tolist())) == 1:
+        return None
+    slices = len(targets)
     ahead = rival["network_ahead"]["macro_f1"]
     compared = f"(macro-F1 {network:.3f} against {rival['macro_f1']:.3f} of {rival['what']}"
     if ahead["difference"] <= 0:
