@@ -89,10 +89,11 @@ def execute(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{arguments.run} is no run folder, so it has no data of its own; name --data and --out.")
     if trained and (arguments.part or arguments.data is None):
         cohort, rows, targets, facts = _own_part(trained, arguments)
-        name, channels = arguments.part or "test", None
+        name = part = arguments.part or "test"
+        channels = None
     else:
         cohort, rows, targets, channels, facts = _other_data(runtime, arguments)
-        name = arguments.data.resolve().name
+        name, part = arguments.data.resolve().name, ""
     if arguments.views == 8:
         name = f"{name}-8views"
     out = arguments.out or arguments.run / "evaluations" / name
@@ -107,6 +108,7 @@ def execute(arguments: argparse.Namespace) -> None:
             folder,
             f"{architecture_title(runtime.description.arch)} on {name}",
             facts,
+            part=part,
             channels=channels,
             reading_name=arguments.reading or "",
             page_facts=run_page_facts(trained) if trained else installed_facts(),

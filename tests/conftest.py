@@ -29,6 +29,16 @@ def pytest_unconfigure():
     shutil.rmtree(CACHE, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_trees():
+    """The trivial rivals of each evaluation have few trees, as three hundred take half a second."""
+    from kgp.evaluation import rivals_trees
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rivals_trees, "TREES", 10)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_cohort(tmp_path_factory):
     """Ten patients with two slices each, 16x16x2: noise, and in one slice of each a bright 5x5 square (label 1)."""

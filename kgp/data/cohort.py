@@ -44,6 +44,7 @@ class SliceRow:
         own: file with image and mask on the slice's own grid, or "" where the slice is on it, has
             no mask, or was prepared by an earlier version.
         own_spacing_row, own_spacing_column: spacing there, or None where unknown or not needed.
+        plane: how the slice lies, in the source's word ("axial"); "" where it says none.
     """
 
     id: str
@@ -61,6 +62,7 @@ class SliceRow:
     own: str = ""
     own_spacing_row: float | None = None
     own_spacing_column: float | None = None
+    plane: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,4 +226,5 @@ def _row(record: dict[str, str]) -> SliceRow:
         own=record.get("own", ""),
         own_spacing_row=number(record.get("own_spacing_row", "")),
         own_spacing_column=number(record.get("own_spacing_column", "")),
+        plane=record.get("plane") or "",
     )

@@ -38,6 +38,7 @@ def cohort_digest(contrasts: Sequence[str], rows: Sequence[SliceRow], arrays: Ma
             values["own"] = arrays[row.own]
         else:  # so that the digest of what was not resized stays that of earlier versions
             values = {name: value for name, value in values.items() if name not in _OWN}
+        del values["plane"]  # which no network sees, and earlier versions did not read
         digest.update(json.dumps(values, sort_keys=True).encode())
     return digest.hexdigest()
 

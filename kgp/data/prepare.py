@@ -200,6 +200,7 @@ class _Writer:
             own=own_file,
             own_spacing_row=own_spacing[0],
             own_spacing_column=own_spacing[1],
+            plane=piece.plane,
         )
 
     def _write_own(self, piece: SourceSlice, name: str) -> str:

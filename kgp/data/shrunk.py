@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from kgp.data.cohort import Cohort, read_cohort, read_image, read_mask
+from kgp.data.cohort import Cohort, read_cohort, read_image
 from kgp.data.prepare import prepare
 from kgp.data.prepared_folders import note_use
 from kgp.data.sources.source import DataFault, SourceSlice
@@ -13,7 +13,7 @@ from kgp.default_cache import default_cache
 
 
 def shrunk_cohort(cohort: Cohort, size: int, cache: Path | None = None) -> Cohort:
-    """The same slices at `size` x `size`, prepared once into a folder of the cache.
+    """The same slices at `size` x `size`, prepared once into a folder of the cache, without masks.
 
     Args:
         cohort: the prepared slices.
@@ -65,7 +65,7 @@ class _PreparedSlices:
             volume=row.volume,
             index=row.index,
             image=read_image(self._cohort, row),
-            mask=read_mask(self._cohort, row),
             spacing=spacing,
             spacing_slice=row.spacing_slice,
+            plane=row.plane,
         )

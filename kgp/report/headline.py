@@ -16,6 +16,7 @@ def headline(metrics: dict[str, Any]) -> str:
     ]
     if "intervals" in classification and score_intervals(metrics):
         lines.append(score_intervals(metrics))
+    lines += _rivals(metrics)
     patients = metrics.get("patient_level")
     # Patients of one class alone are right whatever the network calls them.
     if patients and sum(map(any, patients["confusion_matrix"])) > 1:
@@ -46,6 +47,16 @@ def score_intervals(metrics: dict[str, Any]) -> str:
     ends = metrics["classification"]["intervals"]
     words = [f"{title} {interval(ends[name])}" for name, title in titles.items() if interval(ends.get(name))]
     return f"95 % intervals over patients: {', '.join(words)}." if words else ""
+
+
+def _rivals(metrics: dict[str, Any]) -> list[str]:
+    """The macro-F1 of the trivial rivals beside the network's; nothing of an earlier version."""
+    rivals = metrics.get("rivals")
+    if not rivals or rivals["why_none"]:
+        return [rivals["why_none"]] if rivals else []
+    words = [f"{rival['what']} {rival['macro_f1']:.3f}" for rival in rivals["figures"].values()]
+    network = f"the network's {metrics['classification']['macro_f1']:.3f}"
+    return [f"Trivial rivals reach, beside {network}, a macro-F1 of: {', '.join(words)}."]
 
 
 def _distance(name: str, delivered: dict[str, Any], unit: str) -> str:

@@ -18,6 +18,7 @@ from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED
 from kgp.report import plots
 from kgp.report.numbers import interval, number
 from kgp.report.overlay import encode_png
+from kgp.report.rivals_table import rivals_shown
 from kgp.research_use import NOT_FOR_CARE, RESEARCH_USE
 
 _SCORES = {  # key in metrics.json: words in the report
@@ -75,6 +76,7 @@ def write_report(
         score_rows=_score_rows(classification),
         class_rows=_class_rows(classification),
         why_no_intervals=metrics["why_no_intervals"],
+        rivals=rivals_shown(metrics),
         patients_as_one=_patients_as_one(metrics),
         definitions=metrics["definitions"],
         confusion_matrix=plots.confusion_matrix(classification["confusion_matrix"], metrics["class_names"]),

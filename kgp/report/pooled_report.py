@@ -17,6 +17,7 @@ from kgp.errors import KgpError
 from kgp.evaluation.judge import judge_slices
 from kgp.evaluation.judged_slice import JudgedSlice, all_spaced
 from kgp.evaluation.metrics import metrics_of
+from kgp.evaluation.rivals import RivalCalls, call_rivals_of_run, pooled_calls, rival_metrics
 from kgp.report.chosen_slices import draw_judged
 from kgp.report.facts import part_facts, run_facts, run_page_facts
 from kgp.report.run_report import write_results
@@ -51,14 +52,17 @@ def report_pooled(runs: Sequence[Run], out: Path, part: str = "test") -> dict[st
     name = network.default_reading
     spaced = all(all_spaced(rows) for _, rows, _ in parts)
     slices: list[JudgedSlice] = []
+    calls: list[RivalCalls | str] = []
     for run, runtime, (cohort, rows, targets) in zip(runs, runtimes, parts, strict=True):
         _log.info("Judging the %d slices of the %s part of %s.", len(rows), part, run.folder)
         readings = runtime.description.readings
         slices += judge_slices(runtime, cohort, rows, targets, readings, name, spaced=spaced)
+        calls.append(call_rivals_of_run(run, cohort, rows, part=part))
         judged_by |= {row.id: (runtime, cohort) for row in rows}
     metrics = {
         "facts": _facts(runs, part),
         **metrics_of(slices, network, network.readings, name, parts[0][0]),
+        "rivals": rival_metrics(slices, network.class_names, network.no_tumour_class, pooled_calls(calls)),
     }
     if metrics["segmentation"] is not None:
         for reading_name, judged in metrics["segmentation"].items():

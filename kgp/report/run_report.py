@@ -14,6 +14,7 @@ from kgp.errors import UsageError
 from kgp.evaluation.judge import judge, offset_dices
 from kgp.evaluation.judged_slice import JudgedSlice, prediction_rows
 from kgp.evaluation.known_slices import predict_known
+from kgp.evaluation.rivals import call_rivals_of_run, rival_metrics
 from kgp.files import read_table, write_json, write_table
 from kgp.heatmap.calibrate import OffsetSearch, calibration
 from kgp.heatmap.reading import PAPER
@@ -55,6 +56,7 @@ def evaluate_run(folder: Path, part: str = "test") -> dict[str, Any]:
         run.folder,
         architecture_title(run.config.network.arch),
         facts,
+        part=part,
         page_facts=run_page_facts(run),
         history=_history(run.folder / "history.csv"),
     )
@@ -71,6 +73,7 @@ def report_on(
     title: str,
     facts: dict[str, str],
     *,
+    part: str = "",
     channels: Sequence[int] | None = None,
     reading_name: str = "",
     page_facts: Mapping[str, str] | None = None,
@@ -83,6 +86,7 @@ def report_on(
         out: an existing folder.
         title: heading of the report.
         facts: what report and metrics.json say of network and slices; equal for equal runs.
+        part: of the run's own split, where the slices are that part; "" for other data.
         channels: see `kgp.evaluation.known_slices.predict_known`.
         reading_name: the reading of the pictures and of the headline; default the network's.
         page_facts: facts that stand in the report only, such as times and versions.
@@ -99,7 +103,9 @@ def report_on(
         raise UsageError(f"--reading must be one of {', '.join(network.readings)}, not {name!r}.")
     _log.info("Judging %d slices.", len(rows))
     judgement = judge(runtime, cohort, rows, targets, network.readings, name, channels)
-    metrics = {"facts": facts, **judgement.metrics}
+    calls = call_rivals_of_run(runtime.run, cohort, rows, channels, part)
+    rivals = rival_metrics(judgement.slices, network.class_names, network.no_tumour_class, calls)
+    metrics = {"facts": facts, **judgement.metrics, "rivals": rivals}
 
     def draw(judged: JudgedSlice) -> np.ndarray:
         return draw_judged(runtime, cohort, judged, channels, name)
@@ -118,12 +124,13 @@ def write_results(
     page_facts: Mapping[str, str] | None = None,
     history: Sequence[dict[str, float]] = (),
 ) -> None:
-    """Writes metrics.json, predictions.csv and report.html of judged slices.
+    """Writes metrics.json, predictions.csv and report.html of judged slices, and warns where a
+    trivial rival is as good as the network.
 
     Args:
         out: an existing folder.
         title: heading of the report.
-        metrics: as `kgp.evaluation.metrics.metrics_of` gives them, with "facts".
+        metrics: as `kgp.evaluation.metrics.metrics_of` gives them, with "facts" and "rivals".
         draw: gives the picture of one slice, RGB uint8 [H', W', 3].
         page_facts: facts that stand in the report only, such as times and versions.
         history: rows of history.csv; empty for none.
@@ -138,6 +145,8 @@ def write_results(
     }
     facts = {**metrics["facts"], **(page_facts or {})}
     write_report(out / "report.html", title, facts, metrics, history, dices, shown)
+    if metrics["rivals"]["warning"]:
+        _log.warning("%s", metrics["rivals"]["warning"])
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -47,7 +47,13 @@ def test_the_spacing_of_slices_may_be_missing_as_in_cohorts_of_before(tmp_path):
     cohort = read_cohort(write_cohort(tmp_path, rows, COLUMNS.replace("\n", ",spacing_slice\n")))
     assert [row.spacing_slice for row in cohort.rows] == [None, 3.5]
     cohort = read_cohort(write_cohort(tmp_path))
-    assert [row.spacing_slice for row in cohort.rows] == [None, None]
+    assert [(row.spacing_slice, row.plane) for row in cohort.rows] == [(None, "")] * 2
+
+
+def test_the_plane_of_a_slice(tmp_path):
+    rows = ROWS.replace(",,\n", ",,,\n").replace("0.75\n", "0.75,axial\n")
+    cohort = read_cohort(write_cohort(tmp_path, rows, COLUMNS.replace("\n", ",plane\n")))
+    assert [row.plane for row in cohort.rows] == ["", "axial"]
 
 
 @pytest.mark.parametrize(("header", "size"), [({}, None), ({"size": 0}, 0), ({"size": 64}, 64), ({"size": "x"}, None)])

@@ -32,12 +32,14 @@ def test_prepared_twice_is_equal_and_what_is_written_is_what_is_digested(tmp_pat
 @pytest.mark.parametrize(
     "change", [{"label": 7}, {"label_name": "x"}, {"group": "x"}, {"patient": "x"}, {"id": "x"}, {"spacing_row": 2.0}]
 )
-def test_every_field_counts_but_names_of_files(tmp_path, list_source, three_patients, change):
+def test_every_field_counts_but_names_of_files_and_planes(tmp_path, list_source, three_patients, change):
     cohort = prepare(list_source(three_patients), tmp_path / "a")
     arrays = dict.fromkeys([name for row in cohort.rows for name in (row.image, row.mask) if name], "0")
     before = cohort_digest(cohort.contrasts, cohort.rows, arrays)
     first = dataclasses.replace(cohort.rows[0], **change)
     assert cohort_digest(cohort.contrasts, (first, *cohort.rows[1:]), arrays) != before
+    planed = dataclasses.replace(cohort.rows[0], plane="axial")  # which earlier versions did not read
+    assert cohort_digest(cohort.contrasts, (planed, *cohort.rows[1:]), arrays) == before
     renamed = dataclasses.replace(cohort.rows[0], image="slices/other.npy")
     assert cohort_digest(cohort.contrasts, (renamed, *cohort.rows[1:]), arrays | {renamed.image: "0"}) == before
     assert cohort_digest(("T1", "T2"), cohort.rows, arrays) != before

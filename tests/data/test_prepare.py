@@ -13,7 +13,9 @@ from kgp.files import read_json
 
 
 def test_what_is_prepared_is_what_the_source_gives(tmp_path, list_source, three_patients, piece):
-    extra = piece("no mask", "d", 2, group="person", volume="v", index=4, spacing=(0.5, 0.75), spacing_slice=3.0)
+    extra = piece(
+        "no mask", "d", 2, group="person", volume="v", index=4, spacing=(0.5, 0.75), spacing_slice=3.0, plane="axial"
+    )
     cohort = prepare(list_source(three_patients | {"d": [extra]}), tmp_path / "out")
     assert (cohort.source, cohort.contrasts, cohort.shape, cohort.dtype) == (
         "list",
@@ -29,7 +31,7 @@ def test_what_is_prepared_is_what_the_source_gives(tmp_path, list_source, three_
             assert read_mask(cohort, row) is None
         else:
             np.testing.assert_array_equal(read_mask(cohort, row), item.mask)
-        for field in ("patient", "group", "label", "label_name", "volume", "index"):
+        for field in ("patient", "group", "label", "label_name", "volume", "index", "plane"):
             assert getattr(row, field) == getattr(item, field)
     assert (cohort.rows[-1].spacing_row, cohort.rows[-1].spacing_column) == (0.5, 0.75)
     assert (cohort.rows[0].spacing_row, cohort.rows[-1].spacing_slice) == (None, 3.0)

@@ -11,7 +11,7 @@ def test_slices_are_averaged_once_and_keep_everything_else(tiny_cohort, tmp_path
         assert (row.id, row.group, row.label, row.label_name) == (whole.id, whole.group, whole.label, whole.label_name)
         image = read_image(tiny_cohort, whole).reshape(8, 2, 8, 2, 2).mean(axis=(1, 3))
         np.testing.assert_allclose(read_image(small, row), image, rtol=1e-6)
-        assert read_mask(small, row).any() == read_mask(tiny_cohort, whole).any()
+        assert read_mask(small, row) is None
     made = (small.folder / "cohort.csv").stat().st_mtime_ns
     again = shrunk_cohort(tiny_cohort, 8, tmp_path)
     assert again.folder == small.folder and (again.folder / "cohort.csv").stat().st_mtime_ns == made

@@ -39,6 +39,11 @@ def test_slices_of_all_runs_are_judged_as_one(folds, tmp_path):
     ]
     assert found["confusion_matrix"] == together
     assert metrics["segmentation"]["refined"]["tumour_slices"] == 4
+    rivals, of_each = metrics["rivals"], [judged["rivals"]["figures"]["trees"] for judged in single]
+    assert rivals["learned_from"] == {"runs": 2, "slices": 24, "slices_of_trees": 24}
+    assert rivals["figures"]["trees"]["accuracy"] == sum(trees["accuracy"] for trees in of_each) / 2
+    assert rivals["figures"]["place"]["macro_f1"] == 1.0 and "on the same 8 slices" in rivals["warning"]
+    assert "the training part of each run\n(24 slices in all)" in (out / "report.html").read_text()
     assert metrics["facts"]["pooled"] == "the test parts of 2 runs: fold0, fold1"
     with open(out / "predictions.csv", newline="") as stream:
         pooled = list(csv.DictReader(stream))

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from kgp.errors import UsageError
+from kgp.evaluation.rivals import OWN_TRAINING
 from kgp.files import read_json, write_json
 from kgp.report.headline import headline
 from kgp.report.run_report import calibrate_run, evaluate_run, report_on
@@ -62,6 +63,33 @@ def test_a_part_of_few_patients_has_no_intervals_and_says_so(run_copy):
     for reading in metrics["segmentation"].values():
         assert reading["as_delivered"]["all"]["dice"]["low"] is None
     assert sentence in (run_copy / "report.html").read_text() and sentence in headline(metrics)
+
+
+def test_a_run_is_judged_beside_its_trivial_rivals(run_copy, caplog):
+    """The tiny run calls everything a tumour; its slices' positions tell which show one."""
+    rivals = evaluate_run(run_copy)["rivals"]
+    assert list(rivals["figures"]) == ["trees", "place", "majority"]
+    assert (rivals["strongest"], rivals["figures"]["place"]["macro_f1"]) == ("place", 1.0)
+    assert rivals["learned_from"] == {"runs": 1, "slices": 12, "slices_of_trees": 12}
+    ahead = {"difference": 0.0, "low": None, "high": None}
+    # The most frequent class of the training part is the first of two: all slices are called tumour-free.
+    assert rivals["figures"]["majority"]["network_ahead"]["macro_f1"] == ahead
+    assert rivals["warning"] == (
+        "The network does not beat a trivial rival on the same 4 slices (macro-F1 0.333 against 1.000 of the position of "
+        "the slice in its volume alone), so nothing shows that it has learned what a tumour looks like; do not use it."
+    )
+    assert caplog.messages.count(rivals["warning"]) == 1
+    page = (run_copy / "report.html").read_text()
+    assert page.index(rivals["warning"]) < page.index("<h2>Classification</h2>") < page.index("<h3>Trivial rivals</h3>")
+    assert "Trivial rivals reach, beside the network&#39;s" not in page
+    lines = headline(evaluate_run(run_copy)).splitlines()
+    (line,) = [line for line in lines if line.startswith("Trivial rivals reach, beside the network's 0.333, ")]
+    assert line.endswith("the position of the slice in its volume alone 1.000, the most frequent class alone 0.333.")
+    own = evaluate_run(run_copy, "train")
+    assert own["rivals"]["why_none"] == OWN_TRAINING and OWN_TRAINING in headline(own).splitlines()
+    assert OWN_TRAINING in (run_copy / "report.html").read_text()
+    del own["rivals"]  # as metrics.json was before
+    assert "rivals" not in headline(own)
 
 
 def test_the_grid_of_the_masks_is_said(run_copy):

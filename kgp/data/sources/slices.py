@@ -2,10 +2,11 @@
 
 Columns: id, image, label, label_name, patient; optional: mask, patient_group or group (what splits
 go by, where visits of one person carry several patient ids), volume, slice (number in the volume),
-spacing_row, spacing_column and spacing_slice (mm; the last one between slices of a volume). Other
-columns are not used, which is said. Images are PNG, JPEG, TIFF or NPY, [H, W] or [H, W, C]; masks
-are as `kgp.data.sources.mask_pictures` reads them, and an empty `mask` says that there is none.
-Which label is "no tumour" is told by `kgp.data.no_tumour`.
+spacing_row, spacing_column and spacing_slice (mm; the last one between slices of a volume), plane
+(axial, coronal or sagittal; for `kgp.evaluation.rivals_place`). Other columns are not used, which
+is said. Images are PNG, JPEG, TIFF or NPY, [H, W] or [H, W, C]; masks are as
+`kgp.data.sources.mask_pictures` reads them, and an empty `mask` says that there is none. Which
+label is "no tumour" is told by `kgp.data.no_tumour`.
 """
 
 import os
@@ -24,7 +25,7 @@ from kgp.scans.pictures import is_grey_copy, open_picture, read_picture
 from kgp.spreadsheets import Spreadsheet, read_spreadsheet, unused_columns
 
 _REQUIRED = ("id", "image", "label", "label_name", "patient")
-_OPTIONAL = ("mask", *GROUPS, "volume", "slice", "spacing_row", "spacing_column", "spacing_slice")
+_OPTIONAL = ("mask", *GROUPS, "volume", "slice", "spacing_row", "spacing_column", "spacing_slice", "plane")
 
 
 class SlicesSource:
@@ -132,6 +133,7 @@ class SlicesSource:
             spacing_slice=self._number(row, "spacing_slice") if row.get("spacing_slice") else None,
             volume=row.get("volume", ""),
             index=self._whole_number(row, "slice") if row.get("slice") else 0,
+            plane=row.get("plane", "").strip().lower(),
             notes=(*picture.notes, *mask_notes),
         )
 

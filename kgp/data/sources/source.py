@@ -35,6 +35,7 @@ class SourceSlice:
     volume: str = ""
     index: int = 0
     spacing_slice: float | None = None
+    plane: str = ""
     notes: tuple[str, ...] = ()
 
 

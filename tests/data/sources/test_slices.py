@@ -69,11 +69,11 @@ def test_slices_as_they_lie_on_disk(tmp_path):
 
 def test_optional_columns(tmp_path):
     fields = {"patient_group": "person", "slice": "12", "volume": "v"}
-    fields |= {"spacing_row": "0.5", "spacing_column": "0.75", "spacing_slice": "3"}
+    fields |= {"spacing_row": "0.5", "spacing_column": "0.75", "spacing_slice": "3", "plane": "Axial "}
     source = SlicesSource(write_folder(tmp_path, **fields))
     piece = read_one(source, "s1")
     assert (piece.group, piece.index, piece.volume, piece.spacing) == ("person", 12, "v", (0.5, 0.75))
-    assert piece.spacing_slice == 3.0
+    assert (piece.spacing_slice, piece.plane) == (3.0, "axial")
     assert read_one(source, "s0").group == "p0"
 
 
