@@ -19,7 +19,7 @@ from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.folds import check_folds
-from kgp.training.job import labelled_cohort, source_cohort, split_of
+from kgp.training.job import fitted, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
@@ -45,7 +45,7 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
     Raises:
         KgpError: as `kgp.training.job.train_from_source`, or `kgp.training.folds.check_folds`.
     """
-    labelled = check_folds(config, source) if all_folds else labelled_cohort(config, source_cohort(config, source))
+    config, labelled = check_folds(config, source) if all_folds else fitted(config, source)
     parts = parts_of(labelled, split_of(config, labelled))
     keras.utils.set_random_seed(config.optimiser.seed)
     set_precision(config.optimiser.mixed_precision)

@@ -28,6 +28,13 @@ BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     },
 }
 
+# Where no class means "no tumour", log-sum-exp pooling, which averages, learns next to nothing.
+EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
+    "pooling": {"unet": "max"},
+    "rotation": {"unet": 30.0},
+    "equivariance": {"unet": 0.0},
+}
+
 CONFIG = RunConfig(
     preset="best",
     network=NetworkConfig(dropout=0.1),
