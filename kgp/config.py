@@ -170,13 +170,18 @@ class OptimiserConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """The whole run. `preset` is only a record of where the values came from."""
+    """The whole run. `preset` is only a record of where the values came from.
+
+    `left_to_data` is no part of it and in no file: names of fields that a preset may still change
+    once the data are known; see `kgp.training.fit_to_data`. Whatever is overridden is decided.
+    """
 
     preset: str
     network: NetworkConfig = NetworkConfig()
     augment: AugmentConfig = AugmentConfig()
     data: DataConfig = DataConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
+    left_to_data: tuple[str, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for section in (self.network, self.augment, self.data, self.optimiser):
@@ -185,7 +190,9 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        del values["left_to_data"]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
@@ -196,7 +203,7 @@ class RunConfig:
         """
         if not isinstance(values, dict):
             raise UsageError(f"A configuration is an object of sections, not {values!r}.")
-        sections = {field.name: field for field in dataclasses.fields(cls)}
+        sections = {field.name: field for field in dataclasses.fields(cls) if field.name != "left_to_data"}
         for name in values:
             if name not in sections:
                 raise UsageError(f"Unknown section {name!r} in the configuration; known are {', '.join(sections)}.")
@@ -214,7 +221,7 @@ class RunConfig:
         Raises:
             UsageError: a name is unknown or a value is not allowed.
         """
-        changed = {}
+        changed: dict[str, Any] = {"left_to_data": tuple(name for name in self.left_to_data if name not in values)}
         for name in ("network", "augment", "data", "optimiser"):
             section = getattr(self, name)
             known = {field.name for field in dataclasses.fields(section)}

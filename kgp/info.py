@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import kgp
-from kgp.architectures import architecture_title
+from kgp.architectures import ARCHITECTURES, architecture_title
 from kgp.command import run
 from kgp.config import RunConfig
 from kgp.errors import KgpError
@@ -105,12 +105,14 @@ def _installed(name: str) -> str | None:
 
 
 def _preset(name: str) -> dict[str, Any]:
-    """First line of a preset's text and its configuration for each architecture."""
+    """First line of a preset's text and its configuration for each architecture; below, what is
+    other where every class is a tumour.
+    """
     module = importlib.import_module(f"kgp.training.presets.{name}")
-    architectures = {field.name: field for field in dataclasses.fields(RunConfig(preset="").network)}["arch"]
     return {
         "summary": (module.__doc__ or "").splitlines()[0],
-        "config": {arch: presets.load_preset(name, arch).to_dict() for arch in architectures.metadata["choices"]},
+        "config": {arch: presets.load_preset(name, arch).to_dict() for arch in ARCHITECTURES},
+        "every_class_a_tumour": {arch: presets.where_every_class_is_a_tumour(name, arch) for arch in ARCHITECTURES},
     }
 
 

@@ -157,6 +157,8 @@ def _prepare(arguments: argparse.Namespace) -> "tuple[Cohort, bool]":
 
 def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:
     from kgp.data.cache import cached_cohort
+    from kgp.data.no_tumour import no_tumour_labels
+    from kgp.training.fit_to_data import fit_to_data
     from kgp.training.preview import write_preview
 
     if cohort is None:
@@ -168,7 +170,9 @@ def _preview(cohort: "Cohort | None", arguments: argparse.Namespace) -> None:
             kind=arguments.kind,
             csv=arguments.csv,
         )
-    write_preview(cohort, arguments.preview, presets.load_preset(arguments.preset, "unet"))
+    labels = {row.label: row.label_name for row in cohort.rows}
+    config = fit_to_data(presets.load_preset(arguments.preset, "unet"), bool(no_tumour_labels(labels)))
+    write_preview(cohort, arguments.preview, config)
     print(f"Preview: {arguments.preview}")
 
 

@@ -19,7 +19,7 @@ from kgp.files import write_table, write_text
 from kgp.report.plots import drawing_style, svg
 from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
-from kgp.training.job import labelled_cohort, source_cohort, split_of
+from kgp.training.job import fitted, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 
 _LOW, _HIGH = 1e-6, 1.0
@@ -56,15 +56,14 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
     Raises:
         KgpError: the loss never falls.
     """
-    cohort = source_cohort(config, source)
-    labelled = labelled_cohort(config, cohort)
+    config, labelled = fitted(config, source)
     parts = parts_of(labelled, split_of(config, labelled))
     steps = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size)
     config = config.override(schedule="constant", accumulation=1, epochs=math.ceil(_STEPS / steps))
     keras.utils.set_random_seed(config.optimiser.seed)
     set_precision(config.optimiser.mixed_precision)
     try:
-        network = build_network(config, cohort.shape, len(labelled.class_names))
+        network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
         weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
         model = compiled_model(network, config, weights, steps)
         model.optimizer.learning_rate = _GrowingRate()

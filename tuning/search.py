@@ -22,7 +22,7 @@ from kgp.durations import hours_minutes_seconds
 from kgp.errors import KgpError, UsageError
 from kgp.files import read_json, sha256, write_json
 from kgp.training.devices import leave_gpus_alone
-from kgp.training.job import labelled_cohort, source_cohort, split_of
+from kgp.training.job import fitted, split_of
 from tuning.choices import OBJECTIVES, WITH_MASKS
 from tuning.hypermodel import RunHyperModel
 from tuning.oracles import build_oracle
@@ -173,8 +173,8 @@ def run_search(search: Search) -> None:
         KgpError: three trials in a row failed, the data cannot be used, or the chief is gone.
     """
     leave_gpus_alone()
-    cohort = source_cohort(search.config, search.source)
-    labelled = labelled_cohort(search.config, cohort)
+    config, labelled = fitted(search.config, search.source)
+    search, cohort = dataclasses.replace(search, config=config), labelled.cohort
     _check_objective(search, labelled)
     _write_or_compare_identity(search, f"{Path(cohort.name).name} ({sha256(cohort.folder / 'cohort.csv')[:10]})")
     optimiser = search.config.optimiser

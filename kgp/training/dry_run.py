@@ -24,7 +24,7 @@ from kgp.run_folder import build_network
 from kgp.training.additions import NO_ADDITIONS
 from kgp.training.devices import set_precision
 from kgp.training.folds import check_folds
-from kgp.training.job import labelled_cohort, source_cohort, split_of
+from kgp.training.job import fitted, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 from kgp.training.pixel_loss import PixelLoss
 from kgp.training.pseudo_masks import healthy_everywhere
@@ -53,7 +53,7 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
     Raises:
         KgpError: as `kgp.training.job.train_from_source`, or `kgp.training.folds.check_folds`.
     """
-    labelled = check_folds(config, source) if all_folds else labelled_cohort(config, source_cohort(config, source))
+    config, labelled = check_folds(config, source) if all_folds else fitted(config, source)
     split = split_of(config, labelled)
     stages = [_timed(stage, of_stage, split) for stage, of_stage in _stages(config, labelled, source)]
     total = sum(stage.seconds for stage in stages)

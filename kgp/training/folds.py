@@ -24,7 +24,7 @@ from kgp.files import read_json, write_json
 from kgp.report.pooled_report import report_pooled
 from kgp.report.run_report import calibrate_run, evaluate_run
 from kgp.run_folder import FOLDS, Run, build_network, read_config, read_run
-from kgp.training.job import labelled_cohort, source_cohort, split_of, train_run
+from kgp.training.job import fitted, split_of, train_run
 from kgp.training.loop import is_finished
 
 _log = logging.getLogger(__name__)
@@ -51,8 +51,11 @@ class Folds:
         return [self.folder / f"fold-{number}" for number in range(self.config.data.folds)]
 
 
-def check_folds(config: RunConfig, source: dict[str, Any]) -> LabelledCohort:
+def check_folds(config: RunConfig, source: dict[str, Any]) -> tuple[RunConfig, LabelledCohort]:
     """Prepares the data and checks that every fold can be trained on.
+
+    Returns:
+        As `kgp.training.job.fitted`.
 
     Raises:
         UsageError: there are fewer than three folds, or several hosts are to train.
@@ -65,11 +68,11 @@ def check_folds(config: RunConfig, source: dict[str, Any]) -> LabelledCohort:
             "--fold all trains the folds one after the other on one host; with --strategy multiworker start each fold "
             "by its number."
         )
-    labelled = labelled_cohort(config, source_cohort(config, source))
+    config, labelled = fitted(config, source)
     for number in range(config.data.folds):
         split_of(config.override(fold=number), labelled)
     build_network(config, labelled.cohort.shape, len(labelled.class_names))
-    return labelled
+    return config, labelled
 
 
 def begin_folds(config: RunConfig, folder: Path, source: dict[str, Any], overwrite: bool = False) -> Folds:
@@ -84,7 +87,7 @@ def begin_folds(config: RunConfig, folder: Path, source: dict[str, Any], overwri
     Raises:
         UsageError, KgpError: as `check_folds`, or `folder` exists though `overwrite` is not set.
     """
-    check_folds(config, source)
+    config, _ = check_folds(config, source)
     if folder.exists():
         if not overwrite:
             raise KgpError(f"{folder} exists already; name another folder.")

@@ -1,5 +1,6 @@
 """`kgp.train(...)`: what `kgp train` does, from Python."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,7 @@ def _configuration(
     if preset is not None:
         raise UsageError("A config stands in the place of a preset, so give one of the two.")
     known = config if isinstance(config, RunConfig) else read_config_file(Path(config))
+    known = dataclasses.replace(known, left_to_data=())  # it is taken as it is
     return known.override(arch=arch) if arch else known
 
 

@@ -16,6 +16,7 @@ from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.run_folder import Run, read_run, read_source
 from kgp.training.additions import NO_ADDITIONS, Additions
+from kgp.training.fit_to_data import fit_to_data
 from kgp.training.loop import is_finished, train
 
 _log = logging.getLogger(__name__)
@@ -45,8 +46,8 @@ def train_from_source(
     Raises:
         KgpError: see `kgp.data.cache.cached_cohort` and `kgp.training.loop.train`.
     """
-    cohort = source_cohort(config, source)
-    labelled = labelled_cohort(config, cohort)
+    config, labelled = fitted(config, source)
+    cohort = labelled.cohort
     for message in labelled.dropped:
         _log.warning(message)
     content = read_source(folder).get("content", cohort.content) if resume else cohort.content
@@ -112,6 +113,17 @@ def resumable_source(folder: Path) -> dict[str, Any]:
     if is_finished(folder):
         raise KgpError(f"{folder} is finished; use another --out to train again, or kgp evaluate {folder}.")
     return dict(read_json(folder / "source.json"))
+
+
+def fitted(config: RunConfig, source: dict[str, Any]) -> tuple[RunConfig, LabelledCohort]:
+    """The prepared slices of a source with their classes, and the configuration with what these
+    decide; see `kgp.training.fit_to_data`.
+
+    Raises:
+        KgpError: see `kgp.data.cache.cached_cohort` and `labelled_cohort`.
+    """
+    labelled = labelled_cohort(config, source_cohort(config, source))
+    return fit_to_data(config, labelled.no_tumour_class is not None), labelled
 
 
 def labelled_cohort(config: RunConfig, cohort: Cohort) -> LabelledCohort:

@@ -52,7 +52,7 @@ def _add_section(
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         flag = f"--{field.name.replace('_', '-')}"
         rule = field.metadata
-        values = {name: getattr(getattr(config, section), field.name) for name, config in configs.items()}
+        values = {name: _default(field.name, getattr(config, section), name) for name, config in configs.items()}
         text = f"{rule['help']} (default: {_defaults(values)})".replace("%", "%%")
         if field.name == "arch" or field.name in without:
             continue
@@ -81,15 +81,21 @@ def _fold(text: str) -> int | str:
         raise argparse.ArgumentTypeError(f"takes a number or {ALL_FOLDS}, not {text!r}") from None
 
 
-def _defaults(values: dict[str, Any]) -> str:
+def _default(name: str, section: Any, preset: str) -> str:
+    """The value of a preset, and the other that it takes where every class is a tumour."""
+    value = _word(getattr(section, name))
+    others = presets.where_every_class_is_a_tumour(preset, _ARCH)
+    return f"{value} ({_word(others[name])} where every class is a tumour)" if name in others else value
+
+
+def _defaults(values: dict[str, str]) -> str:
     """The value of each preset, such as "paper 300, best 36".
 
     Where all presets have one value, it stands alone.
     """
-    words = {preset: _word(value) for preset, value in values.items()}
-    if len(set(words.values())) == 1:
-        return next(iter(words.values()))
-    return ", ".join(f"{preset} {word}" for preset, word in words.items())
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return ", ".join(f"{preset} {word}" for preset, word in values.items())
 
 
 def _word(value: Any) -> str:

@@ -19,7 +19,7 @@ from kgp.data.parts import Part
 from kgp.data.pixel_labels import IGNORED, INSIDE, OUTSIDE, PixelLabels
 from kgp.files import atomic_folder, read_table, write_table
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import BEST, Reading
+from kgp.heatmap.reading import REFINED, Reading
 from kgp.heatmap.threshold import cut_mask
 from kgp.heatmap.views import each_view
 from kgp.progress import show_progress
@@ -29,11 +29,10 @@ from kgp.scans.fit import fit_image, restore_map
 TABLE = "pseudo_masks.csv"
 NONE = "masks/none.png"
 BAND = 2  # pixels on both sides of the outline, which no reading knows to the pixel
-READING: Reading = BEST
 
 
 def write_pseudo_masks(
-    runtime: Runtime, cohort: Cohort, part: Part, no_tumour_class: int, folder: Path, reading: Reading = READING
+    runtime: Runtime, cohort: Cohort, part: Part, no_tumour_class: int, folder: Path, reading: Reading = REFINED
 ) -> None:
     """Writes the pseudo-masks of the slices with a tumour.
 

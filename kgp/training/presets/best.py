@@ -30,6 +30,15 @@ BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     },
 }
 
+# Where no class means "no tumour", log-sum-exp pooling, which averages, learns next to nothing.
+EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
+    "pooling": {"unet": "max"},
+    "rotation": {"unet": 30.0},
+    "equivariance": {"unet": 0.0},
+    "stages": {"unet": 1},  # no slice says what healthy pixels look like
+    "logit_scale": {"unet": False},
+}
+
 CONFIG = RunConfig(
     preset="best",
     network=NetworkConfig(dropout=0.1, logit_scale=True),
