@@ -157,6 +157,11 @@ def on_own_grid(cohort: Cohort) -> bool | None:
     return True if "own_slices" in header else None if size is None else size == 0
 
 
+def spacing_of(row: SliceRow) -> tuple[float, float] | None:
+    """Millimetres between the rows and between the columns of a prepared slice; None if unknown."""
+    return (row.spacing_row, row.spacing_column) if row.spacing_row and row.spacing_column else None
+
+
 def prepared_size(cohort: Cohort) -> int | None:
     """Side in pixels to which slices and masks were resized when they were prepared; 0 where they
     were kept, None where the folder does not say.

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from kgp.data.cohort import Cohort, read_cohort, read_image
+from kgp.data.cohort import Cohort, read_cohort, read_image, spacing_of
 from kgp.data.prepare import prepare
 from kgp.data.prepared_folders import note_use
 from kgp.data.sources.source import DataFault, SourceSlice
@@ -55,7 +55,6 @@ class _PreparedSlices:
     def read(self, case: str) -> Iterator[SourceSlice]:
         """One slice."""
         row = self._rows[case]
-        spacing = (row.spacing_row, row.spacing_column) if row.spacing_row and row.spacing_column else None
         yield SourceSlice(
             id=row.id,
             patient=row.patient,
@@ -65,7 +64,7 @@ class _PreparedSlices:
             volume=row.volume,
             index=row.index,
             image=read_image(self._cohort, row),
-            spacing=spacing,
+            spacing=spacing_of(row),
             spacing_slice=row.spacing_slice,
             plane=row.plane,
         )

@@ -7,6 +7,8 @@ is what a trained network's heatmap says. A folder of pseudo-masks holds
     masks/             one PNG a slice: 0 outside, 1 inside, 2 within `BAND` pixels of the outline
 """
 
+import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,17 +16,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kgp.data.cohort import Cohort, SliceRow, read_image
+from kgp.data.cohort import Cohort, SliceRow, read_image, spacing_of
 from kgp.data.parts import Part
 from kgp.data.pixel_labels import IGNORED, INSIDE, OUTSIDE, PixelLabels
 from kgp.files import atomic_folder, read_table, write_table
 from kgp.heatmap.overlap import dice
 from kgp.heatmap.reading import REFINED, Reading
-from kgp.heatmap.threshold import cut_mask
 from kgp.heatmap.views import each_view
+from kgp.prediction.own_grid import cut_on_grid
 from kgp.progress import show_progress
 from kgp.runtime.runtime import Runtime
-from kgp.scans.fit import fit_image, restore_map
+from kgp.scans.fit import fit_image
 
 TABLE = "pseudo_masks.csv"
 NONE = "masks/none.png"
@@ -37,8 +39,9 @@ def write_pseudo_masks(
     """Writes the pseudo-masks of the slices with a tumour.
 
     The network sees each slice at its own size, in all views. The mean of its heatmaps is brought
-    to the slice's grid and cut there; the weight of the slice is the mean Dice of that mask with
-    those that single views give. A slice whose mask is empty has the weight 0.
+    to the slice's grid and cut there. The weight of the slice is how well its views agree: the mean
+    Dice of the mean map's level set with those of single views, before any refinement by the image,
+    which says the same to all. A slice whose mask is empty has the weight 0.
 
     Args:
         runtime: the network of the first stage.
@@ -55,9 +58,12 @@ def write_pseudo_masks(
         (temporary / "masks").mkdir()
         _write_codes(temporary / NONE, np.zeros(cohort.shape[:2], np.uint8))
         for start in range(0, len(chosen), runtime.batch):
-            rows, targets = zip(*chosen[start : start + runtime.batch], strict=True)
+            batch = chosen[start : start + runtime.batch]
+            rows = [row for row, _ in batch]
             images = [read_image(cohort, row) for row in rows]
-            found = pseudo_masks(runtime, images, targets, no_tumour_class, reading)
+            targets = [target for _, target in batch]
+            spacings = [spacing_of(row) for row in rows]
+            found = pseudo_masks(runtime, images, targets, no_tumour_class, reading, spacings)
             for row, (mask, weight) in zip(rows, found, strict=True):
                 file = f"masks/{Path(row.image).stem}.png"
                 _write_codes(temporary / file, with_band(mask))
@@ -67,29 +73,36 @@ def write_pseudo_masks(
 
 
 def pseudo_masks(
-    runtime: Runtime, images: Sequence[np.ndarray], targets: Sequence[int], no_tumour_class: int, reading: Reading
+    runtime: Runtime,
+    images: Sequence[np.ndarray],
+    targets: Sequence[int],
+    no_tumour_class: int,
+    reading: Reading,
+    spacings: Sequence[tuple[float, float] | None],
 ) -> list[tuple[np.ndarray, float]]:
     """The masks of slices and their weights; see `write_pseudo_masks`.
 
     Args:
         images: raw intensities [H, W, C] of each.
         targets: their classes.
+        spacings: millimetres between rows and between columns of each, or None for square pixels.
 
     Returns:
         For each slice a mask bool [H, W], and a number in [0, 1].
     """
-    fitted = np.stack([fit_image(image, runtime.description.size) for image in images])
+    size = runtime.description.size
+    fitted = np.stack([fit_image(image, size, spacing) for image, spacing in zip(images, spacings, strict=True)])
     views = np.stack([heatmaps for _, heatmaps in each_view(runtime.predict, fitted)])  # [V, B, h, w, K]
+    of_the_map = dataclasses.replace(reading, refinements=0)  # the image says the same to all views
     found = []
-    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
-
-        def mask_of(heatmap: np.ndarray, image: np.ndarray = image, target: int = target) -> np.ndarray:
-            restored = restore_map(heatmap, *image.shape[:2])
-            return cut_mask(restored, target, reading, image=image, no_tumour_class=no_tumour_class).mask
-
-        mask = mask_of(views[:, index].mean(axis=0))
-        agreement = np.mean([dice(mask_of(view), mask) for view in views[:, index]]) if mask.any() else 0.0
-        found.append((mask, float(agreement)))
+    for number, (image, target, spacing) in enumerate(zip(images, targets, spacings, strict=True)):
+        cut = functools.partial(
+            cut_on_grid, class_index=target, image=image, no_tumour_class=no_tumour_class, spacing=spacing
+        )
+        mean = views[:, number].mean(axis=0)
+        mask, level_set = cut(mean, reading=reading).mask, cut(mean, reading=of_the_map).mask
+        agreement = np.mean([dice(cut(view, reading=of_the_map).mask, level_set) for view in views[:, number]])
+        found.append((mask, float(agreement) if mask.any() else 0.0))
     return found
 
 

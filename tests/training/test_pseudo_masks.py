@@ -48,7 +48,6 @@ def test_views_that_disagree_weigh_less_and_an_empty_mask_nothing(bright_runtime
         return logits, heatmaps - [0.0, fainter * (len(asked) % 2)]
 
     runtime.predict = fickle
-    ((mask, found),) = pseudo_masks(
-        runtime, [image], [1], 0, Reading(map="margin", region="picture", rule="fixed", value=-0.2)
-    )
+    reading = Reading(map="margin", region="picture", rule="fixed", value=-0.2)
+    ((mask, found),) = pseudo_masks(runtime, [image], [1], 0, reading, [None])
     assert (mask.sum(), found) == (pixels, pytest.approx(weight))
