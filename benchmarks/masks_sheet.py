@@ -14,6 +14,7 @@ from kgp.report.overlay import PANEL, Picture, caption_bar, grey_panel, map_pane
 from kgp.scans.fit import fit_image, fit_map, fit_mask
 
 CASES, COLUMNS, SEED = 24, 3, 0
+MARGIN = 8  # pixels around the outlines
 TRUTH, BEFORE, NOW = (60, 220, 120), (255, 170, 30), (90, 160, 255)  # green, orange, blue
 
 
@@ -23,9 +24,9 @@ def write_sheet(
     """Draws 24 random tumour slices of all parts; the same ones each time.
 
     Args:
-        parts: the runs of now, whose default reading is drawn in blue.
-        against: the runs of before, whose default reading is drawn in orange; without them the rung
-            "hysteresis" of the runs of now is.
+        parts: the runs of now.
+        against: the runs of before. Both are drawn by their default readings; without runs of
+            before, the rungs "hysteresis" and "refined" of the runs of now are.
         slices: what was judged.
     """
     tumour = sorted(one.id for one in slices if one.true_pixels)
@@ -41,7 +42,7 @@ def write_sheet(
         return
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
     rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
-    legend = "random test cases (tumour slices): slice, map, outlines; green truth, orange before, blue now"
+    legend = "random test cases (tumour slices): slice, map, outlines enlarged; green truth, orange before, blue now"
     write_png(path, caption_bar(np.concatenate(rows), legend))
 
 
@@ -58,17 +59,29 @@ def _tile(part: RunPart, known: KnownSlice, old: KnownSlice | None) -> np.ndarra
     prediction = known.predictions["delivered"]
     truth = np.zeros(prediction.mask.shape, bool) if known.truth is None else known.truth
     masks = rung_masks(prediction, truth)
-    earlier = masks["hysteresis"]
+    earlier, now = masks["hysteresis"], masks["refined"]
     if old is not None:
-        earlier = rung_masks(old.predictions["delivered"], truth)["delivered"]
+        earlier, now = rung_masks(old.predictions["delivered"], truth)["delivered"], masks["delivered"]
     channel = shown_contrast(part.runtime.description.contrasts)
     image = fit_image(prediction.image[..., channel, None], PANEL, known.spacing)
     grey = grey_panel(image[..., 0])
     coloured = map_panel(grey, Picture(image, 0, fit_map(prediction.map, PANEL, known.spacing), prediction.mask))
-    outlined = grey.copy()
-    for mask, colour in ((truth, TRUTH), (earlier, BEFORE), (masks["delivered"], NOW)):
-        fitted = fit_mask(mask, PANEL, known.spacing).astype(np.uint8)
-        cv2.drawContours(outlined, cv2.findContours(fitted, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0], -1, colour, 1)
+    outlined = _outlines(prediction.image[..., channel, None], (truth, earlier, now), known.spacing)
     called = "" if prediction.predicted_class != prediction.no_tumour_class else ", called tumour-free"
-    caption = f"{known.row.id}: {dice(earlier, truth):.2f} -> {dice(masks['delivered'], truth):.2f}{called}"
+    caption = f"{known.row.id}: {dice(earlier, truth):.2f} -> {dice(now, truth):.2f}{called}"
     return caption_bar(np.concatenate([grey, coloured, outlined], axis=1), caption)
+
+
+def _outlines(image: np.ndarray, masks: Sequence[np.ndarray], spacing: tuple[float, float] | None) -> np.ndarray:
+    """The part of a slice [H, W, 1] that holds all masks, with their outlines, RGB uint8 of PANEL
+    pixels.
+    """
+    rows, columns = np.nonzero(np.any(masks, axis=0))
+    part = tuple(
+        slice(max(0, places.min() - MARGIN), places.max() + MARGIN + 1) for places in (rows, columns) if places.size
+    )
+    panel = grey_panel(fit_image(image[part], PANEL, spacing)[..., 0])
+    for mask, colour in zip(masks, (TRUTH, BEFORE, NOW), strict=True):
+        fitted = fit_mask(mask[part], PANEL, spacing).astype(np.uint8)
+        cv2.drawContours(panel, cv2.findContours(fitted, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0], -1, colour, 1)
+    return panel

@@ -100,6 +100,37 @@ def write_cohort():
 
 
 @pytest.fixture(scope="session")
+def resized_cohort(tmp_path_factory):
+    """Six patients with a tumour-free and a tumour slice of 32 x 24 pixels of 2 x 1 mm, prepared at 16 pixels.
+
+    FLAIR is 100 in the head and 240 in a disc of 5 to 10 mm.
+    """
+    from kgp.data.prepare import prepare
+    from kgp.data.sources.source import SourceSlice
+
+    rows, columns = np.mgrid[:32, :24]
+
+    class Source:
+        name, contrasts = "test", ("T1", "FLAIR")
+
+        def cases(self):
+            return [f"p{number}" for number in range(6)]
+
+        def check(self):
+            return []
+
+        def read(self, case):
+            for label in (0, 1):
+                mask = np.hypot(2 * (rows - 14), columns - 12) < label * (5 + int(case[1]))
+                image = np.where(np.minimum(rows, columns) > 1, 100, 0)[..., None].repeat(2, axis=2).astype(np.uint8)
+                image[mask, 1] = 240
+                names = (f"{case}_{label}", case, case, label, ("no_tumour", "tumour")[label])
+                yield SourceSlice(*names, image, mask, (2.0, 1.0))
+
+    return prepare(Source(), tmp_path_factory.mktemp("resized") / "cohort", size=16)
+
+
+@pytest.fixture(scope="session")
 def tiny_run(tiny_cohort, tmp_path_factory):
     """A finished run folder: an untrained GP-UNet of 2 filters on the tiny cohort, whose head calls every slice a tumour."""
     import keras

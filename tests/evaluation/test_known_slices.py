@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from kgp.data.own_slices import read_own_slice
-from kgp.data.prepare import prepare
-from kgp.data.sources.source import SourceSlice
 from kgp.evaluation.judge import judge
 from kgp.evaluation.known_slices import predict_known
 from kgp.evaluation.metrics import metrics_of
@@ -31,34 +29,6 @@ def test_slices_stream_in_batches(tiny_cohort, bright_runtime):
     known = list(predict_known(runtime, tiny_cohort, tiny_cohort.rows, runtime.description.readings))
     assert [one.row.id for one in known] == [row.id for row in tiny_cohort.rows]
     assert runtime.largest_batch == 16
-
-
-@pytest.fixture(scope="module")
-def resized_cohort(tmp_path_factory):
-    """Six patients with a tumour-free and a tumour slice of 32 x 24 pixels of 2 x 1 mm, prepared at 16 pixels.
-
-    FLAIR is 100 in the head and 240 in a disc of 5 to 10 mm.
-    """
-    rows, columns = np.mgrid[:32, :24]
-
-    class Source:
-        name, contrasts = "test", ("T1", "FLAIR")
-
-        def cases(self):
-            return [f"p{number}" for number in range(6)]
-
-        def check(self):
-            return []
-
-        def read(self, case):
-            for label in (0, 1):
-                mask = np.hypot(2 * (rows - 14), columns - 12) < label * (5 + int(case[1]))
-                image = np.where(np.minimum(rows, columns) > 1, 100, 0)[..., None].repeat(2, axis=2).astype(np.uint8)
-                image[mask, 1] = 240
-                names = (f"{case}_{label}", case, case, label, ("no_tumour", "tumour")[label])
-                yield SourceSlice(*names, image, mask, (2.0, 1.0))
-
-    return prepare(Source(), tmp_path_factory.mktemp("resized") / "cohort", size=16)
 
 
 def test_masks_are_judged_on_the_grid_of_the_data_and_cut_as_in_stacks(resized_cohort, bright_runtime):

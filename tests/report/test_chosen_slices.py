@@ -3,9 +3,11 @@ import itertools
 import numpy as np
 
 from kgp.data.cohort import SliceRow
+from kgp.evaluation.judge import judge
 from kgp.evaluation.judged_slice import JudgedSlice
 from kgp.evaluation.segmentation import Overlap, SegmentationRecord
-from kgp.report.chosen_slices import choose_slices
+from kgp.report.chosen_slices import choose_slices, draw_judged
+from kgp.report.overlay import PANEL
 
 _NUMBERS = itertools.count()
 
@@ -47,3 +49,13 @@ def test_slices_without_masks():
         ("most confident right answer", 1),
         ("most confident wrong answer", 2),
     ]
+
+
+def test_slices_are_drawn_on_their_own_grid(resized_cohort, bright_runtime):
+    """The panels are squares, as the pixels are not; the outline drawn is that of the own mask."""
+    rows, runtime = resized_cohort.rows[:2], bright_runtime()
+    slices = judge(runtime, resized_cohort, rows, [0, 1], runtime.description.readings, "zero").slices
+    free, tumour = (draw_judged(runtime, resized_cohort, one, None, "zero") for one in slices)
+    assert free.shape == tumour.shape == (26 + PANEL, 3 * PANEL + 12, 3)
+    green = (tumour[..., 1].astype(int) - tumour[..., 0] > 100).sum()
+    assert green > 50 and (free[..., 1].astype(int) - free[..., 0] > 100).sum() == 0

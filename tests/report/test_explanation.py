@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from kgp.prediction.stack import predict_stack
 from kgp.report.explanation import explain
+from kgp.scans.fit import fit_image
 
 
 @pytest.fixture
@@ -45,3 +47,17 @@ def test_truth_is_drawn(bright_runtime, image):
 def test_no_points(bright_runtime, image):
     _, text = explain(bright_runtime(), image, "zero", points=0)
     assert "+3.0000" not in text
+
+
+def test_the_mask_is_that_of_the_slices_own_grid(bright_runtime):
+    """12 x 16 pixels of 2 x 1 mm, explained as `kgp segment` cuts them; drawn as the square that the network saw."""
+    own = np.full((12, 16, 2), 100.0, np.float32)
+    own[3:8, 5:10, 1] = 200.0
+    runtime, spacing = bright_runtime(), (2.0, 1.0)
+    image = fit_image(own, 16, spacing)
+    picture, text = explain(
+        runtime, image, "zero", own_image=own, spacing=spacing, truth=own[..., 1] > 150, name="case 1"
+    )
+    mask = predict_stack(runtime, own[None], runtime.description.readings["zero"], spacing).masks[0]
+    assert f"Mask: {mask.sum()} pixels" in text and mask.shape == (12, 16)
+    assert picture.shape == explain(runtime, image, "zero", name="case 1")[0].shape
