@@ -19,7 +19,13 @@ def test_the_network_stands_above_its_rivals():
         "warning": "Beaten.",
     }
     shown = rivals_shown(metrics_with(0.9, rivals))
-    assert shown["head"] == ["", "macro-F1", "accuracy", "F1, tumour against none", "the network is ahead by (macro-F1)"]
+    assert shown["head"] == [
+        "",
+        "macro-F1",
+        "accuracy",
+        "F1, tumour against none",
+        "the network is ahead by (macro-F1)",
+    ]
     assert shown["rows"] == [
         ["the network", "0.750 (0.700 to 0.800)", "0.800", "0.900", "–"],
         ["trees", "0.500", "0.600", "0.700", "+0.250 (0.100 to 0.400)"],
