@@ -105,7 +105,7 @@ def call_rivals_of_run(
         known = part_of_run(run, "train", cohort if part else None)
         return call_rivals(known, cohort, rows, len(run.class_names), channels)
     except KgpError as error:
-        _log.warning("No trivial rivals are judged: %s", error)
+        _log.info("No trivial rivals are judged: %s", error)
         return NO_TRAINING_PART
 
 

@@ -165,6 +165,7 @@ def test_calls_of_several_runs_stand_one_after_the_other():
 
 
 def test_why_there_are_no_rivals(tiny_run, tiny_cohort, tmp_path, caplog):
+    caplog.set_level("INFO")
     run, rows = read_run(tiny_run), tiny_cohort.rows[:2]
     assert call_rivals_of_run(None, tiny_cohort, rows) == module.NO_RUN
     assert call_rivals_of_run(run, tiny_cohort, rows, part="train") == module.OWN_TRAINING

@@ -69,15 +69,13 @@ def test_a_run_is_judged_beside_its_trivial_rivals(run_copy, caplog):
     """The tiny run calls everything a tumour; its slices' positions tell which show one."""
     rivals = evaluate_run(run_copy)["rivals"]
     assert list(rivals["figures"]) == ["trees", "place", "majority"]
-    assert (rivals["strongest"], rivals["figures"]["place"]["macro_f1"]) == ("place", 1.0)
+    assert rivals["figures"]["place"]["macro_f1"] == rivals["figures"][rivals["strongest"]]["macro_f1"] == 1.0
     assert rivals["learned_from"] == {"runs": 1, "slices": 12, "slices_of_trees": 12}
     ahead = {"difference": 0.0, "low": None, "high": None}
     # The most frequent class of the training part is the first of two: all slices are called tumour-free.
     assert rivals["figures"]["majority"]["network_ahead"]["macro_f1"] == ahead
-    assert rivals["warning"] == (
-        "The network does not beat a trivial rival on the same 4 slices (macro-F1 0.333 against 1.000 of the position of "
-        "the slice in its volume alone), so nothing shows that it has learned what a tumour looks like; do not use it."
-    )
+    sentence = "The network does not beat a trivial rival on the same 4 slices (macro-F1 0.333 against 1.000 of "
+    assert rivals["warning"].startswith(sentence) and rivals["warning"].endswith("; do not use it.")
     assert caplog.messages.count(rivals["warning"]) == 1
     page = (run_copy / "report.html").read_text()
     assert page.index(rivals["warning"]) < page.index("<h2>Classification</h2>") < page.index("<h3>Trivial rivals</h3>")
