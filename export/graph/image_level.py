@@ -5,22 +5,24 @@ import tensorflow as tf
 from kgp.heatmap.image_rule import (
     LEAST_AROUND,
     LEAST_INSIDE,
-    LEVEL_PRICE,
     LEVEL_RING,
     LEVELS,
+    PRICE_AT_VALUE,
     VARIANCE_FLOOR,
+    levels_to,
     pixel_count,
     pixels_long,
 )
 
 
-def best_level(maps: tf.Tensor, contrasts: tf.Tensor, region: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def best_level(maps: tf.Tensor, contrasts: tf.Tensor, region: tf.Tensor, value: float) -> tuple[tf.Tensor, tf.Tensor]:
     """The level whose level set differs most from its surroundings; see `kgp.heatmap.image_level`.
 
     Args:
         maps: float32 [B, H, W].
         contrasts: as `export.graph.contrasts.comparable_contrasts` makes them, [B, H, W, C].
         region: bool [B, H, W].
+        value: levels from -value to value are compared.
 
     Returns:
         The level float64 [B], and whether any level has pixels enough, bool [B].
@@ -29,12 +31,13 @@ def best_level(maps: tf.Tensor, contrasts: tf.Tensor, region: tf.Tensor) -> tupl
     inside_maps = tf.where(region, maps, tf.float32.min)
     around_maps = tf.where(region, _dilated(inside_maps, pixels_long(LEVEL_RING, height, width)), tf.float32.min)
     moments = _moments(contrasts)
-    inside = _sums_above(inside_maps, moments)
-    around = _sums_above(around_maps, moments) - inside
+    levels = tf.constant(levels_to(value))
+    inside = _sums_above(inside_maps, moments, levels)
+    around = _sums_above(around_maps, moments, levels) - inside
     usable = inside[..., 0] >= pixel_count(LEAST_INSIDE, height, width)
     usable &= around[..., 0] >= pixel_count(LEAST_AROUND, height, width)
-    levels = tf.constant(LEVELS, tf.float64)
-    scores = _distances(inside, around, channels) - LEVEL_PRICE * tf.abs(levels)
+    levels = tf.cast(levels, tf.float64)
+    scores = _distances(inside, around, channels) - PRICE_AT_VALUE / value * tf.abs(levels)
     scores = tf.where(usable, scores, tf.float64.min)
     return tf.gather(levels, tf.argmax(scores, axis=1)), tf.reduce_any(usable, axis=1)
 
@@ -53,10 +56,10 @@ def _moments(contrasts: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.ones_like(pixels[..., :1]), pixels, products], axis=-1)
 
 
-def _sums_above(maps: tf.Tensor, moments: tf.Tensor) -> tf.Tensor:
+def _sums_above(maps: tf.Tensor, moments: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
     """Sums of the moments over the pixels above each level, float64 [B, levels, moments]."""
     values = tf.reshape(maps, [-1, 1, moments.shape[1]])
-    return tf.matmul(tf.cast(values > tf.constant(LEVELS, tf.float32)[:, None], tf.float64), moments)
+    return tf.matmul(tf.cast(values > levels[:, None], tf.float64), moments)
 
 
 def _distances(inside: tf.Tensor, around: tf.Tensor, channels: int) -> tf.Tensor:
@@ -76,5 +79,5 @@ def _mean(moments: tf.Tensor, channels: int) -> tf.Tensor:
 def _scatter(moments: tf.Tensor, channels: int) -> tf.Tensor:
     """Sum over the pixels of (x - mean) (x - mean)^T, [B, levels, C, C]."""
     mean = _mean(moments, channels)
-    products = tf.reshape(moments[..., 1 + channels :], [-1, len(LEVELS), channels, channels])
+    products = tf.reshape(moments[..., 1 + channels :], [-1, LEVELS, channels, channels])
     return products - moments[..., 0, None, None] * mean[..., :, None] * mean[..., None, :]

@@ -83,7 +83,7 @@ def _threshold(
     elif reading.rule == "fixed":
         threshold = tf.fill(tf.shape(low), tf.constant(reading.value, tf.float64))
     elif reading.rule == "image_level":
-        threshold, found = best_level(maps, contrasts, region)
+        threshold, found = best_level(maps, contrasts, region, float(reading.value or 0.0))
         usable &= found
     elif reading.rule == "quantile":
         threshold = thresholds.quantile(values, inside, 1.0 - float(reading.value or 0.0))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kgp.heatmap.overlap import dice
-from kgp.heatmap.reading import DEFAULT, NAMED, PAPER, Reading
+from kgp.heatmap.reading import DEFAULT, NAMED, PAPER, Reading, named_readings
 from kgp.heatmap.threshold import finish_cut, prepare_cut
 
 # The scale of a raw heatmap differs from network to network, so the candidates span three orders of
@@ -85,14 +85,15 @@ class OffsetSearch:
         return self.candidates[index], float(medians[index])
 
 
-def calibration(search: OffsetSearch) -> dict[str, Any]:
+def calibration(search: OffsetSearch, trained_pixels: bool = False) -> dict[str, Any]:
     """The content of a run's `calibration.json`: the named readings and which of them used masks.
 
     "paper" has the offset that gives the highest median Dice; the others are the same for every
-    run.
+    run whose training had as many stages.
 
     Args:
         search: for the offset of the reading `PAPER`, over slices of validation patients.
+        trained_pixels: see `kgp.heatmap.reading.named_readings`.
 
     Returns:
         A dict of plain JSON values with the keys default, readings, masks_used, and patients and
@@ -101,7 +102,9 @@ def calibration(search: OffsetSearch) -> dict[str, Any]:
     paper = dataclasses.replace(PAPER, offset=search.best()[0])
     return {
         "default": DEFAULT,
-        "readings": {name: reading.to_dict() for name, reading in (NAMED | {"paper": paper}).items()},
+        "readings": {
+            name: reading.to_dict() for name, reading in (named_readings(trained_pixels) | {"paper": paper}).items()
+        },
         "masks_used": {name: name == "paper" and search.slices > 0 for name in NAMED},
         "patients": len(search.patients),
         "slices": search.slices,

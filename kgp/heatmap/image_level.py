@@ -6,7 +6,7 @@ sets, x being the contrasts of a pixel, are one matrix product, and no level nee
 its own. The score of a level is the Mahalanobis distance between the mean contrasts inside and
 around, less a price for being away from 0:
 
-    sqrt(d^T (S + f I)^-1 d) - 0.15 |t|,   d = mean inside - mean around,
+    sqrt(d^T (S + f I)^-1 d) - 0.3 |t| / value,   d = mean inside - mean around,
 
 where S is the covariance pooled over both sets and f a floor.
 """
@@ -17,10 +17,10 @@ import numpy as np
 from kgp.heatmap.image_rule import (
     LEAST_AROUND,
     LEAST_INSIDE,
-    LEVEL_PRICE,
     LEVEL_RING,
-    LEVELS,
+    PRICE_AT_VALUE,
     VARIANCE_FLOOR,
+    levels_to,
     pixel_count,
     pixels_long,
 )
@@ -28,36 +28,39 @@ from kgp.heatmap.image_rule import (
 _BELOW_ALL = np.float32(np.finfo(np.float32).min)
 
 
-def best_level(selected: np.ndarray, contrasts: np.ndarray, region: np.ndarray) -> float | None:
+def best_level(selected: np.ndarray, contrasts: np.ndarray, region: np.ndarray, value: float) -> float | None:
     """The level whose level set differs most from its surroundings in the contrasts.
 
     Args:
         selected: the map, float32 [H, W].
         contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [H, W, C].
         region: bool [H, W]; sets and rings lie in it.
+        value: levels from -value to value are compared.
 
     Returns:
-        One of LEVELS; None where no level has pixels enough inside and around it.
+        The level; None where no level has pixels enough inside and around it.
     """
     height, width = selected.shape
     reach = pixels_long(LEVEL_RING, height, width)
     inside_map = np.where(region, selected, _BELOW_ALL)
     around_map = cv2.dilate(inside_map, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     moments = _moments(contrasts[region])
-    inside = _above(inside_map[region]) @ moments
-    around = _above(around_map[region]) @ moments - inside
+    levels = levels_to(value)
+    inside = _above(inside_map[region], levels) @ moments
+    around = _above(around_map[region], levels) @ moments - inside
     usable = inside[:, 0] >= pixel_count(LEAST_INSIDE, height, width)
     usable &= around[:, 0] >= pixel_count(LEAST_AROUND, height, width)
     if not usable.any():
         return None
-    levels = np.array(LEVELS)[usable]
-    scores = _distances(inside[usable], around[usable], contrasts.shape[-1]) - LEVEL_PRICE * np.abs(levels)
+    levels = levels[usable]
+    price = PRICE_AT_VALUE / value * np.abs(levels.astype(np.float64))
+    scores = _distances(inside[usable], around[usable], contrasts.shape[-1]) - price
     return float(levels[scores.argmax()])
 
 
-def _above(values: np.ndarray) -> np.ndarray:
+def _above(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Where values [N] lie above each level, float64 [levels, N]."""
-    return (values > np.array(LEVELS, np.float32)[:, None]).astype(np.float64)
+    return (values > levels[:, None]).astype(np.float64)
 
 
 def _moments(pixels: np.ndarray) -> np.ndarray:

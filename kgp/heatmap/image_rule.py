@@ -11,9 +11,9 @@ import numpy as np
 
 GRID = 192  # side in pixels of the slices on which the lengths were chosen
 
-# The level of the map: one of 19 from -2 to 2.5, in logits of the margin.
-LEVELS = tuple(-2.0 + 0.25 * step for step in range(19))
-LEVEL_PRICE = 0.15  # what a level costs for each logit that it is away from 0
+# The level of the map, in logits of the margin: one of so many from -value to value of the reading.
+LEVELS = 33
+PRICE_AT_VALUE = 0.3  # what the levels farthest from 0 cost; those between cost their share
 LEVEL_RING = 12.0  # a level set is compared with what lies so far around it
 LEAST_INSIDE = 10.0
 LEAST_AROUND = 20.0
@@ -29,6 +29,11 @@ LEAST_REFINED = 10.0
 # rounding and noise: 2 of 256 grey levels, where the head has a standard deviation of about 35.
 CONTRAST_SMOOTHING = 1.0
 VARIANCE_FLOOR = 4.0 / 35.0**2
+
+
+def levels_to(value: float) -> np.ndarray:
+    """The levels from -value to value, float32 [LEVELS]."""
+    return np.linspace(-value, value, LEVELS).astype(np.float32)
 
 
 def scale_of(height: int, width: int) -> float:

@@ -4,6 +4,7 @@ A reading is written into the run folder and into every export, so that all runt
 """
 
 import dataclasses
+import math
 from typing import Any
 
 from kgp.errors import UsageError
@@ -53,7 +54,7 @@ class Reading:
         offset: subtracted from the threshold of `multiotsu` and `otsu`, in units of the heatmap.
         value: threshold for "fixed" (heatmap units); share of the region's pixels above the cut, in
             (0, 1), for "quantile"; the low threshold as a share of the highest value, in (0, 1),
-            for "hysteresis".
+            for "hysteresis"; for "image_level" how far from 0 the level may lie (heatmap units).
         clip_negative: negative values of the map are set to 0 first (the paper does so).
         cleanup: what is done to the mask after the cut, and after each refinement.
         refinements: how often the image then moves the outline (`kgp.heatmap.refinement`); 0 leaves
@@ -77,6 +78,8 @@ class Reading:
         _choice("rule", self.rule, RULES)
         if type(self.refinements) is not int or self.refinements < 0:
             raise UsageError(f"A reading's refinements must be a whole number from 0, not {self.refinements!r}.")
+        if self.rule == "image_level" and not (self.value is not None and 0.0 < self.value < math.inf):
+            raise UsageError(f"A reading with rule 'image_level' needs a positive value, not {self.value}.")
         if self.rule == "fixed" and self.value is None:
             raise UsageError("A reading with rule 'fixed' needs a value (the threshold in heatmap units).")
         if self.rule in ("quantile", "hysteresis") and not (self.value is not None and 0.0 < self.value < 1.0):
@@ -115,10 +118,25 @@ PAPER = Reading(map="class", region="picture", rule="multiotsu", clip_negative=T
 CLEANUP = Cleanup(minimum_pixels=10, minimum_share=0.2, fill_holes=True)
 # The numbers of both (`kgp.heatmap.image_rule`) were chosen on validation masks, with
 # benchmarks/readings.py; they are not fitted to a run.
-IMAGE_LEVEL = Reading(map="margin", region="head", rule="image_level", cleanup=CLEANUP)
+IMAGE_LEVEL = Reading(map="margin", region="head", rule="image_level", value=2.0, cleanup=CLEANUP)
 REFINED = dataclasses.replace(IMAGE_LEVEL, refinements=2)
 # What runs before these two offer as "best".
 HYSTERESIS = Reading(map="margin", region="head", rule="hysteresis", value=0.15, cleanup=CLEANUP)
 
 NAMED = {"paper": PAPER, "image_level": IMAGE_LEVEL, "refined": REFINED}
 DEFAULT = "refined"
+LEVELS_OF_PIXELS = 4.0  # the value of both for a network whose pixels were trained: its map is steeper
+
+
+def named_readings(trained_pixels: bool) -> dict[str, Reading]:
+    """The readings that every run offers, by name.
+
+    Args:
+        trained_pixels: whether the network was trained on labels of pixels too
+            (`kgp.training.two_stages`).
+    """
+    if not trained_pixels:
+        return dict(NAMED)
+    return NAMED | {
+        name: dataclasses.replace(NAMED[name], value=LEVELS_OF_PIXELS) for name in ("image_level", "refined")
+    }

@@ -150,7 +150,7 @@ def prepare_cut(
     if image is not None and reading.looks_at_contrasts:
         contrasts = comparable_contrasts(image, region)
     if contrasts is not None and reading.rule == "image_level":
-        threshold = best_level(selected, contrasts, region)
+        threshold = best_level(selected, contrasts, region, _value(reading))
         reason = "no_level" if threshold is None else None
     else:
         threshold, reason = _threshold(values, reading)

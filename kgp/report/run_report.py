@@ -35,7 +35,7 @@ def calibrate_run(folder: Path) -> None:
     search = OffsetSearch(PAPER, None)
     for known in predict_known(runtime, cohort, rows, {"paper": PAPER}):
         offset_dices(search, known.predictions["paper"], known.truth, known.row.group)
-    write_json(run.folder / "calibration.json", calibration(search))
+    write_json(run.folder / "calibration.json", calibration(search, run.config.optimiser.stages == 2))
     refresh_manifest(run.folder)
 
 

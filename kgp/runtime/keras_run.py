@@ -9,7 +9,7 @@ from kgp.data.normalise import scale_intensities
 from kgp.errors import KgpError
 from kgp.files import read_json
 from kgp.heatmap.evidence import contributions
-from kgp.heatmap.reading import DEFAULT, NAMED, Reading
+from kgp.heatmap.reading import DEFAULT, Reading, named_readings
 from kgp.run_folder import WEIGHTS, Run, build_run_network, read_run
 from kgp.runtime.description import Description
 from kgp.runtime.runtime import Explanation, Runtime
@@ -80,7 +80,9 @@ def description_of(run: Run) -> Description:
     Raises:
         KgpError: its calibration.json is damaged.
     """
-    readings, default_reading, masks_used = _calibration(run.folder / "calibration.json")
+    readings, default_reading, masks_used = _calibration(
+        run.folder / "calibration.json", run.config.optimiser.stages == 2
+    )
     return Description(
         arch=run.config.network.arch,
         class_names=run.class_names,
@@ -95,10 +97,10 @@ def description_of(run: Run) -> Description:
     )
 
 
-def _calibration(path: Path) -> tuple[dict[str, Reading], str, tuple[str, ...]]:
+def _calibration(path: Path, trained_pixels: bool) -> tuple[dict[str, Reading], str, tuple[str, ...]]:
     """Readings, the default's name, names of those set on masks; uncalibrated without a file."""
     if not path.is_file():
-        return dict(NAMED), DEFAULT, ()
+        return named_readings(trained_pixels), DEFAULT, ()
     content = read_json(path)
     try:
         readings = {name: Reading.from_dict(values) for name, values in content["readings"].items()}

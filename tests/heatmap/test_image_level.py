@@ -5,11 +5,11 @@ import pytest
 
 from kgp.heatmap.contrasts import comparable_contrasts
 from kgp.heatmap.image_level import best_level
-from kgp.heatmap.image_rule import LEVELS
+from kgp.heatmap.image_rule import levels_to
 from kgp.heatmap.reading import Cleanup, Reading
 from kgp.heatmap.threshold import cut_mask
 
-READING = Reading(map="class", region="picture", rule="image_level")
+READING = Reading(map="class", region="picture", rule="image_level", value=2.0)
 
 
 def from_centre(size: int = 64) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_sets_and_rings_lie_in_the_region(disc, image):
     wrong[~region] = 50.0
     contrasts = comparable_contrasts(image, region)
     contrasts[~region] = 99.0
-    assert best_level(wrong, contrasts, region) == 1.0
+    assert best_level(wrong, contrasts, region, 2.0) == 1.0
 
 
 def test_the_score_is_the_distance_that_sets_and_rings_give(image):
@@ -94,7 +94,7 @@ def test_the_score_is_the_distance_that_sets_and_rings_give(image):
         image + 40.0 * ndimage.gaussian_filter(random.normal(size=(64, 64, 2)), (3, 3, 0)), region
     )
     scores = []
-    for level in LEVELS:
+    for level in levels_to(2.0):
         inside = (selected > level) & region
         around = ndimage.binary_dilation(inside, np.ones((9, 9))) & ~inside & region
         if inside.sum() < 1 or around.sum() < 2:
@@ -105,14 +105,14 @@ def test_the_score_is_the_distance_that_sets_and_rings_give(image):
         apart = one.mean(axis=0) - two.mean(axis=0)
         distance = apart @ np.linalg.solve(pooled + 4.0 / 35.0**2 * np.eye(2), apart)
         scores.append(np.sqrt(distance) - 0.15 * abs(level))
-    assert best_level(selected, contrasts, region) == LEVELS[int(np.argmax(scores))]
+    assert best_level(selected, contrasts, region, 2.0) == levels_to(2.0)[int(np.argmax(scores))]
 
 
 @pytest.mark.parametrize("shape", [(1, 2), (2, 1), (3, 3), (5, 40)])
 def test_tiny_pictures_raise_nothing(shape):
     random = np.random.default_rng(1)
     reading = Reading(
-        map="class", region="picture", rule="image_level", refinements=2, cleanup=Cleanup(fill_holes=True)
+        map="class", region="picture", rule="image_level", value=2.0, refinements=2, cleanup=Cleanup(fill_holes=True)
     )
     result = cut_mask(random.normal(size=(*shape, 1)), 0, reading, image=random.normal(size=(*shape, 3)))
     assert result.mask.shape == shape and (result.reason is None) == bool(result.mask.any())

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from kgp.heatmap.image_rule import LEVELS, gaussian_weights, pixel_count, pixels_long
+from kgp.heatmap.image_rule import LEVELS, gaussian_weights, levels_to, pixel_count, pixels_long
 
 
-def test_the_levels_are_quarter_steps_that_32_bits_hold_exactly():
-    assert LEVELS[0] == -2.0 and LEVELS[-1] == 2.5 and len(LEVELS) == 19
-    np.testing.assert_array_equal(np.array(LEVELS, np.float32).astype(float), LEVELS)
+def test_the_levels_are_even_steps_around_0():
+    levels = levels_to(4.0)
+    assert levels[0] == -4.0 and levels[LEVELS // 2] == 0.0 and levels[-1] == 4.0
+    np.testing.assert_array_equal(np.diff(levels), np.full(LEVELS - 1, 0.25, np.float32))
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_gain_offset_and_type_of_the_image_change_nothing(classes):
     grey[disc_at(30, 34), 1:] += 40
     grey[~disc_at(32, 32, 29.0)] = 0
     heatmap = ndimage.gaussian_filter(random.normal(size=(64, 64, classes)), (3, 3, 0)) * 6.0
-    heatmap[..., -1] += 3.0 * disc_at(32, 32)
+    heatmap[..., -1] += 4.0 * disc_at(32, 32) - 1.0
     wanted = cut_mask(heatmap, classes - 1, REFINED, image=grey).mask
     assert dice(wanted, disc_at(30, 34)) > 0.8
     for image in (
