@@ -1,7 +1,7 @@
 """The refinement of a mask by the image: formula B. What comes out is map and image together.
 
-Two normal distributions of the contrasts are fitted, one to the mask and one to the ring around it.
-A pixel belongs to the refined mask where
+Two normal distributions of the contrasts are fitted, one to the mask and one to the ring around it;
+the smaller the mask, the more of its covariance is the ring's. A pixel belongs to the refined mask where
 
     smoothed(clipped log-likelihood ratio) + clipped signed distance / 4  >  0
 
@@ -15,6 +15,7 @@ import numpy as np
 from kgp.heatmap.cleanup import apply_cleanup
 from kgp.heatmap.contrasts import smoothed
 from kgp.heatmap.image_rule import (
+    BORROWED_PIXELS,
     LEAST_REFINED,
     LENGTH_OF_DOUBT,
     LIKELIHOOD_BOUND,
@@ -71,7 +72,11 @@ def _round(mask: np.ndarray, contrasts: np.ndarray, region: np.ndarray, least: i
     ring = allowed & ~inside
     if np.count_nonzero(ring) < least:
         return mask
-    ratio = _log_density(pixels, pixels[inside]) - _log_density(pixels, pixels[ring])
+    mean, covariance = _mean_and_covariance(pixels[inside])
+    mean_around, covariance_around = _mean_and_covariance(pixels[ring])
+    own, borrowed = np.count_nonzero(inside), pixel_count(BORROWED_PIXELS, height, width)
+    covariance = (own * covariance + borrowed * covariance_around) / (own + borrowed)
+    ratio = _log_density(pixels, mean, covariance) - _log_density(pixels, mean_around, covariance_around)
     ratio = np.clip(ratio, -LIKELIHOOD_BOUND, LIKELIHOOD_BOUND).astype(np.float32)
     doubt = np.float32(LENGTH_OF_DOUBT * scale_of(height, width))
     posterior = smoothed(ratio, LIKELIHOOD_SMOOTHING, (height, width)) + distance / doubt
@@ -99,11 +104,15 @@ def _signed_distance(mask: np.ndarray, bound: int) -> np.ndarray:
     return np.minimum(inside, np.float32(bound)) - np.minimum(outside, np.float32(bound))
 
 
-def _log_density(pixels: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Logarithm, less a constant, of the normal density of a sample [N, C] at pixels [h, w, C]."""
+def _mean_and_covariance(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [C] and covariance [C, C] of pixels [N, C]."""
     sample = sample.astype(np.float64)
     mean = sample.mean(axis=0)
-    covariance = (sample - mean).T @ (sample - mean) / len(sample) + VARIANCE_FLOOR * np.eye(sample.shape[1])
-    eigenvalues, vectors = np.linalg.eigh(covariance)
+    return mean, (sample - mean).T @ (sample - mean) / len(sample)
+
+
+def _log_density(pixels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Logarithm, less a constant, of a normal density at pixels [h, w, C]."""
+    eigenvalues, vectors = np.linalg.eigh(covariance + VARIANCE_FLOOR * np.eye(len(mean)))
     whitened = (pixels - mean) @ (vectors / np.sqrt(eigenvalues))
     return -0.5 * (np.square(whitened).sum(axis=-1) + np.log(eigenvalues).sum())
