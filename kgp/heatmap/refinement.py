@@ -38,7 +38,7 @@ def refined(mask: np.ndarray, contrasts: np.ndarray, region: np.ndarray, times: 
 
     Args:
         mask: bool [H, W], in the region; left unchanged.
-        contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [H, W, C].
+        contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [C, H, W].
         region: bool [H, W], where the mask may lie.
         times: number of rounds.
         cleanup: what is done to the mask after each round.
@@ -66,14 +66,14 @@ def _round(mask: np.ndarray, contrasts: np.ndarray, region: np.ndarray, least: i
     # Nothing changes farther away than the ring, and the smoothing sees a little more.
     seen = reach + len(gaussian_weights(LIKELIHOOD_SMOOTHING, height, width)) // 2
     part = _surroundings(mask, seen)
-    inside, pixels = mask[part], contrasts[part]
+    inside, pixels = mask[part], contrasts[:, *part].astype(np.float64)
     distance = _signed_distance(inside, reach)
     allowed = (distance > -reach) & region[part]
     ring = allowed & ~inside
     if np.count_nonzero(ring) < least:
         return mask
-    mean, covariance = _mean_and_covariance(pixels[inside])
-    mean_around, covariance_around = _mean_and_covariance(pixels[ring])
+    mean, covariance = _mean_and_covariance(pixels[:, inside])
+    mean_around, covariance_around = _mean_and_covariance(pixels[:, ring])
     own, borrowed = np.count_nonzero(inside), pixel_count(BORROWED_PIXELS, height, width)
     covariance = (own * covariance + borrowed * covariance_around) / (own + borrowed)
     ratio = _log_density(pixels, mean, covariance) - _log_density(pixels, mean_around, covariance_around)
@@ -105,14 +105,15 @@ def _signed_distance(mask: np.ndarray, bound: int) -> np.ndarray:
 
 
 def _mean_and_covariance(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [C] and covariance [C, C] of pixels [N, C]."""
-    sample = sample.astype(np.float64)
-    mean = sample.mean(axis=0)
-    return mean, (sample - mean).T @ (sample - mean) / len(sample)
+    """Mean [C] and covariance [C, C] of pixels [C, N]."""
+    mean = sample.mean(axis=1)
+    centred = sample - mean[:, None]
+    return mean, centred @ centred.T / sample.shape[1]
 
 
 def _log_density(pixels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Logarithm, less a constant, of a normal density at pixels [h, w, C]."""
+    """Logarithm, less a constant, of a normal density at pixels [C, h, w]."""
     eigenvalues, vectors = np.linalg.eigh(covariance + VARIANCE_FLOOR * np.eye(len(mean)))
-    whitened = (pixels - mean) @ (vectors / np.sqrt(eigenvalues))
-    return -0.5 * (np.square(whitened).sum(axis=-1) + np.log(eigenvalues).sum())
+    centred = pixels.reshape(len(mean), -1) - mean[:, None]
+    whitened = (vectors / np.sqrt(eigenvalues)).T @ centred
+    return -0.5 * (np.square(whitened).sum(axis=0) + np.log(eigenvalues).sum()).reshape(pixels.shape[1:])
