@@ -24,12 +24,12 @@ def test_inside_the_region_each_contrast_has_mean_0_and_deviation_1_before_it_is
     inside = grey[region].astype(float)
     scaled = (grey[..., :2] - inside.mean(axis=0)[:2]) / inside.std(axis=0)[:2]
     wanted = ndimage.gaussian_filter(scaled, (48 / 192, 48 / 192, 0), mode="nearest", radius=(1, 1, 0))
-    np.testing.assert_allclose(comparable_contrasts(grey, region)[..., :2], wanted, atol=1e-4)
+    np.testing.assert_allclose(comparable_contrasts(grey, region)[:2], np.moveaxis(wanted, -1, 0), atol=1e-4)
 
 
 def test_a_constant_contrast_becomes_0(grey, region):
     found = comparable_contrasts(np.concatenate([grey, np.full((40, 48, 1), 0.1)], axis=-1), region)
-    assert found.shape == (40, 48, 4) and not found[..., 2:].any()
+    assert found.shape == (4, 40, 48) and not found[2:].any()
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ def test_values_that_are_not_finite_count_as_the_lowest(grey, region):
     assert not comparable_contrasts(np.full((40, 48, 1), np.nan), region).any()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (3, 2, 4)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (3, 2)])
 def test_small_and_flat_pictures_keep_their_shape_and_value(shape):
     np.testing.assert_allclose(smoothed(np.full(shape, 3.0, np.float32), 9.0, (192, 192)), 3.0, rtol=1e-6)

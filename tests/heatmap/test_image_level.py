@@ -79,7 +79,7 @@ def test_sets_and_rings_lie_in_the_region(disc, image):
     wrong = cone(10.0)[..., 0]
     wrong[~region] = 50.0
     contrasts = comparable_contrasts(image, region)
-    contrasts[~region] = 99.0
+    contrasts[:, ~region] = 99.0
     assert best_level(wrong, contrasts, region, 2.0) == 1.0
 
 
@@ -100,7 +100,7 @@ def test_the_score_is_the_distance_that_sets_and_rings_give(image):
         if inside.sum() < 1 or around.sum() < 2:
             scores.append(-np.inf)
             continue
-        one, two = contrasts[inside].astype(float), contrasts[around].astype(float)
+        one, two = contrasts[:, inside].T.astype(float), contrasts[:, around].T.astype(float)
         pooled = (np.cov(one.T, bias=True) * len(one) + np.cov(two.T, bias=True) * len(two)) / (len(one) + len(two))
         apart = one.mean(axis=0) - two.mean(axis=0)
         distance = apart @ np.linalg.solve(pooled + 4.0 / 35.0**2 * np.eye(2), apart)

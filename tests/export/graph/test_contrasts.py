@@ -12,7 +12,7 @@ def test_contrasts_are_those_of_numpy(slices):
     images[..., 3] = 5.0
     regions = np.stack([head_mask(image) for image in images])
     wanted = np.stack([contrasts.comparable_contrasts(*pair) for pair in zip(images, regions, strict=True)])
-    np.testing.assert_allclose(comparable_contrasts(images, regions), wanted, atol=2e-3)
+    np.testing.assert_allclose(comparable_contrasts(images, regions), np.moveaxis(wanted, 1, -1), atol=2e-3)
 
 
 def test_a_slice_that_is_not_finite_or_has_no_region_is_finite_and_touches_no_other(slices):
@@ -27,5 +27,5 @@ def test_a_slice_that_is_not_finite_or_has_no_region_is_finite_and_touches_no_ot
 @pytest.mark.parametrize("size", [1, 3, 20])
 def test_small_pictures_are_smoothed_as_with_numpy(size):
     values = np.random.default_rng(0).normal(size=(2, size, size + 1, 2)).astype(np.float32)
-    wanted = np.stack([contrasts.smoothed(value, 9.0) for value in values])
-    np.testing.assert_allclose(smoothed(values, 9.0), wanted, atol=1e-6)
+    wanted = np.stack([contrasts.smoothed(np.ascontiguousarray(value[..., 1]), 9.0) for value in values])
+    np.testing.assert_allclose(smoothed(values, 9.0)[..., 1], wanted, atol=1e-6)

@@ -21,7 +21,10 @@ def test_levels_are_those_of_numpy(height, width, channels):
     contrasts.append(np.zeros((height, width, channels)))
     regions.append(np.ones((height, width), bool))
     maps, contrasts = np.stack(maps).astype(np.float32), np.stack(contrasts).astype(np.float32)
-    wanted = [image_level.best_level(*slice_, 2.0) for slice_ in zip(maps, contrasts, regions, strict=True)]
+    wanted = [
+        image_level.best_level(*slice_, 2.0)
+        for slice_ in zip(maps, np.moveaxis(contrasts, -1, 1), regions, strict=True)
+    ]
     levels, found = best_level(maps, contrasts, np.stack(regions), 2.0)
     assert found.numpy().tolist() == [level is not None for level in wanted] and wanted[-1] is None
     assert levels.numpy()[found.numpy()].tolist() == [level for level in wanted if level is not None]

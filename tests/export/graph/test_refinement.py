@@ -20,7 +20,10 @@ def test_masks_are_those_of_numpy(height, width, channels):
     region[:, :4] = False
     masks &= region
     wanted = np.stack(
-        [refinement.refined(*slice_, 2, CLEANUP) for slice_ in zip(masks, contrasts, region, strict=True)]
+        [
+            refinement.refined(*slice_, 2, CLEANUP)
+            for slice_ in zip(masks, np.moveaxis(contrasts, -1, 1), region, strict=True)
+        ]
     )
     found = refined(masks, contrasts, region, 2, lambda masks: clean_up(masks, CLEANUP)).numpy()
     assert (wanted != masks).any(axis=(1, 2)).sum() >= 3 and not found[4].any()
