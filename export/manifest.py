@@ -52,6 +52,7 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
     figures = headline(read_json(metrics)).splitlines() if metrics.is_file() else ["The run was not evaluated."]
     height, width, _ = description.shape
     reading = description.readings[description.default_reading]
+    moved = f", outline then moved {reading.refinements} time(s) by the image" if reading.refinements else ""
     set_on_masks = ", ".join(description.masks_used) or "none"
     lines = [
         f"# {architecture_title(description.arch)}: {', '.join(description.class_names)}",
@@ -73,7 +74,7 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
         *figures,
         "",
         f"Masks are cut by the reading `{description.default_reading}` ({reading.map} map, {reading.rule}, "
-        f"in the {reading.region}). "
+        f"in the {reading.region}{moved}). "
         f"Readings that looked at masks of validation patients to be set: {set_on_masks}.",
         "",
         "## Compared with the trained network",
@@ -84,7 +85,8 @@ def write_model_card(path: Path, run: Run, description: Description, comparison:
         "",
         "- It sees single slices; a tumour that one slice does not show is not found in it.",
         "- Other scanners, protocols and patients than those of the data above were not looked at.",
-        "- A mask is what the classifier used, not what a radiologist would outline.",
+        "- A mask shows what the classifier used, and by a refined reading how far the image supports it; it is not what a "
+        "radiologist would outline.",
         "",
     ]
     write_text(path, "\n".join(lines))

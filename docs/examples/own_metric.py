@@ -8,7 +8,7 @@ from kgp.evaluation.bootstrap import patient_bootstrap
 
 def peak_distance(
     run: kgp.TrainedNetwork,
-    reading: str = "best",
+    reading: str = "refined",
 ) -> tuple[float | None, float | None, float | None]:
     """How far the highest value of the map lies from the centre of the true mask.
 

@@ -22,7 +22,7 @@ def comparable_contrasts(images: tf.Tensor, region: tf.Tensor) -> tf.Tensor:
     pixels = tf.maximum(tf.reduce_sum(share, axis=[1, 2], keepdims=True), 1.0)
     above = images - tf.reduce_min(tf.where(inside, images, tf.float32.max), axis=[1, 2], keepdims=True)
     centred = above - tf.reduce_sum(above * share, axis=[1, 2], keepdims=True) / pixels
-    deviation = tf.sqrt(tf.reduce_sum(tf.square(centred) * share, axis=[1, 2], keepdims=True) / pixels)
+    deviation = tf.sqrt(tf.reduce_sum(tf.square(centred * share), axis=[1, 2], keepdims=True) / pixels)
     return smoothed(tf.math.divide_no_nan(centred, deviation), CONTRAST_SMOOTHING)
 
 

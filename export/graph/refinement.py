@@ -7,6 +7,7 @@ import tensorflow as tf
 from export.graph.contrasts import smoothed
 from export.graph.distance import signed_distance
 from kgp.heatmap.image_rule import (
+    BORROWED_PIXELS,
     LEAST_REFINED,
     LENGTH_OF_DOUBT,
     LIKELIHOOD_BOUND,
@@ -51,7 +52,13 @@ def _round(masks: tf.Tensor, contrasts: tf.Tensor, region: tf.Tensor) -> tuple[t
     ring = allowed & ~masks
     usable = _pixels(masks) >= least
     usable &= _pixels(ring) >= least
-    ratio = _log_density(contrasts, masks) - _log_density(contrasts, ring)
+    pixels = tf.cast(tf.reshape(contrasts, [-1, height * width, contrasts.shape[3]]), tf.float64)
+    own, mean, covariance = _count_mean_covariance(pixels, masks)
+    _, mean_around, covariance_around = _count_mean_covariance(pixels, ring)
+    borrowed = float(pixel_count(BORROWED_PIXELS, height, width))
+    covariance = (own * covariance + borrowed * covariance_around) / (own + borrowed)
+    ratio = _log_density(pixels, mean, covariance) - _log_density(pixels, mean_around, covariance_around)
+    ratio = tf.cast(tf.reshape(ratio, [-1, height, width]), tf.float32)
     ratio = tf.clip_by_value(ratio, -LIKELIHOOD_BOUND, LIKELIHOOD_BOUND)
     doubt = LENGTH_OF_DOUBT * scale_of(height, width)
     posterior = smoothed(ratio, LIKELIHOOD_SMOOTHING) + distance / doubt
@@ -62,18 +69,19 @@ def _pixels(masks: tf.Tensor) -> tf.Tensor:
     return tf.math.count_nonzero(masks, axis=[1, 2], dtype=tf.int32)
 
 
-def _log_density(contrasts: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
-    """Logarithm, less a constant, of the normal density of the sample's pixels [B, H, W]."""
-    _, height, width, channels = contrasts.shape
-    pixels = tf.cast(tf.reshape(contrasts, [-1, height * width, channels]), tf.float64)
-    weights = tf.cast(tf.reshape(sample, [-1, height * width, 1]), tf.float64)
+def _count_mean_covariance(pixels: tf.Tensor, sample: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Count [B, 1, 1], mean [B, 1, C] and covariance [B, C, C] of the pixels [B, N, C] in a sample."""
+    weights = tf.cast(tf.reshape(sample, [-1, pixels.shape[1], 1]), tf.float64)
     count = tf.reduce_sum(weights, axis=1, keepdims=True)
     mean = tf.math.divide_no_nan(tf.reduce_sum(pixels * weights, axis=1, keepdims=True), count)
     centred = pixels - mean
-    covariance = tf.math.divide_no_nan(tf.matmul(centred * weights, centred, transpose_a=True), count)
-    eigenvalues, vectors = tf.linalg.eigh(covariance + VARIANCE_FLOOR * tf.eye(channels, dtype=tf.float64))
-    whitened = tf.matmul(centred, vectors / tf.sqrt(eigenvalues)[:, None, :])
-    logarithm = -0.5 * (
-        tf.reduce_sum(tf.square(whitened), axis=-1) + tf.reduce_sum(tf.math.log(eigenvalues), -1)[:, None]
-    )
-    return tf.cast(tf.reshape(logarithm, [-1, height, width]), tf.float32)
+    return count, mean, tf.math.divide_no_nan(tf.matmul(centred * weights, centred, transpose_a=True), count)
+
+
+def _log_density(pixels: tf.Tensor, mean: tf.Tensor, covariance: tf.Tensor) -> tf.Tensor:
+    """Logarithm, less a constant, of a normal density at pixels [B, N, C]."""
+    floor = VARIANCE_FLOOR * tf.eye(pixels.shape[2], dtype=tf.float64)
+    eigenvalues, vectors = tf.linalg.eigh(covariance + floor)
+    whitened = tf.matmul(pixels - mean, vectors / tf.sqrt(eigenvalues)[:, None, :])
+    scale = tf.reduce_sum(tf.math.log(eigenvalues), axis=-1)[:, None]
+    return -0.5 * (tf.reduce_sum(tf.square(whitened), axis=-1) + scale)

@@ -18,29 +18,32 @@ def comparable_contrasts(image: np.ndarray, region: np.ndarray) -> np.ndarray:
         region: bool [H, W], not empty.
 
     Returns:
-        float32 [H, W, C].
+        float32 [C, H, W].
     """
-    contrasts = image.astype(np.float64)
-    finite = np.isfinite(contrasts)
+    return np.stack([_comparable(image[..., channel], region) for channel in range(image.shape[-1])])
+
+
+def _comparable(contrast: np.ndarray, region: np.ndarray) -> np.ndarray:
+    contrast = contrast.astype(np.float32)
+    finite = np.isfinite(contrast)
     if not finite.all():
-        lowest = np.where(finite, contrasts, np.inf).min(axis=(0, 1))
-        contrasts = np.where(finite, contrasts, np.where(np.isfinite(lowest), lowest, 0.0))
+        contrast = np.where(finite, contrast, contrast[finite].min() if finite.any() else np.float32(0.0))
+    inside = contrast[region]
+    lowest = inside.min()
     # Less the minimum first, so that a constant contrast is exactly 0.
-    contrasts = contrasts - contrasts[region].min(axis=0)
-    inside = contrasts[region]
-    deviation = inside.std(axis=0)
-    contrasts = (contrasts - inside.mean(axis=0)) * np.where(deviation > 0.0, 1.0 / np.maximum(deviation, 1e-300), 0.0)
-    return smoothed(contrasts.astype(np.float32), CONTRAST_SMOOTHING)
+    mean, deviation = (function(inside - lowest, dtype=np.float64) for function in (np.mean, np.std))
+    if deviation == 0.0:
+        return np.zeros_like(contrast)
+    return smoothed((contrast - lowest - np.float32(mean)) * np.float32(1.0 / deviation), CONTRAST_SMOOTHING)
 
 
 def smoothed(values: np.ndarray, length: float, picture: tuple[int, int] | None = None) -> np.ndarray:
     """Smoothed by a Gaussian; the border's pixels go on beyond the border.
 
     Args:
-        values: float32 [H, W] or [H, W, C].
+        values: float32 [H, W].
         length: standard deviation on the grid of 192.
         picture: height and width of the picture of which `values` are a part; default all of it.
     """
-    weights = gaussian_weights(length, *(picture or values.shape[:2]))
-    result = cv2.sepFilter2D(values, -1, weights, weights, borderType=cv2.BORDER_REPLICATE)
-    return result.reshape(values.shape)
+    weights = gaussian_weights(length, *(picture or values.shape))
+    return cv2.sepFilter2D(values, -1, weights, weights, borderType=cv2.BORDER_REPLICATE)

@@ -33,7 +33,7 @@ def best_level(selected: np.ndarray, contrasts: np.ndarray, region: np.ndarray) 
 
     Args:
         selected: the map, float32 [H, W].
-        contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [H, W, C].
+        contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [C, H, W].
         region: bool [H, W]; sets and rings lie in it.
 
     Returns:
@@ -43,28 +43,33 @@ def best_level(selected: np.ndarray, contrasts: np.ndarray, region: np.ndarray) 
     reach = pixels_long(LEVEL_RING, height, width)
     inside_map = np.where(region, selected, _BELOW_ALL)
     around_map = cv2.dilate(inside_map, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    moments = _moments(contrasts[region])
-    inside = _above(inside_map[region]) @ moments
-    around = _above(around_map[region]) @ moments - inside
+    seen = region & (around_map > LEVELS[0])  # what lies above no level is in no set
+    moments = _moments(contrasts[:, seen])
+    above = _above(np.stack([inside_map[seen], around_map[seen]]))
+    inside, both = above @ moments.T
+    around = both - inside
     usable = inside[:, 0] >= pixel_count(LEAST_INSIDE, height, width)
     usable &= around[:, 0] >= pixel_count(LEAST_AROUND, height, width)
     if not usable.any():
         return None
     levels = np.array(LEVELS)[usable]
-    scores = _distances(inside[usable], around[usable], contrasts.shape[-1]) - LEVEL_PRICE * np.abs(levels)
+    scores = _distances(inside[usable], around[usable], len(contrasts)) - LEVEL_PRICE * np.abs(levels)
     return float(levels[scores.argmax()])
 
 
 def _above(values: np.ndarray) -> np.ndarray:
-    """Where values [N] lie above each level, float64 [levels, N]."""
-    return (values > np.array(LEVELS, np.float32)[:, None]).astype(np.float64)
+    """Where values [2, N] lie above each level, float64 [2, levels, N]."""
+    return (values[:, None] > np.array(LEVELS, np.float32)[:, None]).astype(np.float64)
 
 
 def _moments(pixels: np.ndarray) -> np.ndarray:
-    """1, x and x x^T of each pixel [N, C], float64 [N, 1 + C + C^2]."""
-    pixels = pixels.astype(np.float64)
-    products = pixels[:, :, None] * pixels[:, None, :]
-    return np.concatenate([np.ones((len(pixels), 1)), pixels, products.reshape(len(pixels), -1)], axis=1)
+    """1, x and x x^T of each pixel [C, N], float64 [1 + C + C^2, N]."""
+    channels, count = pixels.shape
+    moments = np.empty((1 + channels + channels**2, count))
+    moments[0], moments[1 : 1 + channels] = 1.0, pixels
+    own = moments[1 : 1 + channels]
+    np.multiply(own[:, None], own[None], out=moments[1 + channels :].reshape(channels, channels, count))
+    return moments
 
 
 def _distances(inside: np.ndarray, around: np.ndarray, channels: int) -> np.ndarray:

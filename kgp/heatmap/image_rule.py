@@ -21,7 +21,10 @@ LEAST_AROUND = 20.0
 # The refinement of a mask.
 RING = 15.0  # pixels around the mask that are its surroundings, and how far a round may take it
 LIKELIHOOD_BOUND = 6.0
-LIKELIHOOD_SMOOTHING = 1.5  # standard deviation of a Gaussian
+LIKELIHOOD_SMOOTHING = 1.0  # standard deviation of a Gaussian
+# The covariance around the mask counts like that of so many more pixels in it: a few pixels of a
+# small tumour do not tell how its tissue varies.
+BORROWED_PIXELS = 400.0
 LENGTH_OF_DOUBT = 4.0  # so far from the outline, the likelihood must speak with 1 to move it there
 LEAST_REFINED = 10.0
 

@@ -1,7 +1,7 @@
 """The refinement of a mask by the image: formula B. What comes out is map and image together.
 
-Two normal distributions of the contrasts are fitted, one to the mask and one to the ring around it.
-A pixel belongs to the refined mask where
+Two normal distributions of the contrasts are fitted, one to the mask and one to the ring around it;
+the smaller the mask, the more of its covariance is the ring's. A pixel belongs to the refined mask where
 
     smoothed(clipped log-likelihood ratio) + clipped signed distance / 4  >  0
 
@@ -15,6 +15,7 @@ import numpy as np
 from kgp.heatmap.cleanup import apply_cleanup
 from kgp.heatmap.contrasts import smoothed
 from kgp.heatmap.image_rule import (
+    BORROWED_PIXELS,
     LEAST_REFINED,
     LENGTH_OF_DOUBT,
     LIKELIHOOD_BOUND,
@@ -37,7 +38,7 @@ def refined(mask: np.ndarray, contrasts: np.ndarray, region: np.ndarray, times: 
 
     Args:
         mask: bool [H, W], in the region; left unchanged.
-        contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [H, W, C].
+        contrasts: as `kgp.heatmap.contrasts.comparable_contrasts` makes them, [C, H, W].
         region: bool [H, W], where the mask may lie.
         times: number of rounds.
         cleanup: what is done to the mask after each round.
@@ -65,13 +66,17 @@ def _round(mask: np.ndarray, contrasts: np.ndarray, region: np.ndarray, least: i
     # Nothing changes farther away than the ring, and the smoothing sees a little more.
     seen = reach + len(gaussian_weights(LIKELIHOOD_SMOOTHING, height, width)) // 2
     part = _surroundings(mask, seen)
-    inside, pixels = mask[part], contrasts[part]
+    inside, pixels = mask[part], contrasts[:, *part].astype(np.float64)
     distance = _signed_distance(inside, reach)
     allowed = (distance > -reach) & region[part]
     ring = allowed & ~inside
     if np.count_nonzero(ring) < least:
         return mask
-    ratio = _log_density(pixels, pixels[inside]) - _log_density(pixels, pixels[ring])
+    mean, covariance = _mean_and_covariance(pixels[:, inside])
+    mean_around, covariance_around = _mean_and_covariance(pixels[:, ring])
+    own, borrowed = np.count_nonzero(inside), pixel_count(BORROWED_PIXELS, height, width)
+    covariance = (own * covariance + borrowed * covariance_around) / (own + borrowed)
+    ratio = _log_density(pixels, mean, covariance) - _log_density(pixels, mean_around, covariance_around)
     ratio = np.clip(ratio, -LIKELIHOOD_BOUND, LIKELIHOOD_BOUND).astype(np.float32)
     doubt = np.float32(LENGTH_OF_DOUBT * scale_of(height, width))
     posterior = smoothed(ratio, LIKELIHOOD_SMOOTHING, (height, width)) + distance / doubt
@@ -99,11 +104,16 @@ def _signed_distance(mask: np.ndarray, bound: int) -> np.ndarray:
     return np.minimum(inside, np.float32(bound)) - np.minimum(outside, np.float32(bound))
 
 
-def _log_density(pixels: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Logarithm, less a constant, of the normal density of a sample [N, C] at pixels [h, w, C]."""
-    sample = sample.astype(np.float64)
-    mean = sample.mean(axis=0)
-    covariance = (sample - mean).T @ (sample - mean) / len(sample) + VARIANCE_FLOOR * np.eye(sample.shape[1])
-    eigenvalues, vectors = np.linalg.eigh(covariance)
-    whitened = (pixels - mean) @ (vectors / np.sqrt(eigenvalues))
-    return -0.5 * (np.square(whitened).sum(axis=-1) + np.log(eigenvalues).sum())
+def _mean_and_covariance(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [C] and covariance [C, C] of pixels [C, N]."""
+    mean = sample.mean(axis=1)
+    centred = sample - mean[:, None]
+    return mean, centred @ centred.T / sample.shape[1]
+
+
+def _log_density(pixels: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Logarithm, less a constant, of a normal density at pixels [C, h, w]."""
+    eigenvalues, vectors = np.linalg.eigh(covariance + VARIANCE_FLOOR * np.eye(len(mean)))
+    centred = pixels.reshape(len(mean), -1) - mean[:, None]
+    whitened = (vectors / np.sqrt(eigenvalues)).T @ centred
+    return -0.5 * (np.square(whitened).sum(axis=0) + np.log(eigenvalues).sum()).reshape(pixels.shape[1:])

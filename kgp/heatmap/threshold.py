@@ -51,7 +51,7 @@ class Cut:
         region: bool [H, W], where the mask may lie.
         threshold: threshold without the offset, or None.
         reason: why there is no threshold, or None.
-        contrasts: float32 [H, W, C] as `kgp.heatmap.contrasts` makes them, for a refinement; None
+        contrasts: float32 [C, H, W] as `kgp.heatmap.contrasts` makes them, for a refinement; None
             where the reading has none.
     """
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage import morphology
 
-from kgp.heatmap.cleanup import apply_cleanup
+from kgp.heatmap.cleanup import apply_cleanup, fill_holes
 from kgp.heatmap.reading import Cleanup
 
 
@@ -66,3 +67,9 @@ def test_components_touching_at_a_corner_are_one():
 @pytest.mark.parametrize("mask", [np.zeros((5, 5), bool), np.ones((5, 5), bool)], ids=["empty", "full"])
 def test_empty_and_full_masks_stay(mask, cleanup):
     np.testing.assert_array_equal(apply_cleanup(mask, cleanup), mask)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 1.0])
+def test_holes_are_those_of_scipy(share):
+    mask = np.random.default_rng(9).random((31, 40)) < share
+    np.testing.assert_array_equal(fill_holes(mask), ndimage.binary_fill_holes(mask))
