@@ -173,7 +173,7 @@ def _segmentation(metrics: dict[str, Any], dices: Mapping[str, Sequence[float]])
         "volume_rows": [_volume_row(name, judged["volumes"]) for name, judged in readings.items() if judged["volumes"]],
         "why_no_volume_hd95": first["volumes"] and first["volumes"].get("why_no_hd95"),
         "mask_rows": [row for name, judged in readings.items() for row in _mask_rows(name, judged)],
-        "loss_rows": [row for name, judged in readings.items() for row in _loss_rows(name, judged)],
+        "losses": [(name, _loss_words(judged)) for name, judged in readings.items()],
         "readings": [(name, _about_reading(judged)) for name, judged in readings.items()],
         "dice_distribution": plots.dice_distribution(dices),
         "baseline": _about_baseline(baseline) if baseline else None,
@@ -204,30 +204,16 @@ def _mask_rows(name: str, judged: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-def _loss_rows(name: str, judged: dict[str, Any]) -> list[list[str]]:
-    """Where masks lose: reading, mean Dice, Dice of each third by size, share below 0.1; precision
-    of the map inside the head, hit rate of its peak, empty masks.
-    """
-    rows = []
-    for words, key in (("as delivered", "as_delivered"), ("whatever was predicted", "any_prediction")):
-        scores, thirds = judged[key]["all"], judged[key]["thirds"]
-        of_map = ["", "", ""]
-        if key == "as_delivered":
-            of_map = [
-                _median(judged["average_precision_in_head"]),
-                number(judged["peak"]["hit_rate"]),
-                number(judged["empty_share"]),
-            ]
-        rows.append(
-            [
-                f"{name}, {words}",
-                number(scores["dice"]["mean"]),
-                *(_median(third["dice"]) for third in thirds.values()),
-                number(scores["dice_below_0.1"]),
-                *of_map,
-            ]
-        )
-    return rows
+def _loss_words(judged: dict[str, Any]) -> str:
+    """Where the masks of a reading lose, in a sentence on masks as delivered and one on the map."""
+    scores, thirds = judged["as_delivered"]["all"], judged["as_delivered"]["thirds"]
+    by_size = ", ".join(f"{name} {_median(third['dice'])}" for name, third in thirds.items())
+    return (
+        f"mean Dice {number(scores['dice']['mean'])}; median by size of the tumour: {by_size}; share below 0.1: "
+        f"{number(scores['dice_below_0.1'])}; without a mask: {number(judged['empty_share'])}. The map itself: average "
+        f"precision in the head {_median(judged['average_precision_in_head'])}, peak in the tumour "
+        f"{number(judged['peak']['hit_rate'])}."
+    )
 
 
 def _volume_row(name: str, volumes: dict[str, Any]) -> list[str]:

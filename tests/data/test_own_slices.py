@@ -6,6 +6,7 @@ import pytest
 from kgp.data.cohort import on_own_grid, read_cohort, read_image, read_mask
 from kgp.data.own_slices import read_own_slice, write_own_slice
 from kgp.data.prepare import prepare
+from kgp.data.prepared_folders import find_content
 from kgp.errors import KgpError
 from kgp.files import read_json, write_json
 from kgp.scans.fit import fit_image, fit_mask
@@ -103,3 +104,11 @@ def test_a_case_that_is_left_out_leaves_no_file(tmp_path, list_source, piece):
     )
     assert [row.id for row in cohort.rows] == ["b"]
     assert [path.stem for path in (cohort.folder / "own").iterdir()] == ["b"]
+
+
+def test_a_run_of_an_earlier_version_finds_its_data(tmp_path, list_source, piece):
+    """By the digest that it recorded, which says nothing of slices on their own grid."""
+    cohort = prepare(list_source({"a": [wide_piece(piece)]}), tmp_path / "cache" / "a", size=4)
+    for digest in (cohort.content, cohort.fitted_content):
+        assert find_content(digest, [tmp_path / "cache"]) == cohort.folder
+    assert find_content("", [tmp_path / "cache"]) is None
