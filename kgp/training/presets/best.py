@@ -9,7 +9,8 @@ Expected:   see docs/results.md.
 What it changes against the paper: normalisation layers, four levels of fewer filters, bilinear
 up-sampling, log-sum-exp pooling of the heatmap itself (GP-ShuffleUNet: the highest 2 %, before
 projecting), intensities normalised inside the head, AdamW with a cosine, and a term that makes the
-heatmap turn with the picture, so that a single pass is as good as eight averaged views.
+heatmap turn with the picture, so that a single pass is as good as eight averaged views. Where every
+class is a tumour, other values are taken (EVERY_CLASS_A_TUMOUR).
 """
 
 from kgp.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
@@ -28,9 +29,11 @@ BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     },
 }
 
-# Where no class means "no tumour", log-sum-exp pooling, which averages, learns next to nothing.
+# Taken where no class means "no tumour" (`kgp.training.fit_to_data`): log-sum-exp, a mean over the
+# picture, hardly tells one tumour from another, and plane and place of the slice may tell.
 EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
     "pooling": {"unet": "max"},
+    "pooling_value": {"unet": 0.0},
     "rotation": {"unet": 30.0},
     "equivariance": {"unet": 0.0},
 }
