@@ -83,9 +83,9 @@ def _fold(text: str) -> int | str:
 
 def _default(name: str, section: Any, preset: str) -> str:
     """The value of a preset, and the other that it takes where every class is a tumour."""
-    value = _word(getattr(section, name))
-    others = presets.where_every_class_is_a_tumour(preset, _ARCH)
-    return f"{value} ({_word(others[name])} where every class is a tumour)" if name in others else value
+    value = getattr(section, name)
+    other = presets.where_every_class_is_a_tumour(preset, _ARCH).get(name, value)
+    return _word(value) if other == value else f"{_word(value)} ({_word(other)} where every class is a tumour)"
 
 
 def _defaults(values: dict[str, str]) -> str:

@@ -11,7 +11,8 @@ up-sampling, log-sum-exp pooling of the heatmap itself (GP-ShuffleUNet: the high
 projecting), intensities normalised inside the head, AdamW with a cosine, and a term that makes the
 heatmap turn with the picture, so that a single pass is as good as eight averaged views. After that
 first stage, on slices of 96 x 96, the network goes on at the full size with a label for every pixel,
-which its own heatmaps give (docs/concepts/two-stages.md).
+which its own heatmaps give (docs/concepts/two-stages.md). Where every class is a tumour, other
+values are taken (EVERY_CLASS_A_TUMOUR).
 """
 
 from kgp.config import AugmentConfig, DataConfig, NetworkConfig, OptimiserConfig, RunConfig
@@ -30,9 +31,11 @@ BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
     },
 }
 
-# Where no class means "no tumour", log-sum-exp pooling, which averages, learns next to nothing.
+# Taken where no class means "no tumour" (`kgp.training.fit_to_data`): log-sum-exp, a mean over the
+# picture, hardly tells one tumour from another, and plane and place of the slice may tell.
 EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
     "pooling": {"unet": "max"},
+    "pooling_value": {"unet": 0.0},
     "rotation": {"unet": 30.0},
     "equivariance": {"unet": 0.0},
     "stages": {"unet": 1},  # no slice says what healthy pixels look like
