@@ -22,6 +22,7 @@ from typing import Any
 from masks_judged import ORACLES, RUNGS, RunPart, judged_slices
 from masks_sheet import write_sheet
 
+from kgp.data.cohort import on_own_grid
 from kgp.data.parts import part_of_run
 from kgp.data.run_data import cohort_from
 from kgp.errors import KgpError
@@ -139,8 +140,7 @@ def _lines(parts: dict[str, list[RunPart]], figures: dict[str, Any], differences
         lines += [
             f"## {titles[name]}: {', '.join(part.name for part in parts[name])}",
             "",
-            f"{tumour} tumour slices of {found['slices']}, {found['patients']} patients; grid: the data's own where "
-            f"{parts[name][0].cohort.name} keeps it. Tumour slices called a tumour {_number(found['map']['called_share'])}; "
+            f"{tumour} tumour slices of {found['slices']}, {found['patients']} patients, judged {_grid(parts[name])}. Tumour slices called a tumour {_number(found['map']['called_share'])}; "
             f"the map: precision in the head {_span(precision)}, peak in the tumour {_number(found['map']['peak_hit_rate'])}.",
             "",
         ]
@@ -161,6 +161,12 @@ def _lines(parts: dict[str, list[RunPart]], figures: dict[str, Any], differences
             lines.append(f"| {rung}{' (oracle)' if rung in ORACLES else ''} | {' | '.join(cells)} |")
         lines.append("")
     return lines
+
+
+def _grid(parts: Sequence[RunPart]) -> str:
+    if all(on_own_grid(part.cohort) for part in parts):
+        return "on the data's own grid"
+    return "at the prepared size of some of the data (prepare them again for their own grid)"
 
 
 def _row(rung: str, found: dict[str, Any]) -> str:
