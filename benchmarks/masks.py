@@ -33,6 +33,7 @@ from kgp.files import write_json, write_text
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 
+KINDS = ("delivered", "whatever was called")
 HEAD = (
     "| reading | median Dice | mean | small | middle | large | below 0.1 | empty | volume Dice | HD95 |\n"
     f"{'|---' * 10}|"
@@ -74,9 +75,6 @@ def main() -> None:
     write_text(arguments.out / "table.md", "\n".join(_lines(parts, figures, differences)) + "\n")
     write_sheet(parts["runs"], parts.get("against"), slices["runs"], arguments.out / "sheet.png")
     print((arguments.out / "table.md").read_text(encoding="utf-8"))
-
-
-KINDS = ("delivered", "whatever was called")
 
 
 def _parts(folders: Sequence[Path], arguments: argparse.Namespace) -> list[RunPart]:
@@ -140,7 +138,8 @@ def _lines(parts: dict[str, list[RunPart]], figures: dict[str, Any], differences
         lines += [
             f"## {titles[name]}: {', '.join(part.name for part in parts[name])}",
             "",
-            f"{tumour} tumour slices of {found['slices']}, {found['patients']} patients, judged {_grid(parts[name])}. Tumour slices called a tumour {_number(found['map']['called_share'])}; "
+            f"{tumour} tumour slices of {found['slices']}, {found['patients']} patients, "
+            f"judged {_grid(parts[name])}. Tumour slices called a tumour {_number(found['map']['called_share'])}; "
             f"the map: precision in the head {_span(precision)}, peak in the tumour {_number(found['map']['peak_hit_rate'])}.",
             "",
         ]
