@@ -46,17 +46,22 @@ def _dilated(maps: tf.Tensor, reach: int) -> tf.Tensor:
 
 
 def _moments(contrasts: tf.Tensor) -> tf.Tensor:
-    """1, x and x x^T of each pixel, float64 [B, N, 1 + C + C^2]."""
+    """1, x and x x^T of each pixel, float32 [B, N, 1 + C + C^2]."""
     _, height, width, channels = contrasts.shape
-    pixels = tf.cast(tf.reshape(contrasts, [-1, height * width, channels]), tf.float64)
+    pixels = tf.reshape(contrasts, [-1, height * width, channels])
     products = tf.reshape(pixels[..., :, None] * pixels[..., None, :], [-1, height * width, channels**2])
     return tf.concat([tf.ones_like(pixels[..., :1]), pixels, products], axis=-1)
 
 
 def _sums_above(maps: tf.Tensor, moments: tf.Tensor) -> tf.Tensor:
-    """Sums of the moments over the pixels above each level, float64 [B, levels, moments]."""
+    """Sums of the moments over the pixels above each level, float64 [B, levels, moments].
+
+    The product runs in 32 bits, which is enough for contrasts in units of the head and takes half
+    the memory.
+    """
     values = tf.reshape(maps, [-1, 1, moments.shape[1]])
-    return tf.matmul(tf.cast(values > tf.constant(LEVELS, tf.float32)[:, None], tf.float64), moments)
+    above = tf.cast(values > tf.constant(LEVELS, tf.float32)[:, None], tf.float32)
+    return tf.cast(tf.matmul(above, moments), tf.float64)
 
 
 def _distances(inside: tf.Tensor, around: tf.Tensor, channels: int) -> tf.Tensor:
