@@ -22,6 +22,7 @@ from typing import Any
 from masks_judged import ORACLES, RUNGS, RunPart, judged_slices
 from masks_sheet import write_sheet
 
+from kgp.data.cohort import on_own_grid
 from kgp.data.parts import part_of_run
 from kgp.data.run_data import cohort_from
 from kgp.errors import KgpError
@@ -32,6 +33,7 @@ from kgp.files import write_json, write_text
 from kgp.run_folder import read_run
 from kgp.runtime import load_runtime
 
+KINDS = ("delivered", "whatever was called")
 HEAD = (
     "| reading | median Dice | mean | small | middle | large | below 0.1 | empty | volume Dice | HD95 |\n"
     f"{'|---' * 10}|"
@@ -73,9 +75,6 @@ def main() -> None:
     write_text(arguments.out / "table.md", "\n".join(_lines(parts, figures, differences)) + "\n")
     write_sheet(parts["runs"], parts.get("against"), slices["runs"], arguments.out / "sheet.png")
     print((arguments.out / "table.md").read_text(encoding="utf-8"))
-
-
-KINDS = ("delivered", "whatever was called")
 
 
 def _parts(folders: Sequence[Path], arguments: argparse.Namespace) -> list[RunPart]:
@@ -139,8 +138,8 @@ def _lines(parts: dict[str, list[RunPart]], figures: dict[str, Any], differences
         lines += [
             f"## {titles[name]}: {', '.join(part.name for part in parts[name])}",
             "",
-            f"{tumour} tumour slices of {found['slices']}, {found['patients']} patients; grid: the data's own where "
-            f"{parts[name][0].cohort.name} keeps it. Tumour slices called a tumour {_number(found['map']['called_share'])}; "
+            f"{tumour} tumour slices of {found['slices']}, {found['patients']} patients, "
+            f"judged {_grid(parts[name])}. Tumour slices called a tumour {_number(found['map']['called_share'])}; "
             f"the map: precision in the head {_span(precision)}, peak in the tumour {_number(found['map']['peak_hit_rate'])}.",
             "",
         ]
@@ -161,6 +160,12 @@ def _lines(parts: dict[str, list[RunPart]], figures: dict[str, Any], differences
             lines.append(f"| {rung}{' (oracle)' if rung in ORACLES else ''} | {' | '.join(cells)} |")
         lines.append("")
     return lines
+
+
+def _grid(parts: Sequence[RunPart]) -> str:
+    if all(on_own_grid(part.cohort) for part in parts):
+        return "on the data's own grid"
+    return "at the prepared size of some of the data (prepare them again for their own grid)"
 
 
 def _row(rung: str, found: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import io
 import logging
 from collections.abc import Iterator, Sequence
@@ -58,11 +59,13 @@ class RunPart:
 def judged_slices(part: RunPart, folder: Path) -> list[LadderSlice]:
     """The slices with a true mask of a run, from the table in `folder` as far as it goes.
 
-    The name of the table holds what it depends on: weights, reading, data and slices.
+    The name of the table holds what it depends on: weights, readings, data and number of slices.
+    Remove it where the code of a reading has changed.
     """
     network = part.runtime.description
-    key = "-".join([part.name, network.weights_sha256[:8], network.default_reading, part.cohort.content[:8]])
-    path = folder / f"{key}-{len(part.rows)}.csv"
+    readings = repr((network.readings[network.default_reading], READINGS))
+    digests = [network.weights_sha256, hashlib.sha256(readings.encode()).hexdigest(), part.cohort.content]
+    path = folder / f"{'-'.join([part.name, *(digest[:8] for digest in digests)])}-{len(part.rows)}.csv"
     done = {one.id: one for one in _read(path)}
     missing = [row for row in part.rows if row.mask and row.id not in done]
     if missing:

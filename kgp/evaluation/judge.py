@@ -99,11 +99,14 @@ def judge_slices(
     return slices
 
 
-def offset_dices(search: OffsetSearch, prediction: SlicePrediction, truth: np.ndarray | None, patient: str) -> Any:
+def offset_dices(
+    search: OffsetSearch, prediction: SlicePrediction, truth: np.ndarray | None, patient: str
+) -> np.ndarray | None:
     """Adds a slice to a search for the offset, on the slice's own grid.
 
     Args:
-        search: for the prediction's reading.
+        search: for the prediction's reading, and for no class that means "no tumour", as maps are
+            given to it like those of a network with one class.
         truth: true mask bool [H, W], or None.
         patient: patient identifier.
 

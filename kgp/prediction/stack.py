@@ -102,7 +102,7 @@ def predict_stack(
     log = _ProgressLog(len(stack), progress)
     for start in range(0, len(visible), runtime.batch):
         chosen = visible[start : start + runtime.batch]
-        own_images = [stack[index] for index in chosen]
+        own_images = [stack[index].astype(np.float32) for index in chosen]
         images = np.stack([fit_image(image, network.size, spacing) for image in own_images])
         predictions = predict_slices(
             runtime, images, reading, own_images=own_images, spacing=spacing, with_evidence=with_evidence

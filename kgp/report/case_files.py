@@ -181,7 +181,7 @@ def _points(
         runtime,
         fitted[None],
         network.readings[reading_name],
-        own_images=[image],
+        own_images=[image.astype(np.float32)],
         spacing=spacing,
         with_evidence=True,
     )
