@@ -36,6 +36,7 @@ EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
     "pooling_value": {"unet": 0.0},
     "rotation": {"unet": 30.0},
     "equivariance": {"unet": 0.0},
+    "batch_statistics": {"unet": "plain"},
 }
 
 CONFIG = RunConfig(
