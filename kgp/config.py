@@ -147,6 +147,12 @@ class OptimiserConfig:
         "slice turned by 90 degrees; the turned slice is classified too",
         low=0.0,
     )
+    batch_statistics: str = option(
+        "moving",
+        "what batch normalisation predicts with: means over the last training batches, which are augmented; or those of "
+        "plain training slices, estimated at the end of each epoch",
+        choices=("moving", "plain"),
+    )
     class_weights: bool = option(True, "weight classes by their rarity in the training part")
     keep: str = option(
         "best", "weights kept: of the epoch with the best validation macro-F1, or of the last", choices=("best", "last")

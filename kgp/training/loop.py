@@ -24,6 +24,7 @@ from kgp.run_folder import WEIGHTS, Run, build_network, load_weights, read_run, 
 from kgp.training import additions as own_parts
 from kgp.training import checkpoint
 from kgp.training.additions import NO_ADDITIONS, Additions
+from kgp.training.batch_statistics import plain_statistics
 from kgp.training.callbacks import EpochEnd
 from kgp.training.cluster import worker_and_count
 from kgp.training.devices import build_strategy, set_precision
@@ -236,8 +237,12 @@ def _fit(
     ).map(lambda batch: batch["image"])
     classifier = keras.Model(network.input, network.output["logits"])
     targets = np.asarray(parts["validation"].targets)
+    plain = optimiser.batch_statistics == "plain"
+    refresh = plain_statistics(network, config, labelled, parts["train"]) if plain else None
 
     def validate() -> dict[str, float]:
+        if refresh:
+            refresh()
         figures = validation_figures(classifier.predict(validation, verbose=0), targets, np.asarray(weights))
         return mean_over_devices(figures, strategy) if strategy else figures
 

@@ -63,7 +63,7 @@ def test_what_is_taken_is_said(caplog):
     assert fitted == load_preset("best", "unet").override(**where_every_class_is_a_tumour("best", "unet"))
     assert caplog.messages == [
         "Every class is a tumour, so preset best takes --pooling max (not lse), --rotation 30 (not 180), "
-        "--equivariance 0 (not 0.3); what is given as an option stays."
+        "--equivariance 0 (not 0.3), --batch-statistics plain (not moving); what is given as an option stays."
     ]
     assert fit_to_data(fitted, has_no_tumour=False) is not None and len(caplog.messages) == 1
 

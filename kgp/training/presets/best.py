@@ -40,6 +40,7 @@ EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
     "equivariance": {"unet": 0.0},
     "stages": {"unet": 1},  # no slice says what healthy pixels look like
     "logit_scale": {"unet": False},
+    "batch_statistics": {"unet": "plain"},
 }
 
 CONFIG = RunConfig(
