@@ -27,6 +27,9 @@ def test_a_reading_survives_json(reading):
 def test_missing_keys_take_the_defaults():
     assert Reading.from_dict({"rule": "otsu"}) == Reading(rule="otsu")
     assert Reading.from_dict({"cleanup": {"opening": 2}}).cleanup == Cleanup(opening=2)
+    older = HYSTERESIS.to_dict()
+    del older["refinements"]
+    assert Reading.from_dict(older) == HYSTERESIS and HYSTERESIS.refinements == 0
 
 
 def test_from_dict_leaves_its_argument_alone():
@@ -64,6 +67,8 @@ def test_a_reading_is_frozen():
         ({"views": 4}, "A reading's views must be one of 1, 8, not 4."),
         ({"region": "brain"}, "A reading's region must be one of picture, head, not 'brain'."),
         ({"rule": "li"}, f"A reading's rule must be one of {', '.join(RULES)}, not 'li'."),
+        ({"refinements": -1}, "A reading's refinements must be a whole number from 0, not -1."),
+        ({"refinements": 1.5}, "A reading's refinements must be a whole number from 0, not 1.5."),
         ({"rule": "fixed"}, "A reading with rule 'fixed' needs a value (the threshold in heatmap units)."),
         ({"rule": "quantile"}, "A reading with rule 'quantile' needs a value between 0 and 1, not None."),
         ({"rule": "quantile", "value": 1.0}, "A reading with rule 'quantile' needs a value between 0 and 1, not 1.0."),
