@@ -161,7 +161,7 @@ def test_no_tumour_gives_an_empty_mask(steps):
         ({"heatmap": np.zeros((8, 8))}, r"\[H, W, K\] is expected, not \(8, 8\)"),
         ({"predicted_class": 2}, "has 2 classes, so there is no class 2"),
         ({"image": None}, "cuts inside the head, so the image is needed"),
-        ({"image": None, "reading": plain("image_level")}, "looks at the contrasts, so the image is needed"),
+        ({"image": None, "reading": plain("image_level", value=2.0)}, "looks at the contrasts, so the image is needed"),
         ({"image": None, "reading": plain("zero", refinements=1)}, "looks at the contrasts, so the image is needed"),
         ({"image": np.zeros((8, 9, 3))}, r"8 x 8 where the image's shape is \(8, 9, 3\)"),
     ],
