@@ -68,7 +68,7 @@ def test_cohorts_of_earlier_versions_are_read(tmp_path, list_source, piece):
     del header["own_slices"], header["fitted_content"]
     write_json(cohort.folder / "cohort.json", header)
     lines = (cohort.folder / "cohort.csv").read_text().splitlines()
-    (cohort.folder / "cohort.csv").write_text("\n".join(",".join(line.split(",")[:-3]) for line in lines) + "\n")
+    (cohort.folder / "cohort.csv").write_text("\n".join(",".join(line.split(",")[:-4]) for line in lines) + "\n")
     earlier = read_cohort(cohort.folder)
     own = read_own_slice(earlier, earlier.rows[0])
     assert own.image.shape == (4, 4, 2) and own.mask.shape == (4, 4) and own.spacing == (2.0, 2.0)

@@ -34,7 +34,8 @@ def test_a_map_of_three_neighbouring_numbers_raises_nothing(rule):
     heatmap = np.ones((8, 8, 1), np.float32)
     heatmap[2, 2] = np.nextafter(np.float32(1), np.float32(2))
     heatmap[3, 3] = np.nextafter(heatmap[2, 2], np.float32(2))
-    assert cut_mask(heatmap, 0, plain(rule, value=0.5), image=np.ones((8, 8, 1))).mask[3, 3]
+    value = 1.0 if rule == "image_level" else 0.5
+    assert cut_mask(heatmap, 0, plain(rule, value=value), image=np.ones((8, 8, 1))).mask[3, 3]
 
 
 def test_maps_by_hand():

@@ -113,7 +113,7 @@ def test_names_are_escaped(judged, tmp_path):
 
 def test_a_page_with_a_value_missing_is_not_written(tmp_path):
     with pytest.raises(jinja2.UndefinedError, match="'facts' is undefined"):
-        write_page(tmp_path / "report.html", "run_report.html.jinja", title="A run", headline=[])
+        write_page(tmp_path / "report.html", "run_report.html.jinja", title="A run", headline=[], rivals=None)
     assert not list(tmp_path.iterdir())
 
 
