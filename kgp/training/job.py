@@ -1,5 +1,6 @@
 """A training from its source: prepared data, labels, split, and the run folder."""
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,14 @@ def fitted(config: RunConfig, source: dict[str, Any]) -> tuple[RunConfig, Labell
     Raises:
         KgpError: see `kgp.data.cache.cached_cohort` and `labelled_cohort`.
     """
+    if source["data"] and (Path(source["data"]) / "cohort.json").is_file():  # prepared at its size already
+        left = tuple(name for name in config.left_to_data if name != "size")
+        config = dataclasses.replace(config, left_to_data=left)
     labelled = labelled_cohort(config, source_cohort(config, source))
-    return fit_to_data(config, labelled.no_tumour_class is not None), labelled
+    of_data = fit_to_data(config, labelled.no_tumour_class is not None)
+    if of_data.data.size != config.data.size:
+        labelled = labelled_cohort(of_data, source_cohort(of_data, source))
+    return of_data, labelled
 
 
 def labelled_cohort(config: RunConfig, cohort: Cohort) -> LabelledCohort:

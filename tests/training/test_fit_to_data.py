@@ -62,8 +62,9 @@ def test_what_is_taken_is_said(caplog):
     assert (fitted.network.pooling, fitted.augment.rotation, fitted.optimiser.equivariance) == ("max", 30.0, 0.0)
     assert fitted == load_preset("best", "unet").override(**where_every_class_is_a_tumour("best", "unet"))
     assert caplog.messages == [
-        "Every class is a tumour, so preset best takes --pooling max (not lse), --rotation 30 (not 180), "
-        "--equivariance 0 (not 0.3), --batch-statistics plain (not moving); what is given as an option stays."
+        "Every class is a tumour, so preset best takes --size 96 (not 192), --pooling max (not lse), --rotation 30 (not 180), "
+        "--equivariance 0 (not 0.3), --stages 1 (not 2), --logit-scale False (not True), --batch-statistics plain "
+        "(not moving); what is given as an option stays."
     ]
     assert fit_to_data(fitted, has_no_tumour=False) is not None and len(caplog.messages) == 1
 
@@ -72,7 +73,9 @@ def test_what_is_taken_is_said(caplog):
 def test_an_option_that_is_given_stays_also_where_it_has_the_presets_value(name, caplog):
     caplog.set_level("INFO")
     preset = load_preset("best", "unet")
-    before = next(getattr(s, name) for s in (preset.network, preset.augment, preset.optimiser) if hasattr(s, name))
+    before = next(
+        getattr(s, name) for s in (preset.data, preset.network, preset.augment, preset.optimiser) if hasattr(s, name)
+    )
     fitted = fit_to_data(preset.override(**{name: before}), has_no_tumour=False)
     others = where_every_class_is_a_tumour("best", "unet")
     stays = {"pooling", "pooling_value"} if name in ("pooling", "pooling_value") else {name}
@@ -121,7 +124,7 @@ def test_a_configuration_is_taken_as_it_is(source, monkeypatch, tmp_path):
 
     begun = []
     monkeypatch.setattr("kgp.training.job.train", begin)
-    config = load_preset("best", "unet").override(size=16, no_tumour="none")
+    config = load_preset("best", "unet").override(size=16, no_tumour="none", stages=1)
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     for given in (config, tmp_path / "config.json"):
         with pytest.raises(Begun):
