@@ -48,7 +48,7 @@ def plain_statistics(
     ).map(lambda batch: batch["image"])
 
     def refresh() -> None:
-        for target, source in zip(probe.trainable_variables, network.trainable_variables, strict=True):
+        for target, source in zip(probe.weights, network.weights, strict=True):
             target.assign(source)
         seen = []
         for batch in images.as_numpy_iterator():

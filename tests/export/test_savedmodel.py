@@ -11,6 +11,8 @@ from export.savedmodel import export_savedmodel, publish
 from export.signatures import network_signatures
 from export.warmup import BATCH_SIZES, SIGNATURES
 from kgp.errors import KgpError, UsageError
+from kgp.files import write_json
+from kgp.heatmap.reading import HYSTERESIS
 from kgp.heatmap.threshold import cut_mask
 from kgp.run_folder import build_run_network, read_run, write_run
 from kgp.runtime import load_runtime
@@ -154,9 +156,12 @@ def test_an_export_that_took_the_number_meanwhile_is_kept(tmp_path, monkeypatch)
 
 def test_masks_that_16_bits_lose_are_noticed_and_nothing_is_left(tiny_run, tmp_path):
     """Near 20, the bias of the tiny run, 16 bits count in steps of 1/64; its map varies by less."""
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    reading = {"readings": {"hysteresis": HYSTERESIS.to_dict()}, "default": "hysteresis", "masks_used": {}}
+    write_json(run / "calibration.json", reading)
     with pytest.raises(KgpError, match=r"not equal to .*: the median Dice between the masks is 0\.000"):
-        export_savedmodel(tiny_run, tmp_path / "tiny", heatmap="float16")
-    assert list(tmp_path.iterdir()) == []
+        export_savedmodel(run, tmp_path / "tiny", heatmap="float16")
+    assert list(tmp_path.iterdir()) == [run]
 
 
 def test_bad_places_are_refused(tiny_run, tmp_path):
