@@ -21,6 +21,7 @@ from kgp.run_folder import build_network
 from kgp.training.devices import set_precision
 from kgp.training.job import fitted, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
+from kgp.training.two_stages import stages_of
 
 _LOW, _HIGH = 1e-6, 1.0
 _STEPS = 100
@@ -50,13 +51,14 @@ def find_learning_rate(config: RunConfig, source: dict[str, Any]) -> RangeTest:
     """Trains for up to 100 steps from 1e-6 to 1, and stops when the loss explodes.
 
     Args:
-        config: the configuration; its learning rate, schedule and accumulation do not count.
+        config: the configuration; its learning rate, schedule and accumulation do not count. Of a
+            training in two stages the first is tried.
         source: as `kgp.training.options.source_of` gives it.
 
     Raises:
         KgpError: the loss never falls.
     """
-    config, labelled = fitted(config, source)
+    config, labelled = stages_of(*fitted(config, source), source)[0]
     parts = parts_of(labelled, split_of(config, labelled))
     steps = steps_per_epoch(len(parts["train"].rows), config.optimiser.batch_size)
     config = config.override(schedule="constant", accumulation=1, epochs=math.ceil(_STEPS / steps))

@@ -21,14 +21,13 @@ from kgp.data.pipeline import evaluation_dataset, steps_per_epoch
 from kgp.data.split import Split
 from kgp.durations import hours_minutes_seconds
 from kgp.run_folder import build_network
-from kgp.training.additions import NO_ADDITIONS
 from kgp.training.devices import set_precision
 from kgp.training.folds import check_folds
 from kgp.training.job import fitted, split_of
 from kgp.training.loop import compiled_model, loss_weights, training_batches
 from kgp.training.pixel_loss import PixelLoss
 from kgp.training.pseudo_masks import healthy_everywhere
-from kgp.training.two_stages import check_two_stages, first_cohort, first_stage, second_stage
+from kgp.training.two_stages import stages_of
 
 _WARM_UP = 2  # batches, of which the first is slow as the graph is traced with it
 _TIMED = 3
@@ -55,7 +54,7 @@ def dry_run(config: RunConfig, source: dict[str, Any], all_folds: bool = False) 
     """
     config, labelled = check_folds(config, source) if all_folds else fitted(config, source)
     split = split_of(config, labelled)
-    stages = [_timed(stage, of_stage, split) for stage, of_stage in _stages(config, labelled, source)]
+    stages = [_timed(stage, of_stage, split) for stage, of_stage in stages_of(config, labelled, source)]
     total = sum(stage.seconds for stage in stages)
     folds = config.data.folds
     return "\n".join(
@@ -94,17 +93,6 @@ class _Stage:
             f"{self.epochs} epochs of {self.steps} batches at {self.size}, {self.batch_seconds:.2g} s a batch and "
             f"{self.validation_seconds:.2g} s for the validation part"
         )
-
-
-def _stages(
-    config: RunConfig, labelled: LabelledCohort, source: dict[str, Any]
-) -> list[tuple[RunConfig, LabelledCohort]]:
-    """Configuration and slices of each stage."""
-    if config.optimiser.stages == 1:
-        return [(config, labelled)]
-    check_two_stages(config, labelled, NO_ADDITIONS)
-    first = first_stage(config, max(labelled.cohort.shape[:2]))
-    return [(first, first_cohort(labelled, first.data.size, source)), (second_stage(config), labelled)]
 
 
 def _timed(config: RunConfig, labelled: LabelledCohort, split: Split) -> _Stage:

@@ -29,7 +29,7 @@ from kgp.data.split import Split
 from kgp.errors import KgpError, UsageError
 from kgp.run_folder import Run, read_run
 from kgp.runtime.keras_run import KerasRun
-from kgp.training.additions import Additions
+from kgp.training.additions import NO_ADDITIONS, Additions
 from kgp.training.loop import SecondStage, begin, is_finished, train
 from kgp.training.pseudo_masks import TABLE, read_pixel_labels, write_pseudo_masks
 
@@ -88,6 +88,21 @@ def check_two_stages(config: RunConfig, labelled: LabelledCohort, additions: Add
     own = sorted({*additions.names()} - {"callbacks"})
     if own:
         raise UsageError(f"A training in two stages takes no {' and no '.join(own)} of one's own; take --stages 1.")
+
+
+def stages_of(
+    config: RunConfig, labelled: LabelledCohort, source: dict[str, Any]
+) -> list[tuple[RunConfig, LabelledCohort]]:
+    """What each stage is fitted with, and on which slices; of a training in one stage that alone.
+
+    Raises:
+        UsageError: see `check_two_stages`.
+    """
+    if config.optimiser.stages == 1:
+        return [(config, labelled)]
+    check_two_stages(config, labelled, NO_ADDITIONS)
+    first = first_stage(config, max(labelled.cohort.shape[:2]))
+    return [(first, first_cohort(labelled, first.data.size, source)), (second_stage(config), labelled)]
 
 
 def first_stage(config: RunConfig, side: int) -> RunConfig:
