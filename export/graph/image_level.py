@@ -7,6 +7,7 @@ from kgp.heatmap.image_rule import (
     LEAST_INSIDE,
     LEVEL_RING,
     LEVELS,
+    MOST_INSIDE,
     PRICE_AT_VALUE,
     VARIANCE_FLOOR,
     levels_to,
@@ -36,6 +37,8 @@ def best_level(maps: tf.Tensor, contrasts: tf.Tensor, region: tf.Tensor, value: 
     around = _sums_above(around_maps, moments, levels) - inside
     usable = inside[..., 0] >= pixel_count(LEAST_INSIDE, height, width)
     usable &= around[..., 0] >= pixel_count(LEAST_AROUND, height, width)
+    pixels = tf.math.count_nonzero(region, axis=[1, 2], dtype=tf.float64)
+    usable &= inside[..., 0] <= MOST_INSIDE * pixels[:, None]
     levels = tf.cast(levels, tf.float64)
     scores = _distances(inside, around, channels) - PRICE_AT_VALUE / value * tf.abs(levels)
     scores = tf.where(usable, scores, tf.float64.min)

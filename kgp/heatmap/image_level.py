@@ -18,6 +18,7 @@ from kgp.heatmap.image_rule import (
     LEAST_AROUND,
     LEAST_INSIDE,
     LEVEL_RING,
+    MOST_INSIDE,
     PRICE_AT_VALUE,
     VARIANCE_FLOOR,
     levels_to,
@@ -38,7 +39,8 @@ def best_level(selected: np.ndarray, contrasts: np.ndarray, region: np.ndarray, 
         value: levels from -value to value are compared.
 
     Returns:
-        The level; None where no level has pixels enough inside and around it.
+        The level; None where no level has pixels enough inside and around it, and at most half of
+        the region inside.
     """
     height, width = selected.shape
     reach = pixels_long(LEVEL_RING, height, width)
@@ -52,6 +54,7 @@ def best_level(selected: np.ndarray, contrasts: np.ndarray, region: np.ndarray, 
     around = both - inside
     usable = inside[:, 0] >= pixel_count(LEAST_INSIDE, height, width)
     usable &= around[:, 0] >= pixel_count(LEAST_AROUND, height, width)
+    usable &= inside[:, 0] <= MOST_INSIDE * np.count_nonzero(region)
     if not usable.any():
         return None
     levels = levels[usable]

@@ -17,6 +17,7 @@ PRICE_AT_VALUE = 0.3  # what the levels farthest from 0 cost; those between cost
 LEVEL_RING = 12.0  # a level set is compared with what lies so far around it
 LEAST_INSIDE = 10.0
 LEAST_AROUND = 20.0
+MOST_INSIDE = 0.5  # of the region: the rim of the head differs more from its inside than any tumour
 
 # The refinement of a mask.
 RING = 15.0  # pixels around the mask that are its surroundings, and how far a round may take it

@@ -83,6 +83,18 @@ def test_sets_and_rings_lie_in_the_region(disc, image):
     assert best_level(wrong, contrasts, region, 2.0) == 1.0
 
 
+def test_a_level_set_of_more_than_half_the_region_does_not_count():
+    """The rim of the head differs most, but no tumour fills a head."""
+    region = from_centre() < 25
+    head = np.where(from_centre() < 22, 100.0, 20.0)[..., None]
+    head[from_centre() < 6] += 30.0
+    contrasts = comparable_contrasts(head, region)
+    selected = np.where(from_centre() < 6, 1.5, np.where(from_centre() < 22, -0.5, -3.0)).astype(np.float32)
+    level = best_level(selected, contrasts, region, 2.0)
+    assert level is not None and -0.5 <= level < 1.5
+    assert best_level(np.where(region, 1.0, -3.0).astype(np.float32), contrasts, region, 2.0) is None
+
+
 def test_the_score_is_the_distance_that_sets_and_rings_give(image):
     """Against masks and dilations one by one, for a map without any symmetry."""
     from scipy import ndimage
@@ -97,7 +109,7 @@ def test_the_score_is_the_distance_that_sets_and_rings_give(image):
     for level in levels_to(2.0):
         inside = (selected > level) & region
         around = ndimage.binary_dilation(inside, np.ones((9, 9))) & ~inside & region
-        if inside.sum() < 1 or around.sum() < 2:
+        if inside.sum() < 1 or around.sum() < 2 or inside.sum() > 0.5 * region.sum():
             scores.append(-np.inf)
             continue
         one, two = contrasts[:, inside].T.astype(float), contrasts[:, around].T.astype(float)
