@@ -59,10 +59,15 @@ def test_the_other_presets_leave_nothing_to_the_data(preset, arch):
 def test_what_is_taken_is_said(caplog):
     caplog.set_level("INFO")
     fitted = fit_to_data(load_preset("best", "unet"), has_no_tumour=False)
-    assert (fitted.network.pooling, fitted.augment.rotation, fitted.optimiser.equivariance) == ("max", 30.0, 0.0)
+    assert (fitted.network.pooling, fitted.augment.rotation, fitted.optimiser.equivariance) == (
+        "topfraction",
+        15.0,
+        0.0,
+    )
     assert fitted == load_preset("best", "unet").override(**where_every_class_is_a_tumour("best", "unet"))
     assert caplog.messages == [
-        "Every class is a tumour, so preset best takes --size 96 (not 192), --pooling max (not lse), --rotation 30 (not 180), "
+        "Every class is a tumour, so preset best takes --size 96 (not 192), --pooling topfraction (not lse), "
+        "--pooling-value 0.1 (not 0), --rotation 15 (not 180), "
         "--equivariance 0 (not 0.3), --stages 1 (not 2), --logit-scale False (not True), --batch-statistics plain "
         "(not moving); what is given as an option stays."
     ]
@@ -103,7 +108,12 @@ def test_a_training_and_its_resumption(data, tmp_path, killed_in_second_epoch, c
         train.main([*words, "--out", str(run)])
     expected = tumours_only(rotation=180.0)
     assert read_config(run) == expected
-    assert caplog.text.count("Every class is a tumour, so preset best takes --pooling max (not lse), --equi") == 1
+    assert (
+        caplog.text.count(
+            "Every class is a tumour, so preset best takes --pooling topfraction (not lse), --pooling-value 0.1 (not 0), --equi"
+        )
+        == 1
+    )
     assert train.main(["--resume", str(run)]) == 0
     assert read_run(run).config == expected and caplog.text.count("Every class is a tumour") == 1
 
@@ -187,7 +197,7 @@ def test_a_preview(write_cohort, tmp_path, tumours, monkeypatch):
 def test_help_and_info_show_both(capsys):
     assert train.main(["--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "(default: paper max, best lse (max where every class is a tumour), demo topfraction)" in text
+    assert "(default: paper max, best lse (topfraction where every class is a tumour), demo topfraction)" in text
     shown = installation()["presets"]
     assert shown["paper"]["every_class_a_tumour"] == dict.fromkeys(ARCHITECTURES, {})
     for arch in ARCHITECTURES:

@@ -35,9 +35,9 @@ BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
 # picture, hardly tells one tumour from another, and plane and place of the slice may tell.
 EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
     "size": {"unet": 96},
-    "pooling": {"unet": "max"},
-    "pooling_value": {"unet": 0.0},
-    "rotation": {"unet": 30.0},
+    "pooling": {"unet": "topfraction"},
+    "pooling_value": {"unet": 0.1},
+    "rotation": {"unet": 15.0},
     "equivariance": {"unet": 0.0},
     "stages": {"unet": 1},  # no slice says what healthy pixels look like
     "logit_scale": {"unet": False},
