@@ -40,8 +40,6 @@ def test_demo_is_best_but_for_what_its_text_says(arch, depth, pooling, value):
         offset=0.1,
         learning_rate=4e-3,
         epochs=24,
-        stages=1,
-        logit_scale=False,
     )
     assert load_preset("demo", arch) == dataclasses.replace(expected, preset="demo")
 
