@@ -75,7 +75,7 @@ def network_signatures(
             pooling=head.pooling,
             pooling_value=head.pooling_value,
         )
-        if head.logit_scale:
+        if run.config.scales_logits:
             scale, offset = explained.get_layer("logit_scale").weights
             maps, constant = scale * maps, scale * constant + offset
         return {

@@ -60,9 +60,6 @@ class NetworkConfig:
     head_order: str = option(
         "pool_then_project", "order of the head", choices=("pool_then_project", "project_then_pool")
     )
-    logit_scale: bool = option(
-        False, "the pooled logits have a scale and an offset of their own, learned in the second of two stages"
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,6 +190,13 @@ class RunConfig:
         for section in (self.network, self.augment, self.data, self.optimiser):
             for field in dataclasses.fields(section):
                 _check(field, getattr(section, field.name))
+
+    @property
+    def scales_logits(self) -> bool:
+        """Whether the logits have a scale and an offset of their own, which a second stage learns;
+        see `kgp.networks.logit_scale`.
+        """
+        return self.optimiser.stages == 2
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""

@@ -209,7 +209,7 @@ def build_network(config: RunConfig, shape: tuple[int, int, int], classes: int) 
 
     arguments = dataclasses.asdict(config.network)
     try:
-        return networks.build_network(input_shape=shape, classes=classes, **arguments)
+        return networks.build_network(input_shape=shape, classes=classes, logit_scale=config.scales_logits, **arguments)
     except ValueError as error:
         raise KgpError(str(error)) from None
 
@@ -222,20 +222,11 @@ def build_run_network(run: Run, height: int | None = None, width: int | None = N
     """
     shape = (height or run.shape[0], width or run.shape[1], run.shape[2])
     model = build_network(run.config, shape, len(run.class_names))
-    load_weights(model, run.folder / WEIGHTS)
-    return model
-
-
-def load_weights(network: "keras.Model", path: Path) -> None:
-    """Puts the weights of a run into a network that was built from its configuration.
-
-    Raises:
-        KgpError: they do not fit.
-    """
     try:
-        network.load_weights(path)
+        model.load_weights(run.folder / WEIGHTS)
     except (ValueError, OSError, KeyError) as error:
-        raise KgpError(f"{path} does not fit the network in config.json: {error}") from None
+        raise KgpError(f"{run.folder / WEIGHTS} does not fit the network in config.json: {error}") from None
+    return model
 
 
 def package_versions() -> dict[str, str]:

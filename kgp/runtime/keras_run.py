@@ -60,7 +60,7 @@ class KerasRun(Runtime):
             for feature_map in features
         ]
         maps, constants = np.stack([maps for maps, _ in split]), np.stack([rest for _, rest in split])
-        if config.logit_scale:
+        if self.run.config.scales_logits:
             scale, offset = map(keras.ops.convert_to_numpy, network.get_layer("logit_scale").weights)
             maps, constants = scale * maps, scale * constants + offset
         return Explanation(logits, heatmaps, maps, constants)

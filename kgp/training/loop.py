@@ -20,7 +20,7 @@ from kgp.data.split import Split, write_split
 from kgp.errors import KgpError
 from kgp.evaluation.class_scores import confusion_matrix, overall_scores
 from kgp.files import write_json
-from kgp.run_folder import WEIGHTS, Run, build_network, load_weights, read_run, write_run
+from kgp.run_folder import WEIGHTS, Run, build_network, build_run_network, read_run, write_run
 from kgp.training import additions as own_parts
 from kgp.training import checkpoint
 from kgp.training.additions import NO_ADDITIONS, Additions
@@ -119,9 +119,8 @@ def train(
         network = build_network(config, labelled.cohort.shape, len(labelled.class_names))
     weights = loss_weights(config, parts["train"].targets, len(labelled.class_names))
     if second:
-        load_weights(network, second.first.folder / WEIGHTS)
-    elif config.network.logit_scale:
-        network.get_layer("logit_scale").trainable = False  # the map would lose its zero
+        for layer in build_run_network(second.first, *labelled.cohort.shape[:2]).layers:
+            network.get_layer(layer.name).set_weights(layer.get_weights())
     pixel_loss = PixelLoss(second.pixels.no_tumour_class) if second else None
     model = compiled_model(network, fitted, weights, steps, strategy, additions, pixel_loss)
     worker, workers = worker_and_count(optimiser)

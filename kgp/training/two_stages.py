@@ -7,9 +7,9 @@
    pixel is healthy, which is a true label. The same network goes on at the full size with the loss
    of its logits and that of its pixels (`kgp.training.pixel_loss`).
 
-It stays one network with one pass, whose logits follow exactly from its heatmap. The logits get a
-scale and an offset of their own (`kgp.networks.logit_scale`), so that 0 is the border of a tumour
-in the heatmap. No true mask is read.
+It stays one network with one pass, whose logits follow exactly from its heatmap. In stage 2 the
+logits get a scale and an offset of their own (`kgp.networks.logit_scale`), so that 0 is the border
+of a tumour in the heatmap. No true mask is read.
 """
 
 import dataclasses

@@ -29,7 +29,7 @@ def test_a_network_of_its_own_parameters_alone_differs():
 
 @pytest.fixture(scope="module")
 def scaled_run(tmp_path_factory):
-    config = load_preset("best", "unet").override(width=2, depth=2, logit_scale=True, size=16)
+    config = load_preset("best", "unet").override(width=2, depth=2, stages=2, size=16)
     network = build_network(
         "unet",
         (16, 16, 2),
