@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from kgp.files import write_text
-from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED
+from kgp.heatmap.reading import HYSTERESIS, named_readings
 from kgp.report import plots
 from kgp.report.numbers import interval, number
 from kgp.report.overlay import encode_png
@@ -276,7 +276,8 @@ def _masks_used(judged: dict[str, Any]) -> str:
     if judged["masks_used"]:
         return "Its offset was set on masks of validation patients."
     reading = {"refinements": 0} | judged["reading"] | {"views": 1}
-    if reading in [same.to_dict() for same in (HYSTERESIS, IMAGE_LEVEL, REFINED)]:
+    named = [*named_readings(False).values(), *named_readings(True).values()]
+    if reading in [same.to_dict() for same in (HYSTERESIS, *named) if same.rule != "multiotsu"]:
         also = " and of the phantom" if reading["rule"] == "hysteresis" else ""
         return (
             f"It is the same for every run: its rule was chosen once, on validation masks of LGG (TCGA) slices{also}, "

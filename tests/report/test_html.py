@@ -7,7 +7,7 @@ import pytest
 from markupsafe import escape
 
 from kgp.evaluation.judge import judge
-from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED
+from kgp.heatmap.reading import HYSTERESIS, IMAGE_LEVEL, REFINED, named_readings
 from kgp.report.html import ShownSlice, describe_reading, write_page, write_report
 from kgp.runtime.runtime import Runtime
 
@@ -78,6 +78,7 @@ def test_report_says_what_it_has_to(judged, tmp_path):
         (dataclasses.replace(HYSTERESIS, value=0.3), False),
         (IMAGE_LEVEL, True),
         (dataclasses.replace(REFINED, views=8), True),
+        (named_readings(trained_pixels=True)["refined"], True),
         (dataclasses.replace(REFINED, refinements=1), False),
     ],
 )
