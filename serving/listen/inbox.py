@@ -55,12 +55,15 @@ class Inbox:
         Raises:
             OSError: it cannot be written (the disk is full, for example); an earlier object stays.
         """
-        path = self._path(study, instance_uid)
-        if _has_content(path, pieces):
+        if self.holds(study, instance_uid, pieces):
             return False
         with self._lock:
-            write_file_durably(path, pieces, self._scratch)
+            write_file_durably(self._path(study, instance_uid), pieces, self._scratch)
         return True
+
+    def holds(self, study: str, instance_uid: str, pieces: Sequence[bytes | memoryview]) -> bool:
+        """Whether an object is there already, with the same bytes."""
+        return _has_content(self._path(study, instance_uid), pieces)
 
     def renew(self, study: str, instance_uid: str) -> None:
         """Makes an object count as new although its bytes are unchanged."""

@@ -147,7 +147,7 @@ def archive():
         one.stop()
 
 
-def count_objects(study, result):
+def count_objects(study, result, **circumstances):
     """Stands in for inference: notes the objects' numbers, and makes one DICOM object."""
     numbers = [int(pydicom.dcmread(path).SOPInstanceUID.rpartition(".")[2]) for path in study.iterdir()]
     result.mkdir()

@@ -90,7 +90,7 @@ def test_new_objects_make_a_further_result(service, send, image, folder, wait_un
 def test_a_failed_study_is_recorded_and_left(service, send, image, folder, wait_until, caplog):
     calls = []
 
-    def fail(study, result):
+    def fail(study, result, **circumstances):
         calls.append(study)
         raise KgpError("The study lacks FLAIR.")
 
@@ -121,7 +121,7 @@ def test_a_failed_study_is_recorded_and_left(service, send, image, folder, wait_
 def test_what_nobody_foresaw_fails_one_study_only(
     service, send, image, folder, wait_until, counting, caplog, marker, error, reason
 ):
-    def process(study, result):
+    def process(study, result, **circumstances):
         if study.name == uid_name("1.2.3"):
             raise error
         counting(study, result)
@@ -138,7 +138,7 @@ def test_what_nobody_foresaw_fails_one_study_only(
 def test_received_objects_are_discarded_on_request_and_after_success_only(
     service, send, image, folder, wait_until, counting
 ):
-    def process(study, result):
+    def process(study, result, **circumstances):
         if study.name == uid_name("1.2.4"):
             raise KgpError("No.")
         counting(study, result)
@@ -152,7 +152,7 @@ def test_received_objects_are_discarded_on_request_and_after_success_only(
 
 
 def test_objects_that_come_during_the_work_are_not_discarded(service, send, image, folder, wait_until, counting):
-    def process(study, result):
+    def process(study, result, **circumstances):
         counting(study, result)
         if len(list(study.iterdir())) == 1:
             send(started.port, image(number=2))
