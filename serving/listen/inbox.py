@@ -13,6 +13,7 @@ from kgp.files import sha256
 from serving.listen.durable import write_file_durably
 
 _NAME_DIGITS = 32
+MARKS = ".open"  # what stands beside a study ends so; see serving.listen.receptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Inbox:
 
     def studies(self) -> list[str]:
         """The names of all studies."""
-        return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []
+        names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+        return sorted(name for name in names if not name.endswith(MARKS))
 
     def folder(self, study: str) -> Path:
         """Where a study's objects lie."""

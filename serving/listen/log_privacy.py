@@ -1,6 +1,5 @@
 """Keeps values of headers out of the logs of a long-running process."""
 
-import ast
 import builtins
 import errno
 import functools
@@ -10,18 +9,23 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
+import kgp
+import serving
 from kgp.scans.dicom.privacy import silence_libraries
 
 _log = logging.getLogger(__name__)
-_PACKAGES = ("kgp", "serving")  # whose words may be logged
+_PLACES = (  # of the source that reads a study and makes its result
+    ".", "scans", "scans/dicom", "heatmap", "prediction", "report", "runtime", "console", "dicom_output", "listen",
+)  # fmt: skip
 _LEFT_OUT = "..."
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _TOKEN = re.compile(r"\d+(?:[./-]\d+){2,}|\d+\.\d+|[^\W_]+")  # a date or UID, a number, a word
 _NO_VALUE = re.compile(r"\d{1,5}(?:\.\d{1,6})?|[0-9a-f]{32}")  # a small number, the name of a study or an object
+_DOCSTRING, _TEXT = re.compile(r'""".*?"""', re.DOTALL), re.compile(r'"(?:[^"\\\n]|\\.)*"')  # of a source file
 _known: set[str] = set()
 
 
@@ -47,6 +51,7 @@ def keep_values_out_of_logs(known: Iterable[str] = ()) -> None:
             contrasts.
     """
     _known.update(_words(known))
+    _vocabulary()  # now, and not when files or memory may be short
     from pynetdicom import _config
 
     _config.LOG_HANDLER_LEVEL = "none"
@@ -65,8 +70,8 @@ def keep_values_out_of_logs(known: Iterable[str] = ()) -> None:
 def own_words(text: str, folder: Path | None = None) -> str:
     """A message without the values of headers that it may quote: only the program's own words stay.
 
-    Whatever a message quotes, and each word and long number that stands nowhere in the source of
-    this program, becomes "...". So a message that somebody adds one day cannot give a name away.
+    Whatever a message quotes, and each word and long number that stands in no text of this program,
+    becomes "...". So a message that somebody adds one day cannot give a name away.
 
     Args:
         text: the message.
@@ -101,22 +106,13 @@ def _vocabulary() -> frozenset[str]:
     texts = [os.strerror(number) for number in errno.errorcode]
     texts += [name for name in dir(builtins) if name.endswith(("Error", "Exception"))]
     texts += [names[0] for names in UID_dictionary.values()]
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in _PACKAGES and module.__spec__ and module.__spec__.loader:
-            texts += _texts(getattr(module.__spec__.loader, "get_source", lambda name: None)(name) or "")
+    for package in (kgp, serving):
+        top = Path(package.__path__[0])
+        for place in _PLACES:
+            for path in top.glob(f"{place}/*.py"):
+                texts += _TEXT.findall(_DOCSTRING.sub("", path.read_text(encoding="utf-8")))
     return _words(texts)
 
 
 def _words(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(token.lower() for text in texts for token in re.findall(r"[^\W_]+", text))
-
-
-def _texts(source: str) -> Iterator[str]:
-    """The texts in a source file that are no docstrings."""
-    tree = ast.parse(source)
-    documentation = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            documentation.add(node.value)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in documentation:
-            yield node.value

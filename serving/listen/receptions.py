@@ -13,14 +13,14 @@ import threading
 from pathlib import Path
 
 from serving.listen.durable import write_file_durably
-from serving.listen.inbox import uid_name
+from serving.listen.inbox import MARKS, uid_name
 
 
 class Receptions:
-    """The marks FOLDER/STUDY.open/SENDER.NUMBER. May be used by several threads.
+    """The marks INBOX/STUDY.open/SENDER.NUMBER. May be used by several threads.
 
     Args:
-        folder: the folder of the ledger.
+        folder: the inbox.
         scratch: a folder of the same file system for unfinished files.
     """
 
@@ -74,4 +74,4 @@ class Receptions:
         return [path for path in folder.iterdir() if path not in open_now] if folder.is_dir() else []
 
     def _marks(self, study: str) -> Path:
-        return self._folder / f"{study}.open"
+        return self._folder / f"{study}{MARKS}"

@@ -62,7 +62,7 @@ class ListenService:
         scratch = emptied(folder / ".partial")
         self._inbox = Inbox(folder / "inbox", scratch)
         self._ledger = ListenLedger(folder / "ledger", scratch)
-        self._receptions = Receptions(folder / "ledger", scratch)
+        self._receptions = Receptions(folder / "inbox", scratch)
         self._arrivals = Arrivals(options.quiet_seconds, options.max_waiting)
         self._forwarder = None
         if options.forward:

@@ -111,10 +111,7 @@ def test_a_failed_study_is_recorded_and_left(service, send, image, folder, wait_
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (
-            OSError(28, "No space left on device", "/secret/MARKERNAME"),
-            "its result cannot be written: No space left on device.",
-        ),
+        (OSError("MARKERNAME"), "An unexpected OSError was raised in test_service.py:"),
         (IndexError("MARKERNAME"), "An unexpected IndexError was raised in test_service.py:"),
     ],
 )
@@ -185,9 +182,8 @@ def test_a_study_can_be_done_again_by_removing_its_ledger(service, send, image, 
     assert [run["number"] for run in attempts(folder)] == [2]
 
 
-def test_the_queue_has_an_end(service, send, image, folder, wait_until, monkeypatch, caplog):
-    monkeypatch.setattr("serving.listen.service._MAX_WAITING", 1)
-    port = service(quiet=1.0).port
+def test_the_queue_has_an_end(service, send, image, folder, wait_until, caplog):
+    port = service(quiet=1.0, waiting=1).port
     assert send(port, image("1.2.3"), image("1.2.4")) == [SUCCESS, OUT_OF_RESOURCES]
     assert "a study was refused, since 1 wait already" in caplog.text
     wait_until(lambda: states(folder) == ["done"])
