@@ -95,7 +95,7 @@ def finish_frames(made: pydicom.Dataset, result: StudyResult, uids: Uids, kind: 
     """
     keep_named_frames(made, result)
     put_frames_along_the_normal(made)
-    made.ContentCreatorName = MANUFACTURER
+    made.ContentCreatorName = f"{MANUFACTURER}^"  # a person's name without a caret is a retired form
     organisation = uids.make(kind, "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = organisation
