@@ -1,10 +1,10 @@
-"""serving.dicom_output.frame_order: frames ascend along the normal and keep their own pixels."""
+"""serving.dicom_output.frame_layout: frames ascend along the normal and keep their own pixels."""
 
 import numpy as np
 import pydicom
 import pytest
 
-from serving.dicom_output.frame_order import put_frames_along_the_normal
+from serving.dicom_output.frame_layout import put_frames_along_the_normal
 from serving.dicom_output.writer import write_dicom
 
 
