@@ -94,10 +94,10 @@ def test_positions_that_a_scanner_rounded_keep_their_spacing(study_result, tmp_p
         dcmqi("paramap2itkimage", tmp_path / "out" / "heatmap.dcm"),
     ):
         assert image.GetSpacing() == pytest.approx((0.75, 1.5, result.geometry.between_slices))
-        on_source(image, result.geometry, within=0.06)
+        on_source(image, result.geometry, within=0.1)
     positions = [
         group.PlanePositionSequence[0].ImagePositionPatient
         for group in pydicom.dcmread(tmp_path / "out" / "heatmap.dcm").PerFrameFunctionalGroupsSequence
     ]
     assert np.ptp(np.diff(np.array(positions, float), axis=0), axis=0).max() < 1e-6
-    np.testing.assert_allclose(np.array(positions, float), result.geometry.positions, atol=0.06)
+    np.testing.assert_allclose(np.array(positions, float), result.geometry.positions, atol=0.1)
