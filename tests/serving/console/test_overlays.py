@@ -1,10 +1,12 @@
 """serving.console.overlays: pictures follow the radiological convention, with letters at the edges."""
 
 import numpy as np
+import pydicom
 import pytest
 
 from kgp.prediction.stack import StackPoint
 from serving.console.overlays import slice_overlays
+from serving.console.study import run_study
 from serving.dicom_output.radiological_view import RadiologicalView
 
 SHAPE = (24, 24)
@@ -47,3 +49,14 @@ def test_letters_stand_at_the_edges_of_both_panels():
         near = np.stack([columns % 288, rows], axis=1)[inside]
         edges = [near[:, 0] < 24, near[:, 0] > 288 - 52, near[:, 1] < 24, near[:, 1] > 288 - 24]
         assert all(edge.any() for edge in edges) and np.any(edges, axis=0).all()
+
+
+def test_a_prone_study_gives_the_captures_of_the_same_head_on_its_back(phantom_study, console, tmp_path):
+    supine = phantom_study()
+    turned = {name: pixels[:, ::-1, ::-1] for name, pixels in supine.pixels.items()}
+    captures = {}
+    for name, study in (("supine", supine), ("prone", phantom_study("prone", pixels=turned))):
+        run_study(study.write(tmp_path / name), console(), tmp_path / f"{name} out")
+        files = sorted((tmp_path / f"{name} out" / "dicom").glob("capture_*.dcm"))
+        captures[name] = np.array([pydicom.dcmread(path).pixel_array for path in files])
+    np.testing.assert_array_equal(captures["prone"], captures["supine"])
