@@ -142,7 +142,6 @@ def run_study(
     earlier = (
         read_earlier_report(predecessor) if predecessor else find_earlier_report(sources, study_uid, console.model)
     )
-
     with atomic_folder(out) as folder:
         summary, result = _write_case(folder, slices, inference, console, incomplete)
         written = write_dicom(

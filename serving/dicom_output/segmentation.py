@@ -9,7 +9,7 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 
 from kgp.research_use import RESEARCH_USE
-from serving.dicom_output.frame_order import put_frames_along_the_normal
+from serving.dicom_output.frame_layout import put_frames_along_the_normal, space_frames_evenly
 from serving.dicom_output.headers import keep_named_frames, pixel_measures, plane_orientation, plane_positions
 from serving.dicom_output.identity import BRAIN, MANUFACTURER, NEOPLASM, Uids, algorithm_sequence, equipment
 from serving.dicom_output.study_result import StudyResult
@@ -95,7 +95,8 @@ def finish_frames(made: pydicom.Dataset, result: StudyResult, uids: Uids, kind: 
     """
     keep_named_frames(made, result)
     put_frames_along_the_normal(made)
-    made.ContentCreatorName = MANUFACTURER
+    space_frames_evenly(made, result.geometry)
+    made.ContentCreatorName = f"{MANUFACTURER}^"  # a person's name without a caret is a retired form
     organisation = uids.make(kind, "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = organisation
