@@ -175,7 +175,8 @@ class Worker:
 
     def _record_fault(self, study: str, attempt: Attempt, error: Exception) -> None:
         """Puts a study back where trying again can help; it has failed otherwise."""
-        shutil.rmtree(self._work_folder, ignore_errors=True)  # which may be what fills the disk
+        with contextlib.suppress(OSError):  # the next attempt does it again
+            emptied(self._work_folder)  # what is there may be what fills the disk
         reason = passing_fault(error)
         if not reason:
             self._record_failed(study, attempt, self._reason(error))
