@@ -22,7 +22,7 @@ _PLACES = (  # of the source that reads a study and makes its result
     ".", "scans", "scans/dicom", "heatmap", "prediction", "report", "runtime", "console", "dicom_output", "listen",
 )  # fmt: skip
 _LEFT_OUT = "..."
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\[\d+(?:, \d+){3,}\]")  # or text that was read as numbers
 _TOKEN = re.compile(r"\d+(?:[./-]\d+){2,}|\d+\.\d+|[^\W_]+")  # a date or UID, a number, a word
 _NO_VALUE = re.compile(r"\d{1,5}(?:\.\d{1,6})?|[0-9a-f]{32}")  # a small number, the name of a study or an object
 _DOCSTRING, _TEXT = re.compile(r'""".*?"""', re.DOTALL), re.compile(r'"(?:[^"\\\n]|\\.)*"')  # of a source file

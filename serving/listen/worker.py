@@ -86,9 +86,11 @@ class Worker:
         if self._options.discard_received:
             for study in self._inbox.studies():
                 self._guarded(study, self._discard_finished)
-        while not self._stopping.wait(_POLL_SECONDS):
+        while not self._stopping.is_set():
             complete = self._arrivals.take()
-            if complete is not None:
+            if complete is None:
+                self._stopping.wait(_POLL_SECONDS)
+            else:
                 self._guarded(complete, self._process_if_new)
 
     def _guarded(self, study: str, work: Callable[[str], None]) -> None:

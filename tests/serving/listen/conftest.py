@@ -174,7 +174,7 @@ def service(tmp_path):
         **receiver,
     ):  # fmt: skip
         destination = Destination("ARCHIVE", "127.0.0.1", forward) if forward else None
-        options = ServiceOptions(quiet, destination, discard, max_waiting=waiting, first_pause=0.2)
+        options = ServiceOptions(quiet, destination, discard, max_waiting=waiting, first_pause=0.1)
         made = ListenService(folder, process, ReceiverOptions(port=0, **receiver), options)
         made.start()
         started.append(made)
