@@ -4,16 +4,23 @@ import numpy as np
 import pydicom
 import pytest
 
+from kgp.scans.dicom.privacy import quiet_libraries
 from serving.dicom_output.frame_layout import put_frames_along_the_normal
-from serving.dicom_output.writer import write_dicom
+from serving.dicom_output.headers import derivation_headers
+from serving.dicom_output.identity import Uids
+from serving.dicom_output.parametric_map import parametric_map
+from serving.dicom_output.segmentation import segmentation
 
 
-def test_frames_ascend_in_every_object(study_result, orientation, tmp_path):
+def test_frames_ascend_in_every_object(study_result, orientation):
     result = study_result(orientation)
-    write_dicom(result, tmp_path / "out", fractional=True)
+    headers, uids = derivation_headers(result), Uids(None)
     normal = np.cross(result.geometry.along_row, result.geometry.along_column)
-    for name in ("segmentation.dcm", "segmentation_fractional.dcm", "heatmap.dcm"):
-        groups = pydicom.dcmread(tmp_path / "out" / name).PerFrameFunctionalGroupsSequence
+    with quiet_libraries():
+        objects = [segmentation(result, headers, uids, fractional=fractional) for fractional in (False, True)]
+        objects.append(parametric_map(result, headers, uids))
+    for made in objects:
+        groups = made.PerFrameFunctionalGroupsSequence
         positions = np.array([group.PlanePositionSequence[0].ImagePositionPatient for group in groups], float)
         np.testing.assert_allclose(np.diff(positions @ normal), 3.25, atol=1e-5)
         indices = [np.atleast_1d(group.FrameContentSequence[0].DimensionIndexValues)[-1] for group in groups]
