@@ -66,7 +66,7 @@ def read_acquisition(dataset: Any) -> Acquisition:
         scanning_sequence=tuple(_sequence(dataset)),
         contrast="MIXED" if len(contrasts) > 1 else next(iter(contrasts), ""),
         agent=" ".join(filter(None, (_text(dataset, "ContrastBolusAgent"), *agents))),
-        agent_volume=_number(dataset.get("ContrastBolusVolume")),
+        agent_volume=_number(dataset, "ContrastBolusVolume"),
         angiography=_text(dataset, "AngioFlag").upper() == "Y",
         mosaic="MOSAIC" in _texts(dataset, "ImageType") or _images_in_mosaic(dataset) > 1,
         acquired=_acquired(dataset),
@@ -99,7 +99,7 @@ def _images_in_mosaic(dataset: Any) -> int:
         return 0
     if isinstance(count.value, bytes):  # of a private element whose kind the file does not say
         return int.from_bytes(count.value[:2], "little")
-    return int(count.value or 0)
+    return count.value if isinstance(count.value, int) else 0
 
 
 def _acquired(dataset: Any) -> str:
@@ -118,9 +118,10 @@ def _items(dataset: Any, group: str) -> Iterator[Any]:
             yield item
 
 
-def _number(value: Any) -> float:
+def _number(dataset: Any, name: str) -> float:
+    """A number that is of use but that nothing depends on; 0 where there is none or text."""
     try:
-        return float(value)
+        return float(dataset.get(name))
     except (TypeError, ValueError):
         return 0.0
 

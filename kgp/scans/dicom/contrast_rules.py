@@ -236,7 +236,7 @@ def _plain(header: ImageHeader) -> str:
 
 
 def _spaced(text: str) -> str:
-    return re.sub("[_-]", " ", text)
+    return re.sub(r"_|-(?=[^\W_])", " ", text)
 
 
 def _found(pattern: re.Pattern | None, text: str) -> bool:
