@@ -11,7 +11,9 @@ from kgp.scans.dicom.slab import Slab, slab_of
 _Series = Mapping[str, ImageHeader]
 _WHOLE = 2 / 3  # of the height of the tallest series that one must have to show as much of the head
 _AS_THIN = 1.1  # times the smallest distance of slices, up to which a series is as thin
-_PROCESSED = re.compile(r"\b(nd|dis[23]d|norm)\b|[\W_]", re.IGNORECASE)  # how often-sent copies of one series differ
+_PROCESSED = re.compile(
+    r"(?<![a-z])(nd|dis[23]d|norm)(?![a-z])|[\W_]", re.IGNORECASE
+)  # how often-sent copies of one series differ
 
 
 @dataclass(frozen=True)

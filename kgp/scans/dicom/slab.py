@@ -35,16 +35,14 @@ def slab_of(places: Sequence[SlicePlace]) -> Slab:
     """
     if not places:
         return Slab("", 0.0, 0.0)
-    planes = {PLANES[int(np.abs(place.normal).argmax())] for place in places}
-    along = np.unique(np.round([float(place.position @ places[0].normal) for place in places], 3))
+    orientations = np.array([place.orientation for place in places])
+    positions = np.array([place.position for place in places])
+    normals = np.cross(orientations[:, :3], orientations[:, 3:])
+    planes = np.unique(np.abs(normals).argmax(axis=1))
+    along = np.unique(np.round(positions @ normals[0], 3))
     distance = float(np.median(np.diff(along))) if len(along) > 1 else places[0].thickness
-    heights = [corner for place in places for corner in _heights(place)]
-    return Slab(planes.pop() if len(planes) == 1 else SEVERAL, distance, max(heights) - min(heights))
-
-
-def _heights(place: SlicePlace) -> list[float]:
-    """The height of each corner."""
-    rows, columns = place.shape
-    across = place.orientation[2] * place.spacing[1] * (columns - 1)
-    down = place.orientation[5] * place.spacing[0] * (rows - 1)
-    return [float(place.position[2] + right + low) for right in (0.0, across) for low in (0.0, down)]
+    extents = np.array([place.spacing * (np.array(place.shape) - 1) for place in places])
+    across, down = orientations[:, 2] * extents[:, 1], orientations[:, 5] * extents[:, 0]
+    corners = positions[:, 2] + np.stack([0 * across, across, down, across + down])
+    plane = PLANES[int(planes[0])] if len(planes) == 1 else SEVERAL
+    return Slab(plane, distance, float(corners.max() - corners.min()))
