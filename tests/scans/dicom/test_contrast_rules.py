@@ -196,8 +196,9 @@ def test_words_for_a_contrast_agent():
         "ceT1|T1 postcontrast|T1 post-Gad|T1 Dotarem|T1 enhanced|T1+|T1 con mdc|T1+C pre-op|POST GAD T1"
     )
     denied = (
-        "T1 W/O|T1 WO|T1 WO CONTRAST|T1 ohne KM|T1 sans inj|T1 SANS GADO|T1 nativ|T1 pre|T1 pre Gd|T1 NO CONTRAST|T1 C-|T1 plain|"
-        "T1 non-contrast|T1 unenhanced|Ax T1 without IV contrast|T1 sin contraste|T1 senza mdc|T1 post-op|T1 posterior fossa"
+        "T1 W/O|T1 WO|T1 WO CONTRAST|T1 ohne KM|T1 sans inj|T1 SANS GADO|T1 nativ|T1 pre|T1 pre Gd|T1 NO CONTRAST|T1 C-|"
+        "T1 plain|T1 non-contrast|T1 unenhanced|Ax T1 without IV contrast|T1 sin contraste|T1 senza mdc|T1 post-op|"
+        "T1 posterior fossa"
     )
     unclear = "T1 PRE/POST|AX T1 W/WO|T1 with and without contrast|T1-C|T1 w/o and w gad|T1 delayed"
     for texts, expected in ((given, {"T1ce"}), (denied, {"T1"}), (unclear, set())):
