@@ -212,7 +212,7 @@ class ContrastRules:
         types = header.image_type
         derived = types[:1] == ("DERIVED",)
         if taken.mosaic:
-            return "left out, a mosaic of many slices in one picture, which the scanner must send as single slices"
+            return "left out, a mosaic of many slices in one picture"
         if _found(self.leave_out["words"], _plain(header)):
             return "left out by its description"
         if any(_whole(self.leave_out["image_type"], value) for value in types) or (

@@ -127,13 +127,17 @@ def _by_rules(
 
 def _nothing_left(free: Mapping[str, ImageHeader], rules: ContrastRules) -> KgpError:
     """The error for a study of which every series is left out."""
-    if any(rules.shows_other_part(header) for header in free.values()):
-        return _refusal(
-            f"The study shows another part of the body than head or brain: {_SERIES}; --any-body-part takes it all the same.",
-            free,
-            rules,
+    of_any_part = dataclasses.replace(rules, any_body_part=True)
+    if any(of_any_part.contrasts_of(header) for header in free.values()):
+        sentence = f"The study shows another part of the body than head or brain: {_SERIES}; --any-body-part takes it."
+    elif any(header.acquisition.mosaic for header in free.values()):
+        sentence = (
+            "The study holds mosaics, many slices in one picture, which are not read, and no other series that could be "
+            f"used: {_SERIES}; let the scanner send single slices."
         )
-    return _refusal(f"The study holds localisers and computed series only: {_SERIES}. {_ADVICE}", free, rules)
+    else:
+        sentence = f"The study holds localisers and computed series only: {_SERIES}. {_ADVICE}"
+    return _refusal(sentence, free, rules)
 
 
 def _refusal(sentence: str, free: Mapping[str, ImageHeader], rules: ContrastRules) -> KgpError:
