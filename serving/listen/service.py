@@ -64,8 +64,7 @@ class ListenService:
         folder: where everything is kept; one service at a time.
         process: makes the result of a study. It is called with the folder of the study's objects
             and the folder of the result, which appears whole or not at all; the objects in dicom/
-            of the result are sent on. The sentence for logs of a KgpError becomes the reason in the
-            ledger.
+            of the result are sent on. The message of a KgpError becomes the reason in the ledger.
         receiver: how it listens.
         options: what it does besides.
 
@@ -143,7 +142,7 @@ class ListenService:
             try:
                 self._process_if_new(study)
             except KgpError as error:
-                _log.error("study %s is left: %s", study, error.for_logs)
+                _log.error("study %s is left: %s", study, error)
             except OSError as error:
                 _log.error("study %s waits, since its state cannot be written: %s", study, error.strerror)
                 self._arrivals.touch(study)
@@ -198,7 +197,7 @@ class ListenService:
         try:
             self._process(self._inbox.folder(study), result)
         except KgpError as error:
-            return error.for_logs
+            return str(error)
         except OSError as error:
             return (
                 f"The study cannot be read or its result cannot be written: {error.strerror or type(error).__name__}."

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgp.scans.dicom.contrast_conditions import ContrastRule, Words, found, whole
 from kgp.scans.dicom.header import ImageHeader
-from kgp.scans.dicom.rules_file import TIMES, Range, RulesFile
+from kgp.scans.dicom.rules_file import TIMES, RulesFile
 from kgp.scans.dicom.slab import PLANES, SEVERAL, slab_of
 
 _LEAVE_OUT, _AGENT, _BODY_PART = "leave out", "agent", "body part"
@@ -19,17 +20,6 @@ _LIMITS = (*TIMES.values(), "gradient_echo_time")
 _CONTRAST_KEYS = {
     "words", "not_words", "agent", "plane", "acquisition_contrast", "not_scanning_sequence", "plain_times", *_LIMITS,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Words:
-    """A pattern that must match and one that must not; None for one that is not given."""
-
-    words: re.Pattern | None = None
-    not_words: re.Pattern | None = None
-
-    def match(self, text: str) -> bool:
-        return _found(self.words, text) and not _found(self.not_words, text)
 
 
 @dataclass(frozen=True)
@@ -48,53 +38,6 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """The conditions for one contrast.
-
-    Attributes:
-        words: of the description.
-        agent: whether a contrast agent must be given (True), must not be given (False), or does not
-            matter (None).
-        limits: ranges of the times in milliseconds by name; a time that the header has must lie in
-            one of its ranges.
-        plain_times: of which one must hold in whole, where nothing but the times says what it is.
-        planes: that the series may lie in; () for any.
-        acquisition_contrast: pattern of AcquisitionContrast.
-        not_sequence: pattern of ScanningSequence.
-    """
-
-    words: _Words
-    agent: bool | None
-    limits: Mapping[str, tuple[Range, ...]]
-    plain_times: tuple[Mapping[str, Range], ...]
-    planes: tuple[str, ...]
-    acquisition_contrast: re.Pattern | None
-    not_sequence: re.Pattern | None
-
-    def contradiction(self, header: ImageHeader) -> str:
-        """What speaks against this contrast although the words do not, or ""."""
-        contrast = header.acquisition.contrast
-        for name, ranges in self.limits.items():
-            value = _time(header, name)
-            if value is not None and not _in_one(value, ranges):
-                return "its times do not agree"
-        if contrast and self.acquisition_contrast and not self.acquisition_contrast.fullmatch(contrast):
-            return "its AcquisitionContrast does not agree"
-        if _found(self.not_sequence, " ".join(header.acquisition.scanning_sequence)):
-            return "its ScanningSequence does not agree"
-        if self.planes and slab_of(header.places).plane not in self.planes:
-            return "it lies in another plane"
-        return ""
-
-    def is_plain_by_times(self, header: ImageHeader) -> bool:
-        """Whether the times alone say that it is this contrast."""
-        lines = self.plain_times
-        if lines:
-            return any(all(_in_one(_time(header, name), (one,)) for name, one in line.items()) for line in lines)
-        return bool(self.limits) and all(_in_one(_time(header, name), ranges) for name, ranges in self.limits.items())
-
-
-@dataclass(frozen=True)
 class ContrastRules:
     """Rules for contrasts by name.
 
@@ -109,12 +52,12 @@ class ContrastRules:
     """
 
     leave_out: Mapping[str, re.Pattern | None]
-    agent: _Words
+    agent: Words
     unclear_agent: re.Pattern | None
-    body_part: _Words
+    body_part: Words
     unknown_part: re.Pattern | None
     any_body_part: bool
-    contrasts: dict[str, _Rule] = field(default_factory=dict)
+    contrasts: dict[str, ContrastRule] = field(default_factory=dict)
 
     def judge(self, header: ImageHeader) -> Judgement:
         """What a series could be.
@@ -130,15 +73,15 @@ class ContrastRules:
         said = {name: rule for name, rule in rules if rule.words.match(text)}
         if said:
             return self._allowed(header, said, "description")
-        said = {name: rule for name, rule in rules if contrast and _whole(rule.acquisition_contrast, contrast)}
-        if len({rule.words for rule in said.values()}) > 1:  # FLAIR is sometimes called T2
+        said = {name: rule for name, rule in rules if contrast and whole(rule.acquisition_contrast, contrast)}
+        if len({rule.words for rule in said.values()}) > 1:  # as FLAIR is sometimes called T2, the times have to tell
             said = {name: rule for name, rule in said.items() if rule.is_plain_by_times(header)}
         if said:
             return self._allowed(header, said, "AcquisitionContrast")
         said = {
             name: rule
             for name, rule in rules
-            if rule.is_plain_by_times(header) and not _found(rule.words.not_words, text)
+            if rule.is_plain_by_times(header) and not found(rule.words.not_words, text)
         }
         return self._allowed(header, said, "times") if said else Judgement(frozenset(), "no rule fits")
 
@@ -155,42 +98,42 @@ class ContrastRules:
         if self.any_body_part:
             return False
         parts = [_spaced(part) for part in header.acquisition.body_parts]
-        parts = [part for part in parts if not _whole(self.unknown_part, part)]
+        parts = [part for part in parts if not whole(self.unknown_part, part)]
         texts = [_plain(header)]
         if not parts:
             texts += [_spaced(text) for text in header.acquisition.other_descriptions]
         head, other = self.body_part.words, self.body_part.not_words
         if head is not None and not all(self.body_part.match(part) for part in parts):
             return True
-        return any(_found(other, text) and not _found(head, text) for text in texts)
+        return any(found(other, text) and not found(head, text) for text in texts)
 
     def agent_given(self, header: ImageHeader) -> bool | None:
         """Whether a contrast agent was given; None where the header says both."""
         text, named = _plain(header), header.acquisition.agent
-        denied_by_attribute = bool(named) and _found(self.agent.not_words, _spaced(named))
+        denied_by_attribute = bool(named) and found(self.agent.not_words, _spaced(named))
         given_by_attribute = not denied_by_attribute and (header.agent or header.acquisition.agent_volume > 0)
-        denied_by_text = _found(self.agent.not_words, text)
+        denied_by_text = found(self.agent.not_words, text)
         given_by_text = self.agent.match(text)
-        if _found(self.unclear_agent, text) or (
-            denied_by_text and _found(self.agent.words, self._without_denial(text))
-        ):
+        if found(self.unclear_agent, text) or (denied_by_text and found(self.agent.words, self._without_denial(text))):
             return None
         if (given_by_attribute and denied_by_text) or (denied_by_attribute and given_by_text):
             return None
         return given_by_attribute or given_by_text
 
-    def _without_denial(self, text: str) -> str:
-        """A description without the words that no contrast agent was given, "without IV contrast"."""
-        denial = self.agent.not_words.pattern if self.agent.not_words else ""
-        return re.sub(rf"(?:{denial})(\W*(iv|any|the|gd|gad\w*)\b)?\W*\w*", " ", text, flags=re.IGNORECASE)
-
     def says_without_agent(self, header: ImageHeader) -> bool:
         """Whether the header says in words that no contrast agent was given."""
         return self.agent_given(header) is False and any(
-            _found(self.agent.not_words, text) for text in (_plain(header), _spaced(header.acquisition.agent))
+            found(self.agent.not_words, text) for text in (_plain(header), _spaced(header.acquisition.agent))
         )
 
-    def _allowed(self, header: ImageHeader, said: Mapping[str, _Rule], witness: str) -> Judgement:
+    def _without_denial(self, text: str) -> str:
+        """A description without the words that no contrast agent was given, "without IV contrast"."""
+        if self.agent.not_words is None:
+            return text
+        denial = rf"(?:{self.agent.not_words.pattern})(\W*(iv|any|the|gd|gad\w*)\b)?\W*\w*"
+        return re.sub(denial, " ", text, flags=re.IGNORECASE)
+
+    def _allowed(self, header: ImageHeader, said: Mapping[str, ContrastRule], witness: str) -> Judgement:
         """Those among contrasts that something speaks for which nothing speaks against."""
         says = "say" if witness == "times" else "says"
         agent = self.agent_given(header)
@@ -213,15 +156,15 @@ class ContrastRules:
         derived = types[:1] == ("DERIVED",)
         if taken.mosaic:
             return "left out, a mosaic of many slices in one picture"
-        if _found(self.leave_out["words"], _plain(header)):
+        if found(self.leave_out["words"], _plain(header)):
             return "left out by its description"
-        if any(_whole(self.leave_out["image_type"], value) for value in types) or (
-            derived and any(_whole(self.leave_out["derived_image_type"], value) for value in types)
+        if any(whole(self.leave_out["image_type"], value) for value in types) or (
+            derived and any(whole(self.leave_out["derived_image_type"], value) for value in types)
         ):
             return "left out by its ImageType"
-        if any(_whole(self.leave_out["scanning_sequence"], value) for value in taken.scanning_sequence):
+        if any(whole(self.leave_out["scanning_sequence"], value) for value in taken.scanning_sequence):
             return "left out by its ScanningSequence"
-        if _whole(self.leave_out["acquisition_contrast"], taken.contrast):
+        if whole(self.leave_out["acquisition_contrast"], taken.contrast):
             return "left out by its AcquisitionContrast"
         if taken.angiography:
             return "left out, an angiography"
@@ -237,27 +180,6 @@ def _plain(header: ImageHeader) -> str:
 
 def _spaced(text: str) -> str:
     return re.sub(r"_|-(?=[^\W_])", " ", text)
-
-
-def _found(pattern: re.Pattern | None, text: str) -> bool:
-    return pattern is not None and pattern.search(text) is not None
-
-
-def _whole(pattern: re.Pattern | None, text: str) -> bool:
-    return pattern is not None and pattern.fullmatch(text) is not None
-
-
-def _time(header: ImageHeader, name: str) -> float | None:
-    """A time in milliseconds; that of a gradient echo is None where it is none."""
-    if name != "gradient_echo_time":
-        return getattr(header, name)
-    sequence = header.acquisition.scanning_sequence
-    return header.echo_time if "GR" in sequence and "SE" not in sequence else None
-
-
-def _in_one(value: float | None, ranges: tuple[Range, ...]) -> bool:
-    """Whether a time lies in one of the ranges; the range None asks for none."""
-    return any(not value if one is None else value is not None and one[0] <= value <= one[1] for one in ranges)
 
 
 def read_rules(path: Path | None = None, *, any_body_part: bool = False) -> ContrastRules:
@@ -285,9 +207,9 @@ def read_rules(path: Path | None = None, *, any_body_part: bool = False) -> Cont
     )
 
 
-def _rule(file: RulesFile, section: str) -> _Rule:
+def _rule(file: RulesFile, section: str) -> ContrastRule:
     limits = {name: file.ranges(section, name) for name in _LIMITS}
-    return _Rule(
+    return ContrastRule(
         words=_words(file, section),
         agent=file.yes_or_no(section, "agent"),
         limits={name: ranges for name, ranges in limits.items() if ranges},
@@ -298,5 +220,5 @@ def _rule(file: RulesFile, section: str) -> _Rule:
     )
 
 
-def _words(file: RulesFile, section: str) -> _Words:
-    return _Words(file.pattern(section, "words"), file.pattern(section, "not_words"))
+def _words(file: RulesFile, section: str) -> Words:
+    return Words(file.pattern(section, "words"), file.pattern(section, "not_words"))

@@ -10,7 +10,6 @@ from kgp.scans.dicom.header import ImageHeader
 from kgp.scans.dicom.preference import preferred
 
 _Study = Mapping[str, list[ImageHeader]]
-_SERIES = "{series}"  # where the list of series stands in a sentence
 _ADVICE = (
     "--assign CONTRAST=NUMBER takes one (kgp console run), and a file of rules (--rules) can tell them apart for good."
 )
@@ -43,7 +42,7 @@ def choose_series(
     Raises:
         KgpError: the rules lack a contrast; an assigned series is not there, is there twice, or
             shows another part of the body; or no series, or several between which to choose would be
-            a guess, are left for a contrast. Without text of the headers in `for_logs`.
+            a guess, are left for a contrast.
     """
     whole = {uid: whole_series(images) for uid, images in study.items()}
     taken = {contrast: _assigned(contrast, series, whole, rules) for contrast, series in assigned.items()}
@@ -54,7 +53,7 @@ def choose_series(
             f"The rules have no section for {', '.join(unknown)}, which the model needs; give one with --rules."
         )
     free = {uid: header for uid, header in whole.items() if uid not in taken.values()}
-    if wanted and all(rules.is_left_out(header) for header in free.values()):
+    if wanted and free and all(rules.is_left_out(header) for header in free.values()):
         raise _nothing_left(free, rules)
     found = _by_rules(free, wanted, contrasts, rules)
     chosen = {contrast: Choice(study[uid], "assigned with --assign") for contrast, uid in taken.items()}
@@ -116,39 +115,30 @@ def _by_rules(
         names = sorted(contrast for contrast, (other, _) in found.items() if other == uid)
         faults += [f"one series for {' and '.join(names)}"] if len(names) > 1 else []
     if faults:
-        raise _refusal(
+        raise KgpError(
             f"The study has {' and '.join(faults)} where one for each of {', '.join(contrasts)} is expected; it holds "
-            f"{_SERIES}. {_ADVICE}",
-            free,
-            rules,
+            f"{_in_words(free, rules)}. {_ADVICE}"
         )
     return found
 
 
 def _nothing_left(free: Mapping[str, ImageHeader], rules: ContrastRules) -> KgpError:
     """The error for a study of which every series is left out."""
+    series = _in_words(free, rules)
     of_any_part = dataclasses.replace(rules, any_body_part=True)
     if any(of_any_part.contrasts_of(header) for header in free.values()):
-        sentence = f"The study shows another part of the body than head or brain: {_SERIES}; --any-body-part takes it."
-    elif any(header.acquisition.mosaic for header in free.values()):
-        sentence = (
-            "The study holds mosaics, many slices in one picture, which are not read, and no other series that could be "
-            f"used: {_SERIES}; let the scanner send single slices."
+        return KgpError(
+            f"The study shows another part of the body than head or brain: {series}; --any-body-part takes it."
         )
-    else:
-        sentence = f"The study holds localisers and computed series only: {_SERIES}. {_ADVICE}"
-    return _refusal(sentence, free, rules)
+    if any(header.acquisition.mosaic for header in free.values()):
+        return KgpError(
+            "The study holds mosaics, many slices in one picture, which are not read, and no other series that could be "
+            f"used: {series}; let the scanner send single slices."
+        )
+    return KgpError(f"The study holds localisers and computed series only: {series}. {_ADVICE}")
 
 
-def _refusal(sentence: str, free: Mapping[str, ImageHeader], rules: ContrastRules) -> KgpError:
-    """The error with the list of series; without their descriptions for logs."""
-    return KgpError(
-        sentence.replace(_SERIES, _in_words(free, rules, described=True)),
-        for_logs=sentence.replace(_SERIES, _in_words(free, rules, described=False)),
-    )
-
-
-def _in_words(free: Mapping[str, ImageHeader], rules: ContrastRules, *, described: bool) -> str:
+def _in_words(free: Mapping[str, ImageHeader], rules: ContrastRules) -> str:
     """The series with what the rules look at and what they make of it."""
     in_words = []
     for header in sorted(free.values(), key=lambda header: (header.number or 0, header.series_uid)):
@@ -158,7 +148,6 @@ def _in_words(free: Mapping[str, ImageHeader], rules: ContrastRules, *, describe
         facts += ["contrast agent"] if header.agent else []
         judgement = rules.judge(header)
         verdict = " or ".join(sorted(judgement.contrasts)) or judgement.why
-        name = "series without number" if header.number is None else f"series {header.number}"
-        name += f" '{header.description}'" if described else ""
-        in_words.append(f"{name} ({', '.join(facts)}: {verdict})")
-    return "; ".join(in_words)
+        number = "without number" if header.number is None else str(header.number)
+        in_words.append(f"series {number} '{header.description}' ({', '.join(facts)}: {verdict})")
+    return "; ".join(in_words) or "no other series"
