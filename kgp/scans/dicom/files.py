@@ -90,7 +90,8 @@ def open_study(sources: Sequence[Path]) -> Iterator[list[StudyFile]]:
             else:
                 files.append(StudyFile(str(source), source))
             if len(files) > _MOST_FILES:
-                raise KgpError(f"{source} holds more than {_MOST_FILES} files; give the folder of one study.")
+                where = source if len(sources) == 1 else "what is given"
+                raise KgpError(f"{where} holds more than {_MOST_FILES} files; give the folder of one study.")
         yield files
 
 

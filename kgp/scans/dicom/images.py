@@ -11,7 +11,7 @@ from kgp.scans.dicom.files import StudyFile
 from kgp.scans.dicom.header import DICOM_ENDINGS, EMPTY, OTHER_FILE, ImageHeader, OtherObject, read_header
 
 _log = logging.getLogger(__name__)
-_COUNTED = re.compile(r"[0-9a-f]{6,}|[0-9.]+")  # what differs between the names of the files of one series
+_COUNTED = re.compile(r"[0-9a-f]{6,}|[0-9][0-9a-z]*")  # what differs between the names of the files of one series
 _MOST_NAMED = 3  # files in one sentence
 
 

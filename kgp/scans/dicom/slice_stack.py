@@ -122,11 +122,12 @@ def stack_slices(where: str, places: Sequence[SlicePlace]) -> tuple[list[int], S
     rows, columns = first.shape
     if rows * columns * len(places) > MOST_VOXELS:
         raise KgpError(f"{where} claims {rows}x{columns}x{len(places)} voxels, more than are read.")
+    others = f"the other slices of {where[0].lower()}{where[1:]}"
     for place in places:
         if not np.allclose(place.orientation, first.orientation, rtol=0, atol=_PARALLEL):
-            raise KgpError(f"{place.name} is not parallel to the other slices of {where}.")
+            raise KgpError(f"{place.name} is not parallel to {others}.")
         if place.shape != first.shape or not np.allclose(place.spacing, first.spacing, rtol=_SAME_SPACING, atol=0):
-            raise KgpError(f"{place.name} has another matrix or pixel spacing than the other slices of {where}.")
+            raise KgpError(f"{place.name} has another matrix or pixel spacing than {others}.")
     if len(places) == 1 and first.thickness <= 0:
         raise KgpError(f"{first.name} is a single slice without a SliceThickness above 0, so its depth is not known.")
     heights = [float(first.normal @ place.position) for place in places]

@@ -8,6 +8,7 @@ _UNEVEN = 0.05  # tolerated difference of the distances, as a share of their med
 _MISSING = 1.5  # from so many steps on a gap may be slices that are missing
 _ABOUT = 0.25  # how far a gap may be from a multiple of the step, in steps
 _UNITS = (1.0, 0.1, 0.01, 0.001)  # millimetres that positions are rounded to
+_ROUNDING = 1e-6  # of floating point, as a share
 _COARSEST = 0.5  # largest unit that can be told from a missing slice, as a share of the step
 
 
@@ -31,10 +32,17 @@ def check_steps(where: str, positions: np.ndarray, normal: np.ndarray) -> None:
     if distances.min() < _UNEVEN * median or median <= 0:
         _refuse_one_plane(where, steps, distances)
     unit = _unit(positions)
-    if _is_rounded_line(positions, distances, unit):
+    on_line = _off_line(positions) < unit * (1 - _ROUNDING)
+    step = float(distances.mean())
+    if on_line and unit <= _COARSEST * step and distances.max() < _MISSING * step * (1 - _ROUNDING):
         return
     unevenness = np.abs(distances - median)
     if unevenness.max() > _UNEVEN * median:
+        if on_line and unit > _COARSEST * median:
+            raise KgpError(
+                f"{where} has slices {distances.min():.2f} to {distances.max():.2f} mm apart; positions in whole "
+                f"multiples of {unit:g} mm do not say whether a slice is missing."
+            )
         _refuse_uneven(where, distances, median, unit)
     shifts = np.linalg.norm(steps - np.median(steps, axis=0), axis=1)
     if shifts.max() > _UNEVEN * median:
@@ -54,15 +62,13 @@ def _unit(positions: np.ndarray) -> float:
     return 0.0
 
 
-def _is_rounded_line(positions: np.ndarray, distances: np.ndarray, unit: float) -> bool:
-    """Whether rounding alone explains that slices lie off the even line from the first to the last.
+def _off_line(positions: np.ndarray) -> float:
+    """How far a coordinate is from even positions between the first and the last.
 
-    A missing slice lies off by about half a step and makes a gap of almost two.
+    Rounding brings it less than its unit off, a missing slice about half a step.
     """
-    step = float(distances.mean())
     line = np.linspace(positions[0], positions[-1], len(positions))
-    off = np.abs(positions - line).max()
-    return off < unit * (1 - 1e-6) and unit <= _COARSEST * step and distances.max() < _MISSING * step * (1 - 1e-6)
+    return float(np.abs(positions - line).max())
 
 
 def _refuse_one_plane(where: str, steps: np.ndarray, distances: np.ndarray) -> None:
@@ -82,11 +88,10 @@ def _refuse_one_plane(where: str, steps: np.ndarray, distances: np.ndarray) -> N
 def _refuse_uneven(where: str, distances: np.ndarray, median: float, unit: float) -> None:
     index = int(np.argmax(distances))
     ratio = distances[index] / median
-    if ratio < _MISSING or abs(ratio - round(ratio)) > _ABOUT:
+    about = _ABOUT + min(unit / median, _ABOUT)
+    if ratio < _MISSING or abs(ratio - round(ratio)) > about:
         index = int(np.argmax(np.abs(distances - median)))
         why = "slices at uneven distances are not read"
-        if unit > _COARSEST * median:
-            why = f"positions in steps of {unit:g} mm do not say whether a slice is missing"
     else:
         why = "a slice is missing" if round(ratio) == 2 else "slices are missing"
     raise KgpError(

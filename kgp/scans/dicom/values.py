@@ -4,14 +4,17 @@ import re
 from typing import Any
 
 import numpy as np
+from pydicom.datadict import keyword_for_tag
 from pydicom.errors import BytesLengthException
+from pydicom.multival import MultiValue
 
 from kgp.errors import KgpError
 from kgp.scans.dicom.damage import DAMAGE
 
 # What a text that was meant for numbers is made of. Any other text is not quoted: where bytes were
 # lost, it may come from another attribute.
-_MEANT_AS_NUMBERS = re.compile(r"[-+.,0-9eE\\ ]*(nan|inf|[mcµ]?m|m?s)?[\\ ]*", re.IGNORECASE)
+_ONE = r"[-+.,0-9e ]*(nan|inf|[cm]?m|m?s|deg)? *"
+_MEANT_AS_NUMBERS = re.compile(rf"{_ONE}(\\{_ONE})*", re.IGNORECASE)
 _LONGEST = 100  # characters that are quoted
 
 
@@ -98,22 +101,17 @@ def leave_out_unreadable(dataset: Any) -> set[str]:
         except RecursionError:
             raise
         except DAMAGE:
-            removed.add(_keyword(tag))
+            removed.add(keyword_for_tag(tag) or str(tag))
             del dataset[tag]
     return removed
-
-
-def _keyword(tag: Any) -> str:
-    from pydicom.datadict import keyword_for_tag
-
-    return keyword_for_tag(tag) or str(tag)
 
 
 def _quoted(dataset: Any, attribute: str) -> str:
     """The text that stands in place of numbers, where it was meant as such; otherwise ""."""
     stored = dataset.get_item(attribute).value
-    text = stored.decode("latin-1") if isinstance(stored, bytes) else str(stored)
-    text = text.rstrip("\0 ")
+    if isinstance(stored, bytes):
+        stored = stored.decode("latin-1")
+    text = ("\\".join(map(str, stored)) if isinstance(stored, MultiValue) else str(stored)).rstrip("\0 ")
     if len(text) > _LONGEST or not _MEANT_AS_NUMBERS.fullmatch(text):
         return ""
     return f": '{text}'" + (", with a decimal comma in place of a point" if "," in text else "")
