@@ -174,7 +174,7 @@ def _classified(
     """An image that has what every image must have, or another object."""
     kind = _text(dataset, "SOPClassUID")
     if not kind:
-        raise KgpError(f"{file.name} does not say which kind of object it is (SOPClassUID).")
+        raise KgpError(f"{file.name} does not say which kind of object it is (SOPClassUID); it may be cut short.")
     if declared and declared != kind:
         raise KgpError(
             f"{file.name} says two kinds of object: {kind_in_words(declared)} in its file meta information and "
@@ -188,7 +188,9 @@ def _classified(
         raise KgpError(f"{file.name} is stored as an MR image and says that its modality is another.")
     missing = [attribute for attribute in _NEEDED if not _text(dataset, attribute)]
     if missing:
-        raise KgpError(f"{file.name} is an {'MR ' if kind in MR else ''}image without {', '.join(missing)}.")
+        raise KgpError(
+            f"{file.name} is an {'MR ' if kind in MR else ''}image without {', '.join(missing)}; it may be cut short."
+        )
     for attribute in (*_NEEDED, "FrameOfReferenceUID"):
         if not _UID.fullmatch(_text(dataset, attribute) or "0"):
             raise KgpError(f"{file.name} has a {attribute} that is no UID (at most 64 digits and dots).")

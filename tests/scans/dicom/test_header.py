@@ -98,7 +98,7 @@ def test_a_header_that_is_damaged(phantom_study, header_of, changes, message):
         ("a.dcm", b"\x7fELF\0\1\2" * 50),
         ("IM8", bytes(40)),
         ("IM8", bytes(128) + b"DI"),
-        ("IM8", b"\x08\0\5\0CS\x0a\0ISO_IR "),
+        ("IM8", b"\x08\0\5\0CS\x0a\0ISO_IR 100"),
     ],
 )
 def test_a_file_that_could_be_an_image_and_is_none(tmp_path, name, content):

@@ -126,8 +126,9 @@ def test_a_damaged_object_that_is_no_image(disc):
     folder, add = disc
     add("XX_0001", SOPClassUID=RAW_DATA, SOPInstanceUID="1.9", PixelData=None)
     content = (folder / "XX_0001").read_bytes()
-    start = content.index(b"\x20\0\x0d\0UI")  # before the study UID, an element of no kind
-    (folder / "XX_0001").write_bytes(content[:start] + b"\x20\0\x0c\0??\4\0abcd" + content[start:])
+    samples = b"\x28\0\2\0US\2\0\1\0"
+    assert samples in content
+    (folder / "XX_0001").write_bytes(content.replace(samples, b"\x28\0\2\0US\3\0\1\0\0"))
     assert read(folder)[1] == "1 x Raw Data Storage"
 
 

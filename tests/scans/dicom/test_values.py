@@ -51,6 +51,7 @@ def test_what_stands_in_place_of_numbers(value, message):
         numbers(header("PixelSpacing", value), "PixelSpacing", 2, "IM7")
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_one_number():
     assert number(header("RescaleSlope", b"1.5 "), "RescaleSlope", "IM7") == 1.5
     assert number(header("RescaleSlope", b""), "RescaleSlope", "IM7", 1.0) == 1.0
@@ -70,6 +71,7 @@ def test_a_value_of_the_wrong_length_is_damage():
         all_numbers(header("Rows", b"abc"), "Rows", "IM7")
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_values_that_cannot_be_read_are_left_out_at_any_depth():
     dataset = header("Rows", b"abc")
     dataset.PatientID = "7"
