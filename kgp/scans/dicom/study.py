@@ -12,7 +12,8 @@ import numpy as np
 from kgp.errors import KgpError
 from kgp.scans.dicom.contrast_rules import ContrastRules
 from kgp.scans.dicom.files import StudyFile, open_study
-from kgp.scans.dicom.header import ImageHeader, OtherObject, read_header
+from kgp.scans.dicom.header import ImageHeader, OtherObject
+from kgp.scans.dicom.images import left_out_in_words, read_images, refuse_other_slices, tell_what_is_left_out
 from kgp.scans.dicom.privacy import quiet_libraries
 from kgp.scans.dicom.series import Series, arrange_series, read_intensities
 from kgp.scans.dicom.series_choice import choose_series
@@ -72,14 +73,11 @@ def read_study(
             stack; the series do not lie in one frame of reference; or pixels cannot be read.
     """
     with quiet_libraries(), open_study(sources) as files:
-        images = _images_by_series(files, " and ".join(map(str, sources)))
+        images, others = _images_by_series(files, _in_words(sources))
         chosen = choose_series(images, contrasts, rules, assigned or {})
-        frames_of_reference = {image.frame_of_reference for choice in chosen.values() for image in choice.images}
-        if frames_of_reference == {""} or len(frames_of_reference) > 1:
-            raise KgpError(
-                f"The series for {', '.join(contrasts)} do not lie in one frame of reference (FrameOfReferenceUID), so "
-                "they cannot be laid over each other."
-            )
+        for choice in chosen.values():
+            refuse_other_slices(choice.images, others)
+        _check_frames_of_reference({contrast: choice.images for contrast, choice in chosen.items()})
         series = {contrast: arrange_series(choice.images) for contrast, choice in chosen.items()}
         return _read_onto(series, reference, {contrast: choice.why for contrast, choice in chosen.items()})
 
@@ -90,37 +88,55 @@ def series_in_words(contrast: str, taken: Mapping[str, Any]) -> str:
     return f"{contrast} is {number} '{taken['description']}': {taken['why']}"
 
 
-def _images_by_series(files: Sequence[StudyFile], where: str) -> dict[str, list[ImageHeader]]:
-    """The MR images by series UID, all of one patient and study."""
-    images: dict[str, list[ImageHeader]] = collections.defaultdict(list)
-    others: list[OtherObject] = []
-    for file in files:
-        header = read_header(file)
-        if isinstance(header, OtherObject):
-            others.append(header)
-        else:
-            images[header.series_uid].append(header)
-    kinds = collections.Counter(other.kind for other in others)
-    left_out = ", ".join(f"{count} x {what}" for what, count in sorted(kinds.items()))
+def _images_by_series(files: Sequence[StudyFile], where: str) -> tuple[dict[str, list[ImageHeader]], list[OtherObject]]:
+    """The MR images by series UID, all of one patient and study, and what else there is."""
+    images, others = read_images(files)
     if not images:
-        rest = f"it holds {left_out}" if left_out else "it holds no file at all"
+        left_out = left_out_in_words(others)
+        rest = f"it holds {left_out}" if left_out else "it holds no file at all, or hidden ones only"
         raise KgpError(f"{where} holds no MR image; {rest}.")
-    mixed = {other.series_uid for other in others} & set(images)
-    if mixed:
-        first = images[mixed.pop()][0]
-        raise KgpError(f"The series of {first.file.name} mixes MR images with other objects ({left_out}).")
-    all_images = [image for one_series in images.values() for image in one_series]
-    patients = {image.patient[0] or image.patient[1] for image in all_images}
-    studies = {image.study_uid for image in all_images}
-    if len(patients) > 1:
-        raise KgpError(
-            f"{where} holds images of {len(patients)} patients; those of one study of one patient are expected."
-        )
+    patients = _count_patients(images)
+    if any(image.patient == ("", "") for image in images) and patients > 1:
+        raise KgpError(f"{where} holds images that name no patient beside such that do; those of one are expected.")
+    studies = {image.study_uid for image in images}
+    if patients > 1:
+        raise KgpError(f"{where} holds images of {patients} patients; those of one study of one patient are expected.")
     if len(studies) > 1:
         raise KgpError(f"{where} holds images of {len(studies)} studies; those of one are expected.")
-    if left_out:
-        _log.info("Left out: %s.", left_out)
-    return images
+    tell_what_is_left_out(others)
+    by_series: dict[str, list[ImageHeader]] = collections.defaultdict(list)
+    for image in images:
+        by_series[image.series_uid].append(image)
+    return by_series, others
+
+
+def _in_words(sources: Sequence[Path]) -> str:
+    return str(sources[0]) if len(sources) == 1 else f"{sources[0]} with {len(sources) - 1} more"
+
+
+def _count_patients(images: Sequence[ImageHeader]) -> int:
+    """How many patients there are by their numbers and, of images without one, by their names."""
+    numbers = {number for number, _ in (image.patient for image in images) if number}
+    named = {name for number, name in (image.patient for image in images) if number}
+    nameless = {name for number, name in (image.patient for image in images) if not number}
+    return len(numbers) + len(nameless - named)
+
+
+def _check_frames_of_reference(chosen: Mapping[str, Sequence[ImageHeader]]) -> None:
+    """Refuses series that cannot be laid over each other, or results over them."""
+    for contrast, one_series in chosen.items():
+        silent = [image.file.name for image in one_series if not image.frame_of_reference]
+        if silent:
+            raise KgpError(f"{silent[0]} does not say in which frame of reference it lies (FrameOfReferenceUID).")
+        if len({image.frame_of_reference for image in one_series}) > 1:
+            raise KgpError(
+                f"The images of the series for {contrast} do not lie in one frame of reference (FrameOfReferenceUID)."
+            )
+    if len({one_series[0].frame_of_reference for one_series in chosen.values()}) > 1:
+        raise KgpError(
+            f"The series for {', '.join(chosen)} do not lie in one frame of reference (FrameOfReferenceUID), so "
+            "they cannot be laid over each other."
+        )
 
 
 def _read_onto(series: Mapping[str, Series], reference: str, why: Mapping[str, str]) -> Study:
