@@ -17,6 +17,8 @@ ORIENTATIONS = {
     "oblique": (np.cos(_TURN), np.sin(_TURN), 0, -0.9 * np.sin(_TURN), 0.9 * np.cos(_TURN), -np.sqrt(1 - 0.81)),
     "negated column": (-1, 0, 0, 0, 1, 0),
     "negated row": (1, 0, 0, 0, -1, 0),
+    "prone": (-1, 0, 0, 0, -1, 0),
+    "on the side": (0, 1, 0, -1, 0, 0),
 }
 _DESCRIPTIONS = {"T1": "t1 tra", "T2": "t2_tse_tra", "T1ce": "t1_tra_ce", "FLAIR": "t2 flair tra"}
 _PATIENT = {

@@ -25,6 +25,7 @@ from serving.console.on_source_slices import on_source_slices
 from serving.dicom_output.study_result import StudyResult
 
 _log = logging.getLogger(__name__)
+INCOMPLETE = "The association that sent this study was aborted, so images may be missing."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +98,8 @@ def run_study(
     fractional: bool = False,
     empty_segmentation: bool = False,
     deterministic: bool = False,
+    incomplete: bool = False,
+    predecessor: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Reads one study and writes the findings.
@@ -109,6 +112,9 @@ def run_study(
         fractional: write the heatmap as a fractional segmentation too.
         empty_segmentation: write segmentations where the mask is empty too.
         deterministic: derive UIDs from those of the sources, so that equal studies give equal UIDs.
+        incomplete: whether the association that sent the study was aborted; the results say so.
+        predecessor: the report.dcm of an earlier result of the study, which the new report names;
+            None for the newest of the same model that lies among the study's files, if any.
         progress: called with (slices done, slices in all) after each slice.
 
     Returns:
@@ -128,16 +134,23 @@ def run_study(
     reading = network.readings[network.default_reading]
     inference = infer(console.runtime, slices.stack, slices.spacing, reading, progress)
     started = time.perf_counter()
-    from serving.dicom_output.writer import write_dicom  # here, as highdicom would slow every start
+    # Here, as highdicom would slow every start.
+    from serving.dicom_output.earlier_report import find_earlier_report, read_earlier_report
+    from serving.dicom_output.writer import write_dicom
 
+    study_uid = slices.study.headers[0].StudyInstanceUID
+    earlier = (
+        read_earlier_report(predecessor) if predecessor else find_earlier_report(sources, study_uid, console.model)
+    )
     with atomic_folder(out) as folder:
-        summary, result = _write_case(folder, slices, inference, console)
+        summary, result = _write_case(folder, slices, inference, console, incomplete)
         written = write_dicom(
             result,
             folder / "dicom",
             fractional=fractional,
             empty_segmentation=empty_segmentation,
             deterministic=deterministic,
+            predecessor=earlier,
         )
         summary["dicom"] = [path.name for path in written]
         summary["seconds"] = {
@@ -163,7 +176,7 @@ def _read_slices(sources: Sequence[Path], console: LoadedConsole) -> _StudySlice
 
 
 def _write_case(
-    folder: Path, slices: _StudySlices, inference: Inference, console: LoadedConsole
+    folder: Path, slices: _StudySlices, inference: Inference, console: LoadedConsole, incomplete: bool
 ) -> tuple[dict[str, Any], StudyResult]:
     """Writes NIfTI, pictures and table; returns the summary so far, and the DICOM result."""
     network, prediction = console.runtime.description, inference.prediction
@@ -171,11 +184,14 @@ def _write_case(
     summary = write_case(folder, console.runtime, slices.grid, slices.stack, slices.spacing, prediction, reading_name)
     shown = slices.stack[..., shown_contrast(network.contrasts)]
     result = on_source_slices(slices.study, slices.grid, prediction, network, reading_name, console.model, shown)
+    if incomplete:
+        result = dataclasses.replace(result, remark=f"{INCOMPLETE} {result.remark}".strip())
     return summary | {
         "run": console.model["name"],
         "model": dict(console.model),
         "reference": console.reference,
         "series": {contrast: dict(taken) for contrast, taken in slices.study.series.items()},
         "tumour_found": bool((result.predicted != result.no_tumour_class).any()),
+        "may_be_incomplete": incomplete,
         "remark": result.remark,
     }, result

@@ -52,6 +52,7 @@ def report(
     headers: Sequence[pydicom.Dataset],
     segmentation: pydicom.Dataset | None,
     uids: Uids,
+    predecessor: pydicom.Dataset | None = None,
 ) -> sr.Comprehensive3DSR:
     """Makes the Comprehensive 3D SR object.
 
@@ -60,10 +61,12 @@ def report(
         headers: `derivation_headers` of it.
         segmentation: the object that holds the mask; None where the mask is empty.
         uids: makes the UIDs.
+        predecessor: an earlier report of the study, which this one names and takes the place of.
     """
     groups: list[_Group] = [_class_of_study(result, uids)]
     if segmentation is not None and result.mask.any():
         groups += [_region(result, segmentation, uids), _centroid(result, uids)]
+    predecessors = [] if predecessor is None else [predecessor]
     content = sr.MeasurementReport(
         observation_context=_observer(result),
         procedure_reported=codes.LN.BrainMRI,
@@ -75,9 +78,11 @@ def report(
         content=content,
         series_instance_uid=uids.make("series of reports"),
         series_number=_SERIES_NUMBER,
-        sop_instance_uid=uids.make("report"),
+        # Remark and predecessor are in the report alone, and another content needs another UID.
+        sop_instance_uid=uids.make("report", result.remark, *(one.SOPInstanceUID for one in predecessors)),
         instance_number=1,
         is_complete=True,
+        previous_versions=predecessors or None,
         series_description=f"kgp report. {RESEARCH_USE}",
         coding_schemes=[_coding_scheme()],
         **equipment(result),

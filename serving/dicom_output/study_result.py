@@ -42,7 +42,8 @@ class StudyResult:
         no_tumour_class: index, or None.
         points: for each slice the strongest evidence points as (row, column, contribution) in
             source pixels.
-        overlays: uint8 [S, h, w, 3] pictures for viewers that know nothing else.
+        overlays: uint8 [S, h, w, 3] pictures for viewers that know nothing else, turned as
+            `serving.dicom_output.radiological_view` says.
         model: name, version and SHA-256 of the model (dict of str).
         reading: name of the reading.
         remark: a sentence for the report on how the numbers of a slice came about, or "".

@@ -199,6 +199,25 @@ def test_the_same_uids_on_request(phantom_study, console, tmp_path):
     assert found["a"] == found["b"] and not set(found["a"]) & set(found["c"])
 
 
+def test_a_study_that_may_be_incomplete_and_the_whole_one_after_it(phantom_study, console, tmp_path):
+    study = phantom_study().write(tmp_path / "study")
+    summary = run_study(study, console(), tmp_path / "first", incomplete=True)
+    assert summary["may_be_incomplete"]
+    assert summary["remark"] == "The association that sent this study was aborted, so images may be missing."
+    first = pydicom.dcmread(tmp_path / "first" / "dicom" / "report.dcm")
+    assert summary["remark"] in " ".join(comments(first))
+    for later, source, named in (
+        ("told", [study], {"predecessor": tmp_path / "first" / "dicom" / "report.dcm"}),
+        ("found", [study, tmp_path / "first" / "dicom"], {}),  # as an archive gives it back
+    ):
+        summary = run_study(source, console(), tmp_path / later, **named)
+        assert (summary["may_be_incomplete"], summary["remark"]) == (False, "")
+        report = pydicom.dcmread(tmp_path / later / "dicom" / "report.dcm")
+        references = report.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+        assert [one.ReferencedSOPInstanceUID for one in references] == [first.SOPInstanceUID]
+        assert "may be missing" not in " ".join(comments(report))
+
+
 def test_one_console_for_many_studies(phantom_study, console, tmp_path):
     loaded = console()
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
