@@ -71,6 +71,7 @@ def on_source_slices(
         reading=reading_name,
         remark="" if axial else NOT_AXIAL,
         instances=study.instances,
+        series=study.series,
     )
 
 

@@ -66,13 +66,14 @@ class _StudySlices:
     spacing: tuple[float, float]
 
 
-def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
+def load_console(model: Path, rules: Path | None = None, *, any_body_part: bool = False) -> LoadedConsole:
     """Loads a model.
 
     Args:
         model: a .tflite file that `kgp export` wrote, with its manifest beside it.
         rules: file with the rules that tell which series is which contrast; None for those that
             come with kgp.
+        any_body_part: take other parts of the body than head and brain too.
 
     Raises:
         KgpError: the model cannot be loaded.
@@ -80,7 +81,7 @@ def load_console(model: Path, rules: Path | None = None) -> LoadedConsole:
     """
     if model.suffix != ".tflite":
         raise UsageError(f"--model takes a .tflite file, not {model.name}.")
-    contrast_rules = read_rules(rules)
+    contrast_rules = read_rules(rules, any_body_part=any_body_part)
     runtime = LiteRT(model)
     model_facts = {
         "name": str(runtime.manifest.get("run", {}).get("name", model.stem)),
@@ -95,6 +96,7 @@ def run_study(
     console: LoadedConsole,
     out: Path,
     *,
+    assigned: Mapping[str, str] | None = None,
     fractional: bool = False,
     empty_segmentation: bool = False,
     deterministic: bool = False,
@@ -109,6 +111,7 @@ def run_study(
             several; read only.
         console: the loaded model; it serves any number of studies.
         out: the folder of results, which must not exist; it appears complete or not at all.
+        assigned: series numbers or SeriesInstanceUIDs by contrast, which need no rule.
         fractional: write the heatmap as a fractional segmentation too.
         empty_segmentation: write segmentations where the mask is empty too.
         deterministic: derive UIDs from those of the sources, so that equal studies give equal UIDs.
@@ -123,13 +126,17 @@ def run_study(
     Raises:
         KgpError: the study cannot be used, `out` exists, or a file cannot be written. The sentence
             may name files and series, but not the patient.
+        UsageError: `assigned` names a contrast that the model does not read.
     """
     if out.exists():
         raise KgpError(f"{out} exists already; name another folder.")
     sources = [source] if isinstance(source, Path) else list(source)
     network = console.runtime.description
+    unknown = [contrast for contrast in assigned or {} if contrast not in network.contrasts]
+    if unknown:
+        raise UsageError(f"--assign names {unknown[0]} where the model reads {', '.join(network.contrasts)}.")
     started = time.perf_counter()
-    slices = _read_slices(sources, console)
+    slices = _read_slices(sources, console, assigned)
     read_seconds = time.perf_counter() - started
     reading = network.readings[network.default_reading]
     inference = infer(console.runtime, slices.stack, slices.spacing, reading, progress)
@@ -167,9 +174,10 @@ def run_study(
     return summary
 
 
-def _read_slices(sources: Sequence[Path], console: LoadedConsole) -> _StudySlices:
+def _read_slices(sources: Sequence[Path], console: LoadedConsole, assigned: Mapping[str, str] | None) -> _StudySlices:
     """Reads the study; its intensities are kept once, as axial slices."""
-    study = read_study(sources, console.runtime.description.contrasts, console.rules, console.reference)
+    contrasts = console.runtime.description.contrasts
+    study = read_study(sources, contrasts, console.rules, console.reference, assigned)
     stack, spacing = axial_slices(study.volume)
     emptied = dataclasses.replace(study.volume, data=np.zeros((0, 0, 0, 0), np.float32))
     return _StudySlices(dataclasses.replace(study, volume=emptied), study.volume.grid, stack, spacing)

@@ -16,6 +16,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from kgp.research_use import NOT_FOR_CARE, RESEARCH_USE
+from kgp.scans.dicom.study import series_in_words
 from serving.dicom_output.identity import (
     BRAIN,
     NEOPLASM,
@@ -150,6 +151,8 @@ def _class_of_study(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualit
     )
     remark = f" {result.remark}" if result.remark else ""
     _comment(group, f"{plain(sentence(result, finding), 1024)}{remark} {RESEARCH_USE}. {NOT_FOR_CARE}")
+    for contrast, taken in result.series.items():
+        _comment(group, plain(f"{series_in_words(contrast, taken)}.", 1024))
     return group
 
 

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from kgp.errors import KgpError
@@ -24,7 +24,6 @@ _LARGEST = 2 << 30  # bytes of one file
 _MOST_RATIO = 200  # deflate reaches 1000 on zeros; slices that are half air stay below 20
 _SMALL_ENOUGH = 64 << 20  # unpacked bytes below which the ratio does not matter
 _LONGEST_NAME = 200
-META_START = 132  # of the file meta information, behind the preamble and the mark of DICOM
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,11 @@ class StudyFile:
     path: Path
     archive: zipfile.ZipFile | None = None
     member: zipfile.ZipInfo | None = None
+
+    @property
+    def location(self) -> PurePath:
+        """Where it lies on disk or in its archive; unlike `name` never shortened."""
+        return self.path if self.member is None else PurePath(self.member.filename)
 
     def open(self) -> BinaryIO:
         """Its bytes; a member of an archive is unpacked into memory.
@@ -86,13 +90,9 @@ def open_study(sources: Sequence[Path]) -> Iterator[list[StudyFile]]:
             else:
                 files.append(StudyFile(str(source), source))
             if len(files) > _MOST_FILES:
-                raise KgpError(f"{source} holds more than {_MOST_FILES} files; give the folder of one study.")
+                where = source if len(sources) == 1 else "what is given"
+                raise KgpError(f"{where} holds more than {_MOST_FILES} files; give the folder of one study.")
         yield files
-
-
-def is_dicom(stream: BinaryIO) -> bool:
-    """Whether a file, read from its beginning, has the mark of DICOM behind its preamble."""
-    return stream.read(META_START)[META_START - 4 :] == b"DICM"
 
 
 def shown_text(text: str) -> str:

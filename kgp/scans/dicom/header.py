@@ -2,41 +2,52 @@
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-import pydicom
-from pydicom.filereader import read_dataset
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    EnhancedMRImageStorage,
-    LegacyConvertedEnhancedMRImageStorage,
-    MRImageStorage,
-)
+import numpy as np
 
 from kgp.errors import KgpError
+from kgp.scans.dicom import acquisition, without_patient
+from kgp.scans.dicom.acquisition import Acquisition, read_acquisition, read_image_type
 from kgp.scans.dicom.damage import DAMAGE
-from kgp.scans.dicom.files import META_START, StudyFile, is_dicom, shown_text
+from kgp.scans.dicom.data_set_file import (
+    cut_in_preamble,
+    data_start,
+    is_deflated,
+    read_data_set,
+    read_meta,
+    stands_before_pixels,
+)
+from kgp.scans.dicom.files import StudyFile
+from kgp.scans.dicom.object_kinds import (
+    DIRECTORY,
+    MR,
+    MULTIFRAME,
+    could_be_slice,
+    is_image,
+    is_surely_no_image,
+    kind_in_words,
+)
 from kgp.scans.dicom.place import SlicePlace, frame_group, read_frame_places, read_place
+from kgp.scans.dicom.values import all_numbers, whole_number
 
-_MULTIFRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
-_MR = (MRImageStorage, *_MULTIFRAME)
-_DIRECTORY = "Media Storage Directory Storage"
-_DICOM_ENDINGS = ("dcm", "dicom", "ima", "img", "mr")
-_BYTES_LOOKED_AT = 1024  # to tell text from binary data
-_ATTRIBUTES = [
+PIXEL_KIND = ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "PixelRepresentation")
+_DIRECTORY_NAME = "DICOMDIR"  # of the table of contents of a disc, which may be damaged without harm
+EMPTY, OTHER_FILE = "empty file", "other file"
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima", ".img", ".mr")
+_ATTRIBUTES: list[Any] = [
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber",
     "EchoTime", "RepetitionTime", "InversionTime", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Rows",
     "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated",
     "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *acquisition.ATTRIBUTES, *without_patient.ATTRIBUTES,
 ]  # fmt: skip
 _NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
-_NO_AGENT = ("", "NONE", "NO", "N", "0")
+_NO_AGENT = ("", "NONE", "NO", "N", "0", "NIL", "N/A", "NA", "-", "?", "UNKNOWN", "KEIN", "KEINE", "KEINES", "AUCUN")
 
 
 @dataclass(frozen=True)
@@ -49,16 +60,18 @@ class ImageHeader:
         frame_of_reference: FrameOfReferenceUID, "" where there is none.
         patient: PatientID and PatientName, which distinguish patients; never shown.
         multiframe: whether it is an enhanced object.
-        description: SeriesDescription, "" where there is none, without the patient's name and
-            number.
-        number: SeriesNumber, None where there is none.
-        image_type: values of ImageType in upper case.
-        echo_time, repetition_time, inversion_time: milliseconds, None where the header lacks it.
-        agent: whether a contrast agent is named.
+        description: SeriesDescription, or ProtocolName where there is none, without what tells who
+            the patient is.
+        number: SeriesNumber, None where there is none, or no number.
+        image_type: values of ImageType in upper case, and what else enhanced MR says of the type.
+        echo_time, repetition_time, inversion_time: milliseconds, None where the header lacks it,
+            NaN where it says something else than one number.
+        agent: whether an attribute for contrast agents names something.
         pixel_kind: SamplesPerPixel, PhotometricInterpretation, BitsAllocated and
             PixelRepresentation as text, which all images of a series must have in common.
         places: one for each frame; empty where `why_no_places` says why.
         why_no_places: why the place is not known, as a sentence, or "".
+        acquisition: what else the header says of how the image was taken.
     """
 
     file: StudyFile
@@ -78,6 +91,7 @@ class ImageHeader:
     pixel_kind: tuple[str, ...]
     places: tuple[SlicePlace, ...]
     why_no_places: str
+    acquisition: Acquisition = field(default=Acquisition(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,10 +101,14 @@ class OtherObject:
     Attributes:
         kind: in words.
         series_uid: SeriesInstanceUID, "" where there is none.
+        could_be_slice: whether it would be missing in a series of MR images that it is in.
+        file: the file it is in.
     """
 
     kind: str
     series_uid: str
+    could_be_slice: bool = field(default=False, compare=False)
+    file: StudyFile | None = field(default=None, compare=False)
 
 
 def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | OtherObject:
@@ -101,17 +119,25 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
         mr_only: take images of other modalities for other objects.
 
     Raises:
-        KgpError: the file is a damaged DICOM object, or could be one by its name and is none.
+        KgpError: the file is a damaged DICOM object, or could be one by its name or first bytes and
+            is none.
     """
     try:
         with file.open() as stream:
-            if not is_dicom(stream):
-                stream.seek(0)
-                return _not_dicom(file, stream.read(_BYTES_LOOKED_AT))
-            _refuse_deflated(file, stream)
-            stream.seek(0)
-            dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_ATTRIBUTES)
-        return _classified(file, dataset, mr_only)
+            if file.location.name.upper() == _DIRECTORY_NAME:
+                return OtherObject(kind_in_words(DIRECTORY), "", file=file)
+            start = data_start(stream)
+            if start is None:
+                return _not_dicom(file, stream)
+            meta = read_meta(stream, start)
+            declared = str(meta.get("MediaStorageSOPClassUID") or "")
+            if declared == DIRECTORY:
+                return OtherObject(kind_in_words(DIRECTORY), "", file=file)
+            if is_deflated(meta):
+                raise KgpError(
+                    f"{file.name} is packed as a whole (Deflated Explicit VR Little Endian), which is not read."
+                )
+            return _read_object(file, stream, declared, mr_only)
     except KgpError:
         raise
     except RecursionError:
@@ -122,65 +148,69 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
         raise KgpError(f"{file.name} cannot be read: {error.strerror or type(error).__name__}.") from None
 
 
-def _refuse_deflated(file: StudyFile, stream: BinaryIO) -> None:
-    """Refuses a data set that is packed as a whole.
+def _not_dicom(file: StudyFile, stream: BinaryIO) -> OtherObject:
+    """Passes over what is something else.
 
-    pydicom would unpack it without a limit, and MR images never are packed so.
+    A slice that was cut short is refused, as otherwise it would be missing.
     """
-    stream.seek(META_START)
-    meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
-    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-        raise KgpError(f"{file.name} is packed as a whole ({DeflatedExplicitVRLittleEndian.name}), which is not read.")
-
-
-def _not_dicom(file: StudyFile, head: bytes) -> OtherObject:
-    """Passes over what is clearly something else.
-
-    An image that was cut short is refused, as otherwise a slice would be missing.
-    """
-    _, dot, ending = file.name.rpartition("/")[2].lower().rpartition(".")
-    ending = ending if dot else ""
-    is_text = bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
-    if ending in _DICOM_ENDINGS or not (is_text or ending.isalpha()):
+    stream.seek(0)
+    is_empty = not stream.read(1)
+    claims_to_be_dicom = file.location.suffix.lower() in DICOM_ENDINGS and not is_empty
+    if claims_to_be_dicom or cut_in_preamble(stream):
         raise KgpError(f"{file.name} is cut short or not a DICOM file.")
-    return OtherObject("other file", "")
+    return OtherObject(EMPTY if is_empty else OTHER_FILE, "", file=file)
 
 
-def _classified(file: StudyFile, dataset: Any, mr_only: bool) -> ImageHeader | OtherObject:
+def _read_object(file: StudyFile, stream: BinaryIO, declared: str, mr_only: bool) -> ImageHeader | OtherObject:
+    """Reads the object in a file whose meta information declares a SOP class, or none ("")."""
+    try:
+        dataset = read_data_set(stream, stop_before_pixels=True, specific_tags=_ATTRIBUTES)
+        return _classified(file, dataset, declared, stands_before_pixels(stream), mr_only)
+    except DAMAGE:
+        if _UID.fullmatch(declared) and is_surely_no_image(declared):
+            return OtherObject(kind_in_words(declared), "", file=file)
+        raise
+
+
+def _classified(
+    file: StudyFile, dataset: Any, declared: str, has_pixels: bool, mr_only: bool
+) -> ImageHeader | OtherObject:
     """An image that has what every image must have, or another object."""
     kind = _text(dataset, "SOPClassUID")
-    declared = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-    if not kind and UID(declared).name == _DIRECTORY:
-        kind = declared
-    if not kind or (declared and declared != kind):
-        raise KgpError(f"{file.name} does not say which kind of object it is; it is damaged.")
-    name = UID(kind).name
-    is_image = "Image Storage" in name or "Rows" in dataset
-    if kind not in _MR and (mr_only or not is_image):
-        return OtherObject(name if name != kind else "unknown object", _text(dataset, "SeriesInstanceUID"))
-    if kind in _MR and _text(dataset, "Modality") not in ("MR", ""):
+    if not kind:
+        raise KgpError(f"{file.name} does not say which kind of object it is (SOPClassUID); it may be cut short.")
+    if declared and declared != kind:
+        raise KgpError(
+            f"{file.name} says two kinds of object: {kind_in_words(declared)} in its file meta information and "
+            f"{kind_in_words(kind)} in its data set."
+        )
+    if kind not in MR and (mr_only or not is_image(kind, has_pixels)):
+        series_uid = _text(dataset, "SeriesInstanceUID")
+        return OtherObject(kind_in_words(kind), series_uid, could_be_slice(kind, dataset, has_pixels), file)
+    if kind in MR and _text(dataset, "Modality") not in ("MR", ""):
         # Taken for another object, a damaged image would be a slice that is missing.
         raise KgpError(f"{file.name} is stored as an MR image and says that its modality is another.")
     missing = [attribute for attribute in _NEEDED if not _text(dataset, attribute)]
     if missing:
-        raise KgpError(f"{file.name} is an {'MR ' if kind in _MR else ''}image without {', '.join(missing)}.")
+        raise KgpError(
+            f"{file.name} is an {'MR ' if kind in MR else ''}image without {', '.join(missing)}; it may be cut short."
+        )
     for attribute in (*_NEEDED, "FrameOfReferenceUID"):
         if not _UID.fullmatch(_text(dataset, attribute) or "0"):
-            raise KgpError(f"{file.name} has a {attribute} that is no UID; it is damaged.")
-    return _image_header(file, dataset, kind in _MULTIFRAME)
+            raise KgpError(f"{file.name} has a {attribute} that is no UID (at most 64 digits and dots).")
+    return _image_header(file, dataset, kind in MULTIFRAME)
 
 
 def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeader:
     patient = (_text(dataset, "PatientID"), str(dataset.get("PatientName") or ""))
     places, why_no_places = _places(file, dataset, multiframe)
-    number = dataset.get("SeriesNumber")
-    echo, timing, inversion = dataset, dataset, dataset.get("InversionTime")
+    echo, timing, inversion = dataset, dataset, dataset
     if multiframe:
         echo = frame_group(dataset, 0, "MREchoSequence") or dataset
         timing = frame_group(dataset, 0, "MRTimingAndRelatedParametersSequence") or dataset
-        times = (frame_group(dataset, 0, "MRModifierSequence") or {}).get("InversionTimes")
-        inversion = times if times is None or isinstance(times, float | int) else next(iter(times), None)
+        inversion = frame_group(dataset, 0, "MRModifierSequence") or {}
     agent = _text(dataset, "ContrastBolusAgent").strip().upper() not in _NO_AGENT
+    taken = read_acquisition(dataset)
     return ImageHeader(
         file=file,
         instance_uid=_text(dataset, "SOPInstanceUID"),
@@ -189,19 +219,17 @@ def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeade
         frame_of_reference=_text(dataset, "FrameOfReferenceUID"),
         patient=patient,
         multiframe=multiframe,
-        description=_without_patient(_text(dataset, "SeriesDescription"), patient),
-        number=None if number is None or number == "" else int(number),
-        image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
-        echo_time=_milliseconds(echo.get("EffectiveEchoTime" if multiframe else "EchoTime")),
-        repetition_time=_milliseconds(timing.get("RepetitionTime")),
-        inversion_time=_milliseconds(inversion),
+        description=without_patient.without_patient(taken.description, without_patient.patient_values(dataset)),
+        number=_series_number(dataset),
+        image_type=read_image_type(dataset),
+        echo_time=_milliseconds(echo, "EffectiveEchoTime" if multiframe else "EchoTime"),
+        repetition_time=_milliseconds(timing, "RepetitionTime"),
+        inversion_time=_milliseconds(inversion, "InversionTimes" if multiframe else "InversionTime"),
         agent=agent or bool(dataset.get("ContrastBolusAgentSequence")),
-        pixel_kind=tuple(
-            str(dataset.get(name, ""))
-            for name in ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "PixelRepresentation")
-        ),
+        pixel_kind=tuple(_text(dataset, name) for name in PIXEL_KIND),
         places=places,
         why_no_places=why_no_places,
+        acquisition=taken,
     )
 
 
@@ -223,28 +251,20 @@ def _text(dataset: Any, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def _values(dataset: Any, name: str) -> Sequence[Any]:
-    """The values of an attribute that may have one, several or none."""
-    value = dataset.get(name)
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _milliseconds(value: Any) -> float | None:
-    if value is None or value == "":
+def _series_number(dataset: Any) -> int | None:
+    try:
+        return whole_number(dataset, "SeriesNumber", "")
+    except KgpError:
         return None
-    number = float(value)
-    return number if math.isfinite(number) else None
 
 
-def _without_patient(description: str, patient: tuple[str, str]) -> str:
-    """A description for messages and rules, without the patient's name and number."""
-    shown = shown_text(description)[:64]
-    for word in (patient[0], *patient[1].replace("=", "^").split("^")):
-        if len(word) > 2:
-            start = shown.lower().find(word.lower())
-            while start >= 0:
-                shown = shown[:start] + "..." + shown[start + len(word) :]
-                start = shown.lower().find(word.lower(), start + 3)
-    return shown
+def _milliseconds(dataset: Any, attribute: str) -> float | None:
+    """A time, of InversionTimes the first; NaN, which no rule takes, where it is not one number."""
+    try:
+        values = all_numbers(dataset, attribute, "")
+    except KgpError:
+        return math.nan
+    if values.size == 0:
+        return None
+    usable = np.isfinite(values[0]) and (values.size == 1 or attribute == "InversionTimes")
+    return float(values[0]) if usable else math.nan

@@ -1,11 +1,14 @@
 """Where one slice lies in the patient, as its header says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pydicom
 
 from kgp.errors import KgpError
+from kgp.scans.dicom.values import in_words, number, numbers, whole_number
 
 _RIGHT_ANGLE = 1e-2  # direction cosines are often written with three decimals
 
@@ -58,8 +61,8 @@ def read_frame_places(dataset: Any, name: str) -> list[SlicePlace]:
     Raises:
         KgpError: as `read_place`, or the frames are not described one by one.
     """
-    groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    count = int(dataset.get("NumberOfFrames") or 0)
+    groups = _items(dataset, "PerFrameFunctionalGroupsSequence")
+    count = whole_number(dataset, "NumberOfFrames", name, 0)
     if count < 1 or len(groups) != count:
         raise KgpError(f"{name} claims {count} frames and describes {len(groups)}.")
     names = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
@@ -82,51 +85,39 @@ def frame_group(dataset: Any, frame: int, group: str) -> Any:
     Returns:
         The item, or None where there is neither.
     """
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    own = _items(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = _items(dataset, "SharedFunctionalGroupsSequence")
     for item in (*own[frame : frame + 1], *shared[:1]):
-        if item.get(group):
-            return item[group].value[0]
+        if found := _items(item, group):
+            return found[0]
     return None
+
+
+def _items(dataset: Any, sequence: str) -> Sequence[Any]:
+    """The items of a sequence; none where there is no such sequence or it is something else."""
+    value = dataset.get(sequence)
+    return value if isinstance(value, pydicom.Sequence) else ()
 
 
 def _checked_place(name: str, image: Any, position: Any, orientation: Any, measures: Any) -> SlicePlace:
     """A place from the data sets that hold its matrix, position, orientation and pixel measures."""
-    rows, columns = (int(_numbers(image, attribute, 1, name)[0]) for attribute in ("Rows", "Columns"))
-    thickness = measures.get("SliceThickness")
+    rows, columns = (int(numbers(image, attribute, 1, name)[0]) for attribute in ("Rows", "Columns"))
     place = SlicePlace(
         name=name,
-        position=_numbers(position, "ImagePositionPatient", 3, name),
-        orientation=_numbers(orientation, "ImageOrientationPatient", 6, name),
-        spacing=_numbers(measures, "PixelSpacing", 2, name),
+        position=numbers(position, "ImagePositionPatient", 3, name),
+        orientation=numbers(orientation, "ImageOrientationPatient", 6, name),
+        spacing=numbers(measures, "PixelSpacing", 2, name),
         shape=(rows, columns),
-        thickness=float(_numbers(measures, "SliceThickness", 1, name)[0]) if thickness else 0.0,
+        thickness=number(measures, "SliceThickness", name, 0.0),
     )
     if min(rows, columns) < 1:
         raise KgpError(f"{name} has a matrix of {rows}x{columns} pixels.")
     if (place.spacing <= 0).any():
-        raise KgpError(f"{name} has the PixelSpacing {_in_words(place.spacing)} where millimetres are expected.")
+        raise KgpError(f"{name} has the PixelSpacing {in_words(place.spacing)} where millimetres are expected.")
     directions = place.orientation.reshape(2, 3)
     if not np.allclose(directions @ directions.T, np.eye(2), atol=_RIGHT_ANGLE):
         raise KgpError(
-            f"{name} has the ImageOrientationPatient {_in_words(place.orientation)} where two directions of length 1 "
+            f"{name} has the ImageOrientationPatient {in_words(place.orientation)} where two directions of length 1 "
             "at right angles are expected."
         )
     return place
-
-
-def _numbers(dataset: Any, attribute: str, count: int, name: str) -> np.ndarray:
-    try:
-        value = dataset.get(attribute)
-        numbers = np.atleast_1d(np.array([] if value is None or value == "" else value, float))
-    except (ValueError, TypeError):
-        raise KgpError(f"{name} has text for {attribute} where numbers are expected.") from None
-    if numbers.size == 0:
-        raise KgpError(f"{name} has no {attribute}, so its place in space is not known.")
-    if numbers.shape != (count,) or not np.isfinite(numbers).all():
-        raise KgpError(f"{name} has the {attribute} {_in_words(numbers)} where {count} finite number(s) are expected.")
-    return numbers
-
-
-def _in_words(numbers: np.ndarray) -> str:
-    return "[" + ", ".join(f"{number:g}" for number in numbers.ravel()[:8]) + "]"

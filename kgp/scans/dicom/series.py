@@ -4,6 +4,7 @@ Slices are ordered by position, never by file name or instance number.
 """
 
 import collections
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from kgp.errors import KgpError
-from kgp.scans.dicom.files import StudyFile, is_dicom, shown_text
-from kgp.scans.dicom.header import ImageHeader, read_header
+from kgp.scans.dicom.files import StudyFile, shown_text
+from kgp.scans.dicom.header import ImageHeader
+from kgp.scans.dicom.images import read_images, tell_what_is_left_out
 from kgp.scans.dicom.pixels import read_pixels
 from kgp.scans.dicom.privacy import quiet_libraries
 from kgp.scans.dicom.slice_stack import SliceStack, stack_slices
 from kgp.scans.hidden_files import visible_entries
 from kgp.scans.volume import Volume
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
     """Reads the one series in a folder, without its subfolders.
 
     Args:
-        folder: every image in it must belong to one series; other files are passed over.
+        folder: every image in it must belong to one series; other files are left out.
         contrast: name that the one channel is to have.
 
     Returns:
@@ -50,10 +54,9 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
         KgpError: there is no image or there are several series; a position, orientation or spacing
             is missing; slices are doubled, missing, or not parallel; or a file is damaged.
     """
-    paths = [path for path in visible_entries(folder) if path.is_file() and _looks_like_dicom(path)]
+    paths = [path for path in visible_entries(folder) if path.is_file()]
     with quiet_libraries():
-        headers = [read_header(StudyFile(shown_text(str(path)), path), mr_only=False) for path in paths]
-        images = [header for header in headers if isinstance(header, ImageHeader)]
+        images, others = read_images([StudyFile(shown_text(str(path)), path) for path in paths], mr_only=False)
         if not images:
             raise KgpError(f"{folder} holds no DICOM image.")
         descriptions = {image.series_uid: image.description for image in images}
@@ -62,6 +65,7 @@ def read_dicom_series(folder: Path, contrast: str) -> Volume:
                 f"{folder} holds {len(descriptions)} series ({', '.join(map(repr, descriptions.values()))}); give a "
                 "folder with one."
             )
+        tell_what_is_left_out(others)
         series = arrange_series(images)
         intensities, _ = read_intensities(series)
     return Volume(intensities[..., None], series.geometry.grid.affine, (contrast,))
@@ -71,10 +75,10 @@ def arrange_series(images: Sequence[ImageHeader]) -> Series:
     """Puts the images of one series in order along their normal.
 
     Args:
-        images: all images of the series, in any order.
+        images: all images of the series, in any order, without copies.
 
     Raises:
-        KgpError: the images differ in kind, an image is there twice, a place is missing, or the
+        KgpError: the images differ in kind, two have one SOPInstanceUID, a place is missing, or the
             slices do not make one straight stack.
     """
     first = images[0]
@@ -82,14 +86,16 @@ def arrange_series(images: Sequence[ImageHeader]) -> Series:
     for image in images:
         if image.why_no_places:
             raise KgpError(image.why_no_places)
-        if image.pixel_kind != first.pixel_kind or image.multiframe != first.multiframe:
+        if image.multiframe != first.multiframe:
+            raise KgpError(f"{where} mixes single slices with multi-frame objects.")
+        if image.pixel_kind != first.pixel_kind:
             raise KgpError(f"{image.file.name} holds another kind of pixels than {first.file.name} of the same series.")
-    if first.multiframe and len(images) > 1:
-        raise KgpError(f"{where} has {len(images)} multi-frame objects where one is expected.")
     repeated = [uid for uid, count in collections.Counter(image.instance_uid for image in images).items() if count > 1]
     if repeated:
         names = [image.file.name for image in images if image.instance_uid == repeated[0]]
-        raise KgpError(f"{names[0]} and {names[1]} are the same image (SOPInstanceUID).")
+        raise KgpError(f"{names[0]} and {names[1]} have the same SOPInstanceUID and differ.")
+    if first.multiframe and len(images) > 1:
+        raise KgpError(f"{where} has {len(images)} multi-frame objects where one is expected.")
     order, geometry = stack_slices(where, [place for image in images for place in image.places])
     if first.multiframe:
         return Series([first], [index + 1 for index in order], geometry)
@@ -107,22 +113,26 @@ def read_intensities(series: Series) -> tuple[np.ndarray, list[Any]]:
         KgpError: the pixels of an image cannot be read.
     """
     stack = np.empty(series.geometry.shape, np.float32)
-    headers = []
+    headers: list[Any] = []
+    unreadable: set[str] = set()
     if series.images[0].multiframe:
-        intensities, header = read_pixels(series.images[0])
+        intensities, header, unreadable = read_pixels(series.images[0])
         stack[:] = intensities[[frame - 1 for frame in series.frames if frame is not None]]
         headers.append(header)
     else:
         for index, image in enumerate(series.images):
-            intensities, header = read_pixels(image)
+            intensities, header, unreadable_here = read_pixels(image)
             stack[index] = intensities[0]
             headers.append(header)
+            unreadable |= unreadable_here
+    if unreadable:
+        _log.info("Values that cannot be read are passed over: %s.", ", ".join(sorted(unreadable)))
+    _fill_padding(stack)
     return stack.transpose(2, 1, 0), headers
 
 
-def _looks_like_dicom(path: Path) -> bool:
-    """Whether a file has the mark of DICOM, or a name that says so although it may be cut short."""
-    if path.suffix.lower() == ".dcm":
-        return True
-    with path.open("rb") as stream:
-        return is_dicom(stream)
+def _fill_padding(stack: np.ndarray) -> None:
+    """Makes padding (NaN) air: 0, or the lowest value of the others where that is below 0."""
+    padded = np.isnan(stack)
+    if padded.any():
+        stack[padded] = np.min(stack, initial=0.0, where=~padded)

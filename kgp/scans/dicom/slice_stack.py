@@ -7,11 +7,11 @@ import numpy as np
 
 from kgp.errors import KgpError
 from kgp.scans.dicom.place import SlicePlace
+from kgp.scans.dicom.slice_steps import check_steps
 from kgp.scans.grid import MOST_VOXELS, Grid
 
-_PARALLEL = 1e-3  # tolerated difference of direction cosines
-_SAME_MM = 1e-4
-_UNEVEN = 0.05  # tolerated difference of slice distances, as a share of their median
+_PARALLEL = 2e-3  # tolerated difference of direction cosines, which may be rounded to three decimals
+_SAME_SPACING = 2e-3  # tolerated difference of pixel spacings as a share, a pixel over a wide matrix
 # DICOM's patient axes run to the left and the back, those of a grid to the right and the front.
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -123,39 +123,17 @@ def stack_slices(where: str, places: Sequence[SlicePlace]) -> tuple[list[int], S
     rows, columns = first.shape
     if rows * columns * len(places) > MOST_VOXELS:
         raise KgpError(f"{where} claims {rows}x{columns}x{len(places)} voxels, more than are read.")
+    others = f"the other slices of {where[0].lower()}{where[1:]}"
     for place in places:
         if not np.allclose(place.orientation, first.orientation, rtol=0, atol=_PARALLEL):
-            raise KgpError(f"{place.name} is not parallel to the other slices of {where}.")
-        if place.shape != first.shape or not np.allclose(place.spacing, first.spacing, rtol=0, atol=_SAME_MM):
-            raise KgpError(f"{place.name} has another matrix or pixel spacing than the other slices of {where}.")
+            raise KgpError(f"{place.name} is not parallel to {others}.")
+        if place.shape != first.shape or not np.allclose(place.spacing, first.spacing, rtol=_SAME_SPACING, atol=0):
+            raise KgpError(f"{place.name} has another matrix or pixel spacing than {others}.")
     if len(places) == 1 and first.thickness <= 0:
-        raise KgpError(f"{first.name} is a single slice without SliceThickness, so its depth is not known.")
+        raise KgpError(f"{first.name} is a single slice without a SliceThickness above 0, so its depth is not known.")
     heights = [float(first.normal @ place.position) for place in places]
     order = sorted(range(len(places)), key=heights.__getitem__)
     stack = SliceStack(tuple(places[index] for index in order))
     if len(places) > 1:
-        _check_steps(where, stack)
+        check_steps(where, stack.positions, first.normal)
     return order, stack
-
-
-def _check_steps(where: str, stack: SliceStack) -> None:
-    """Refuses slices that do not follow each other at even distances on one straight line."""
-    steps = np.diff(stack.positions, axis=0)
-    distances = steps @ stack.places[0].normal
-    median = float(np.median(distances))
-    if distances.min() < _UNEVEN * median or median == 0:
-        raise KgpError(f"{where} has two slices at one position; give a folder with one series of one time point.")
-    unevenness = np.abs(distances - median)
-    if unevenness.max() > _UNEVEN * median:
-        index = int(np.argmax(unevenness))
-        raise KgpError(
-            f"{where} has a gap of {distances[index]:.2f} mm between slices {index + 1} and {index + 2} where "
-            f"the others are {median:.2f} mm apart; a slice is missing."
-        )
-    shifts = np.linalg.norm(steps - np.median(steps, axis=0), axis=1)
-    if shifts.max() > _UNEVEN * median:
-        index = int(np.argmax(shifts))
-        raise KgpError(
-            f"{where} has slices that do not lie in one straight stack: slice {index + 2} is shifted against slice "
-            f"{index + 1} otherwise than the others are."
-        )

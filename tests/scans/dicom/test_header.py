@@ -78,7 +78,7 @@ def test_the_patients_name_and_number_are_taken_out_of_a_description(phantom_stu
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"SeriesInstanceUID": "1.2.x"}, "IM7 has a SeriesInstanceUID that is no UID; it is damaged"),
+        ({"SeriesInstanceUID": "1.2.x"}, "IM7 has a SeriesInstanceUID that is no UID"),
         ({"SOPInstanceUID": "1." + 64 * "9"}, "IM7 has a SOPInstanceUID that is no UID"),
         ({"SOPInstanceUID": None}, "IM7 is an MR image without SOPInstanceUID"),
         ({"StudyInstanceUID": None, "SeriesInstanceUID": None}, "without StudyInstanceUID, SeriesInstanceUID"),
@@ -91,18 +91,36 @@ def test_a_header_that_is_damaged(phantom_study, header_of, changes, message):
         header_of(phantom_study().slice("T1", 0, **changes))
 
 
-@pytest.mark.parametrize("content", [b"", bytes(2000), b"\x7fELF\0\1\2" * 50])
-@pytest.mark.parametrize("name", ["IM8", "a.dcm"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.dcm", bytes(2000)),
+        ("a.dcm", b"\x7fELF\0\1\2" * 50),
+        ("IM8", bytes(40)),
+        ("IM8", bytes(128) + b"DI"),
+        ("IM8", b"\x08\0\5\0CS\x0a\0ISO_IR 100"),
+    ],
+)
 def test_a_file_that_could_be_an_image_and_is_none(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(KgpError, match=f"{name} is cut short or not a DICOM file"):
+    with pytest.raises(KgpError, match=f"{name} (is cut short or not a DICOM file|does not say which kind)"):
         read(tmp_path / name)
 
 
-@pytest.mark.parametrize(("name", "content"), [("README", b"what is on this disc"), ("viewer.exe", bytes(300))])
-def test_a_file_that_is_clearly_something_else(tmp_path, name, content):
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("README", b"what is on this disc", "other file"),
+        ("viewer.exe", bytes(300), "other file"),
+        ("v1.2", b"\x7fELF\0\1\2" * 50, "other file"),
+        ("LOCKFILE", b"\1\2\3", "other file"),
+        ("a.dcm", b"", "empty file"),
+        ("DICOMDIR", bytes(50), "Media Storage Directory Storage"),
+    ],
+)
+def test_a_file_that_is_clearly_something_else(tmp_path, name, content, kind):
     (tmp_path / name).write_bytes(content)
-    assert read(tmp_path / name) == OtherObject("other file", "")
+    assert read(tmp_path / name) == OtherObject(kind, "")
 
 
 def test_sequences_nested_three_hundred_deep(phantom_study, header_of, tmp_path):

@@ -85,6 +85,40 @@ def test_rescaled_intensities_and_other_files_beside_them(phantom_study, write_s
     np.testing.assert_array_equal(values, 2 * expected(phantom_study(contrasts=("T1",))) - 5)
 
 
+def test_padding_is_air(phantom_study, write_series):
+    study = phantom_study(contrasts=("T1",))
+    study.pixels["T1"][:, :5] = 63536
+    padding = {"PixelPaddingValue": 63536}
+    values = read_dicom_series(write_series(study, **padding), "T1").data[..., 0]
+    np.testing.assert_array_equal(values[:, :5], 0)
+    np.testing.assert_array_equal(values[:, 5:], expected(study)[:, 5:])
+    values = read_dicom_series(write_series(study, **padding, RescaleIntercept="-50"), "T1").data[..., 0]
+    np.testing.assert_array_equal(values[:, :5], expected(study)[:, 5:].min() - 50)  # below 0, so that 0 is no air
+
+
+def test_positions_rounded_to_whole_millimetres(phantom_study, tmp_path):
+    study = phantom_study("oblique", contrasts=("T1",))
+    for index in range(6):
+        made = study.slice("T1", index)
+        made.ImagePositionPatient = [round(value) for value in made.ImagePositionPatient]
+        made.save_as(tmp_path / f"IM{index}", enforce_file_format=True)
+    volume = read_dicom_series(tmp_path, "T1")
+    np.testing.assert_array_equal(volume.data[..., 0], expected(study))
+    np.testing.assert_allclose(volume.affine[:3, 2], study.affine[:3, 2], atol=0.2)
+
+
+def test_values_that_do_not_matter_are_passed_over(phantom_study, write_series, caplog):
+    path = write_series(InstanceNumber="12") / "IM7.dcm"
+    content = path.read_bytes()
+    number = b"\x20\0\x13\0IS\2\x0012"
+    assert number in content
+    path.write_bytes(content.replace(number, b"\x20\0\x13\0US\3\x00123"))
+    with caplog.at_level("INFO"):
+        values = read_dicom_series(path.parent, "T1").data[..., 0]
+    np.testing.assert_array_equal(values, expected(phantom_study(contrasts=("T1",))))
+    assert "Values that cannot be read are passed over: InstanceNumber." in caplog.text
+
+
 def test_a_report_beside_the_images_is_passed_over(phantom_study, write_series):
     folder = write_series()
     kind = {"PixelData": None, "Rows": None, "Columns": None, "SOPClassUID": pydicom.uid.BasicTextSRStorage}
@@ -109,8 +143,8 @@ def test_a_gap(write_series):
 def test_a_slice_twice(write_series, phantom_study):
     folder = write_series()
     study = phantom_study(contrasts=("T1",))
-    study.slice("T1", 1).save_as(folder / "again.dcm", enforce_file_format=True)
-    with pytest.raises(KgpError, match=r"IM8.dcm and .*again.dcm are the same image"):
+    study.slice("T1", 1, EchoTime="91").save_as(folder / "again.dcm", enforce_file_format=True)
+    with pytest.raises(KgpError, match=r"IM8.dcm and .*again.dcm have the same SOPInstanceUID and differ"):
         read_dicom_series(folder, "T1")
     study.slice("T1", 1, SOPInstanceUID="1.9").save_as(folder / "again.dcm", enforce_file_format=True)
     with pytest.raises(KgpError, match="has two slices at one position"):
@@ -158,7 +192,11 @@ def test_pixels_that_are_not_grey(write_series):
     [
         (b"-40.5\\-33.25", b"-40.5\\-33.2x", "IM7.dcm has text for ImagePositionPatient where numbers"),
         # RescaleSlope
-        (b"\x28\x00\x53\x10DS\x02\x001 ", b"\x28\x00\x53\x10DS\x02\x00xy", "IM7.dcm: the pixels or a header cannot"),
+        (
+            b"\x28\x00\x53\x10DS\x02\x001 ",
+            b"\x28\x00\x53\x10DS\x02\x00xy",
+            "IM7.dcm has text for RescaleSlope where numbers",
+        ),
         # Rows, of a kind of value that there is not
         (b"\x28\x00\x10\x00US", b"\x28\x00\x10\x00WS", r"IM7.dcm is cut short or damaged \([A-Za-z]+\)\.$"),
     ],

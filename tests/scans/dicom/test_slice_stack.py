@@ -68,12 +68,18 @@ def test_a_tilted_stack_keeps_its_shear():
 @pytest.mark.parametrize(
     ("places", "message"),
     [
-        (places_along_z(0), "a slice is a single slice without SliceThickness, so its depth is not known"),
+        (places_along_z(0), "a slice is a single slice without a SliceThickness above 0, so its depth is not known"),
         (places_along_z(0, 6, 9, 12), "has a gap of 6.00 mm between slices 1 and 2 where the others are 3.00 mm apart"),
-        (places_along_z(0, 0), "has two slices at one position; give a folder with one series of one time point"),
+        (
+            places_along_z(0, 0),
+            r"has two slices at one position \(slices 1 and 2 along the stack\); one image a position is expected",
+        ),
         (places_along_z(0, 3, 3, 6), "has two slices at one position"),
         (places_along_z(0, 0, 0), "has two slices at one position"),
-        ([place_at([3.0 * number, 0, 0]) for number in range(4)], "has two slices at one position"),
+        (
+            [place_at([3.0 * number, 0, 0]) for number in range(4)],
+            "has slices 1 and 2 in one plane, 3.00 mm apart within it",
+        ),
         (
             [place_at([8.0 * (number % 2), 0, 3 * number]) for number in range(4)],
             "has slices that do not lie in one straight stack: slice . is shifted",

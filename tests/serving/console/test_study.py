@@ -104,6 +104,10 @@ def test_what_is_written(phantom_study, console, tmp_path):
     assert summary["tumour_found"] and summary["slices_by_class"] == {"no_tumour": 3, "tumour": 3}
     assert summary["mask_volume_mm3"] == pytest.approx(made.lesion.sum() * 1.5 * 0.75 * 3.25, abs=0.06)
     assert summary["reference"] == "FLAIR" and summary["series"]["FLAIR"]["series"] == 4
+    assert summary["series"]["T1"]["description"] == "t1 tra"
+    assert summary["series"]["T1"]["why"] == "its description says so"
+    text = comments(pydicom.dcmread(tmp_path / "out" / "dicom" / "report.dcm"))
+    assert "T1 is series 3 't1 tra': its description says so." in text
     assert set(summary["seconds"]) == {"read", "first_slice", "infer", "write"}
     assert summary["model"] == {"name": "bright", "version": "0.1.0", "sha256": "ab" * 32}
     with open(tmp_path / "out" / "slices.csv", newline="") as stream:
@@ -184,7 +188,8 @@ def test_nothing_names_the_patient(phantom_study, console, tmp_path, caplog, cap
         run_study(phantom_study().write(tmp_path / "study"), console(), tmp_path / "out")
     texts = [(tmp_path / "out" / name).read_text() for name in ("summary.json", "slices.csv")]
     told = caplog.text + "".join(capfd.readouterr()) + "".join(texts)
-    assert "FLAIR is series 4" in told
+    assert "FLAIR is series 4, 6 slices: its description says so." in told
+    assert "t2 flair tra" not in caplog.text
     for secret in ("Secret", "Phantom", "PHANTOM-7", "19700102"):
         assert secret not in told
 
