@@ -130,7 +130,7 @@ def secured_server(quick_version, tmp_path_factory, wait_until):
     options = ServerOptions(
         grpc_port=0, rest_port=0, certificate=folder / "certificate.pem", key=folder / "key.pem", token="secret"
     )
-    server = ModelServer({"tiny": quick_version.parent}, options)
+    server = ModelServer({"tiny": (quick_version.parent, {})}, options)
     server.start()
     wait_until(lambda: server.models.ready)
     yield server, folder / "authority.pem"
