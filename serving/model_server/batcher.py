@@ -170,12 +170,21 @@ class Batcher:
         return batch
 
     def _run(self, batch: list[_Request]) -> None:
-        version = batch[0].version
+        """Sends a batch through the network; what goes wrong reaches those who wait."""
+        try:
+            self._answer(batch, self._call(batch))
+        except Exception as error:  # noqa: BLE001 - the thread must live on
+            for request in batch:
+                with contextlib.suppress(InvalidStateError):
+                    request.future.set_exception(error)
+
+    def _call(self, batch: list[_Request]) -> Tensors:
+        """The outputs of the next pieces of all requests, behind each other."""
         inputs = {
             name: np.concatenate([request.inputs[name][request.start :][: request.rows] for request in batch])
             for name in batch[0].inputs
         }
-        count = sum(request.rows for request in batch)
+        count, version = sum(request.rows for request in batch), batch[0].version
         size = next(size for size in version.batch_sizes if size >= count)
         filled = {
             name: np.concatenate([value, np.repeat(value[-1:], size - count, axis=0)]) for name, value in inputs.items()
@@ -183,14 +192,12 @@ class Batcher:
         self._observe(count)
         self._call_start = time.monotonic()
         try:
-            outputs = version.call(batch[0].signature, filled)
-        except Exception as error:  # noqa: BLE001 - it must reach those who wait, and the thread must live on
-            for request in batch:
-                with contextlib.suppress(InvalidStateError):
-                    request.future.set_exception(error)
-            return
+            return version.call(batch[0].signature, filled)
         finally:
             self._call_start = None
+
+    def _answer(self, batch: list[_Request], outputs: Tensors) -> None:
+        """Hands the outputs to those who wait; what has further pieces waits behind the others."""
         start = 0
         for request in batch:
             end = start + request.rows
