@@ -67,6 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="file with a token that clients must send as Bearer authorization",
     )
+    parser.add_argument(
+        "--require-sha256",
+        type=Path,
+        metavar="FILE",
+        help="load no version but those whose manifest.json has a SHA-256 in this file of sha256sum (default: any)",
+    )
     return parser
 
 
@@ -80,6 +86,7 @@ def execute(arguments: argparse.Namespace) -> None:
     _check_numbers(arguments)
     from serving.model_server.model_configuration import Configuration, read_model_configuration
     from serving.model_server.server import ModelServer, ServerOptions
+    from serving.model_server.trusted_versions import read_trusted
 
     if arguments.model_config is None:
         configuration: Configuration = {
@@ -101,6 +108,7 @@ def execute(arguments: argparse.Namespace) -> None:
             certificate=arguments.certificate,
             key=arguments.key,
             token=token,
+            trusted=None if arguments.require_sha256 is None else read_trusted(arguments.require_sha256),
         ),
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)

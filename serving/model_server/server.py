@@ -25,6 +25,7 @@ from serving.model_server.model_configuration import Configuration
 from serving.model_server.rest import RestApplication
 from serving.model_server.rest_server import bind_rest, rest_server
 from serving.model_server.store import Events, ServedModels
+from serving.model_server.trusted_versions import check_trusted
 from serving.model_server.version import ModelVersion
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class ServerOptions:
         drain_seconds: how long requests have to end when the server stops.
         certificate, key: files in PEM format for TLS, or None for none.
         token: what clients must send as "authorization: Bearer TOKEN", or "" for nothing.
+        trusted: SHA-256 of the manifests that versions may have, or None for any.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +62,7 @@ class ServerOptions:
     certificate: Path | None = None
     key: Path | None = None
     token: str = ""
+    trusted: frozenset[str] | None = None
 
     @property
     def max_bytes(self) -> int:
@@ -92,6 +95,7 @@ class ModelServer:
         events = Events(
             changed=self._models_changed,
             loaded=self._metrics.count_load,
+            admit=self._admit,
             warm_up=self._warm_up,
         )
         self.models = ServedModels(configuration, events)
@@ -215,6 +219,10 @@ class ModelServer:
                 future.set_result(None)
             except Exception as error:  # noqa: BLE001 - it must reach the caller, and the thread must live on
                 future.set_exception(error)
+
+    def _admit(self, folder: Path) -> None:
+        if self._options.trusted is not None:
+            check_trusted(folder, self._options.trusted)
 
     def _warm_up(self, version: ModelVersion) -> None:
         """Sends warm-up requests the way that requests of clients go."""

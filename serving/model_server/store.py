@@ -69,12 +69,15 @@ class Events:
         changed: called whenever a version becomes available or is unloaded.
         loaded: called with a model's name and whether it succeeded, after each try to load a
             version.
+        admit: called with the folder of a version before anything in it is run; raises what keeps
+            it from being loaded.
         warm_up: sends the warm-up requests of a version through the network before it is served;
             raises what keeps it from being served.
     """
 
     changed: Callable[[], None] = lambda: None
     loaded: Callable[[str, bool], None] = lambda model, succeeded: None
+    admit: Callable[[Path], None] = lambda folder: None
     warm_up: Callable[[ModelVersion], None] = lambda version: version.warm_up(version.call)
 
 
@@ -220,6 +223,7 @@ class ServedModel:
         if failure is None:
             _log.info("model %s: loading version %d", self.name, number)
         try:
+            self._events.admit(folder)
             version = ModelVersion(folder)
             self._events.warm_up(version)
         except Exception as error:  # noqa: BLE001 - however a version is broken, the server goes on
