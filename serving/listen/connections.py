@@ -105,19 +105,12 @@ class Connection:
         """
         if count > _MAX_PDU_BYTES:
             raise OSError("the PDU is larger than is taken")
-        deadline = self._deadline(count)
-        data = bytearray()
-        while len(data) < count:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                if self.has_asked:
-                    _log.warning("the association from %s was ended, as its data came too slowly", self.address)
-                raise TimeoutError("the peer sends too slowly")
-            self.stream.settimeout(left)
-            piece = self.stream.recv(min(count - len(data), _PIECE_BYTES))
-            if not piece:
-                break
-            data += piece
+        try:
+            data = self._receive_until(self._deadline(count), count)
+        except TimeoutError:
+            if self.has_asked:
+                _log.warning("the association from %s was ended, as its data came too slowly", self.address)
+            raise
         self.stream.settimeout(self._limits.stall_seconds)  # for sending
         self._received += len(data)
         if self._received - self._received_when_useful >= self._limits.least_rate * self._limits.yield_seconds:
@@ -138,6 +131,19 @@ class Connection:
         self.is_admitted = False
         with contextlib.suppress(OSError):  # it is closed already
             self.stream.shutdown(socket.SHUT_RDWR)
+
+    def _receive_until(self, deadline: float, count: int) -> bytearray:
+        data = bytearray()
+        while len(data) < count:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self.stream.settimeout(left)
+            piece = self.stream.recv(min(count - len(data), _PIECE_BYTES))
+            if not piece:
+                break
+            data += piece
+        return data
 
     def _deadline(self, count: int) -> float:
         """When so many further bytes must be there."""
