@@ -22,7 +22,9 @@ _PLACES = (  # of the source that reads a study and makes its result
     ".", "scans", "scans/dicom", "heatmap", "prediction", "report", "runtime", "console", "dicom_output", "listen",
 )  # fmt: skip
 _LEFT_OUT = "..."
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\[\d+(?:, \d+){3,}\]")  # or text that was read as numbers
+_QUOTED = re.compile(  # a value may hold a quote of its own; the last kind is text that was read as numbers
+    r"(?<!\w)'.*?'(?!\w|')|\"[^\"]*\"|\[\d+(?:, \d+){3,}\]"
+)
 _TOKEN = re.compile(r"\d+(?:[./-]\d+){2,}|\d+\.\d+|[^\W_]+")  # a date or UID, a number, a word
 _NO_VALUE = re.compile(r"\d{1,5}(?:\.\d{1,6})?|[0-9a-f]{32}")  # a small number, the name of a study or an object
 _DOCSTRING, _TEXT = re.compile(r'""".*?"""', re.DOTALL), re.compile(r'"(?:[^"\\\n]|\\.)*"')  # of a source file
@@ -78,9 +80,6 @@ def own_words(text: str, folder: Path | None = None) -> str:
         folder: paths of files in it are shortened to those below it.
     """
     shown = text.replace(f"{folder}{os.sep}", "") if folder else text
-    if shown.count("'") % 2:  # a value with a quote of its own
-        start, end = shown.index("'"), shown.rindex("'")
-        shown = f"{shown[:start]}{_LEFT_OUT}{shown[end + 1 :]}"
     shown = _QUOTED.sub(_LEFT_OUT, shown)
     shown = _TOKEN.sub(lambda found: found[0] if _is_own(found[0]) else _LEFT_OUT, shown)
     return re.sub(r"\.\.\.(?:\W*\.\.\.)+", _LEFT_OUT, shown)

@@ -16,7 +16,10 @@ NAME = "Zzmarker"
             f"it holds series 3 't1 {NAME} 01.01.1950' (6 slices, TE 14.5: T1); series 4 'flair {NAME}' (4 slices).",
             "it holds series 3 ... (6 slices, TE 14.5: T1); series 4 ... (4 slices).",
         ),
-        (f"it holds series 3 't1 O'{NAME} x' (6 slices).", "it holds series 3 ... (6 slices)."),
+        (
+            f"it holds 3 't1 O'Hara x' (6 slices); 4 '{NAME}'s' (4 slices).",
+            "it holds 3 ... (6 slices); 4 ... (4 slices).",
+        ),
         (f"holds pixels of the kind 1 {NAME} 16, not grey", "holds pixels of the kind 1 ... 16, not grey"),
         (f"TE {NAME}, 01.02.1950, 19500102, A4711X and 1.2.840.113619", "TE ... and ..."),
         ("has the Rows [23130, 17747, 21059, 21573]", "has the Rows ..."),
