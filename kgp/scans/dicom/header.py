@@ -158,14 +158,21 @@ def _not_dicom(file: StudyFile, stream: BinaryIO) -> OtherObject:
 
 
 def _read_object(file: StudyFile, stream: BinaryIO, declared: str, mr_only: bool) -> ImageHeader | OtherObject:
-    """Reads the object in a file whose meta information declares a SOP class, or none ("")."""
+    """Reads the object in a file whose meta information declares a SOP class, or none ("").
+
+    Damage of an object that is no image does not matter, as long as nothing in it speaks of one.
+    """
+    damage = None
     try:
         dataset = read_data_set(stream, stop_before_pixels=True, specific_tags=_ATTRIBUTES)
-        return _classified(file, dataset, declared, stands_before_pixels(stream), mr_only)
-    except DAMAGE:
-        if _UID.fullmatch(declared) and is_surely_no_image(declared):
-            return OtherObject(kind_in_words(declared), "", file=file)
-        raise
+        kind, series_uid = _text(dataset, "SOPClassUID"), _text(dataset, "SeriesInstanceUID")
+    except DAMAGE as error:
+        kind, series_uid, damage = "", "", error
+    if kind in ("", declared) and is_surely_no_image(declared):
+        return OtherObject(kind_in_words(declared), series_uid, file=file)
+    if damage is not None:
+        raise damage
+    return _classified(file, dataset, declared, stands_before_pixels(stream), mr_only)
 
 
 def _classified(

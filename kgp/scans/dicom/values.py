@@ -86,23 +86,26 @@ def in_words(values: np.ndarray) -> str:
 
 
 def leave_out_unreadable(dataset: Any) -> set[str]:
-    """Removes the elements of a header, at any depth, whose values cannot be read.
+    """Removes the values of a header that cannot be read.
 
     Returns:
         Their keywords, or their tags where they have none; never a value.
+
+    Raises:
+        ValueError, TypeError and others: a value in a sequence cannot be read, among which are
+            those that describe frames; see `kgp.scans.dicom.damage`.
     """
     removed = set()
     for tag in list(dataset.keys()):
         try:
             element = dataset[tag]
-            items = element.value if element.VR == "SQ" else ()
-            for item in items:
-                removed |= leave_out_unreadable(item)
-        except RecursionError:
-            raise
         except DAMAGE:
             removed.add(keyword_for_tag(tag) or str(tag))
             del dataset[tag]
+        else:
+            for item in element.value if element.VR == "SQ" else ():
+                for inner in item.iterall():
+                    _ = inner.value  # fails here and not when results are written
     return removed
 
 
