@@ -151,8 +151,9 @@ def _not_dicom(file: StudyFile, stream: BinaryIO) -> OtherObject:
     """
     stream.seek(0)
     is_empty = not stream.read(1)
-    claims_to_be_dicom = file.location.suffix.lower() in DICOM_ENDINGS and not is_empty
-    if claims_to_be_dicom or cut_in_preamble(stream):
+    ending = file.location.suffix.lower()
+    claims_to_be_dicom = ending in DICOM_ENDINGS and not is_empty
+    if claims_to_be_dicom or (cut_in_preamble(stream) and not ending[1:].isalpha()):
         raise KgpError(f"{file.name} is cut short or not a DICOM file.")
     return OtherObject(EMPTY if is_empty else OTHER_FILE, "", file=file)
 

@@ -112,6 +112,7 @@ def test_a_file_that_could_be_an_image_and_is_none(tmp_path, name, content):
     [
         ("README", b"what is on this disc", "other file"),
         ("viewer.exe", bytes(300), "other file"),
+        ("viewer.dat", bytes(100), "other file"),
         ("v1.2", b"\x7fELF\0\1\2" * 50, "other file"),
         ("LOCKFILE", b"\1\2\3", "other file"),
         ("a.dcm", b"", "empty file"),
