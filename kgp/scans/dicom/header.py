@@ -183,7 +183,7 @@ def _classified(
     kind = _text(dataset, "SOPClassUID")
     if not kind:
         raise KgpError(f"{file.name} does not say which kind of object it is (SOPClassUID); it may be cut short.")
-    if declared and declared != kind:
+    if declared not in ("", kind) and (not mr_only or declared in MR or kind in MR):
         raise KgpError(
             f"{file.name} says two kinds of object: {kind_in_words(declared)} in its file meta information and "
             f"{kind_in_words(kind)} in its data set."
