@@ -11,6 +11,7 @@ import numpy as np
 from kgp.errors import KgpError
 from kgp.scans.dicom.damage import DAMAGE
 from kgp.scans.dicom.data_set_file import (
+    HEAD,
     cut_in_preamble,
     data_start,
     is_deflated,
@@ -119,12 +120,13 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
             is none.
     """
     try:
+        if file.location.name.upper() == _DIRECTORY_NAME:
+            return OtherObject(kind_in_words(DIRECTORY), "", file=file)
+        head = file.head(HEAD)
+        start = data_start(head)
+        if start is None:
+            return _not_dicom(file, head)
         with file.open() as stream:
-            if file.location.name.upper() == _DIRECTORY_NAME:
-                return OtherObject(kind_in_words(DIRECTORY), "", file=file)
-            start = data_start(stream)
-            if start is None:
-                return _not_dicom(file, stream)
             meta = read_meta(stream, start)
             declared = str(meta.get("MediaStorageSOPClassUID") or "")
             if declared == DIRECTORY:
@@ -144,18 +146,16 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
         raise KgpError(f"{file.name} cannot be read: {error.strerror or type(error).__name__}.") from None
 
 
-def _not_dicom(file: StudyFile, stream: BinaryIO) -> OtherObject:
+def _not_dicom(file: StudyFile, head: bytes) -> OtherObject:
     """Passes over what is something else.
 
     A slice that was cut short is refused, as otherwise it would be missing.
     """
-    stream.seek(0)
-    is_empty = not stream.read(1)
     ending = file.location.suffix.lower()
-    claims_to_be_dicom = ending in DICOM_ENDINGS and not is_empty
-    if claims_to_be_dicom or (cut_in_preamble(stream) and not ending[1:].isalpha()):
+    claims_to_be_dicom = ending in DICOM_ENDINGS and head
+    if claims_to_be_dicom or (cut_in_preamble(head) and not ending[1:].isalpha()):
         raise KgpError(f"{file.name} is cut short or not a DICOM file.")
-    return OtherObject(EMPTY if is_empty else OTHER_FILE, "", file=file)
+    return OtherObject(OTHER_FILE if head else EMPTY, "", file=file)
 
 
 def _read_object(file: StudyFile, stream: BinaryIO, declared: str, mr_only: bool) -> ImageHeader | OtherObject:

@@ -66,7 +66,7 @@ def test_compressed_pixels(phantom_study, read, syntax):
     [
         (pydicom.uid.MPEG2MPML, r"IM7 is compressed as MPEG2 .*, for which there is no decoder here"),
         (pydicom.uid.RLELossless, r"IM7: the pixels or a header cannot be read"),
-        (pydicom.uid.UID("1.2.3.4"), r"IM7: the pixels or a header cannot be read"),
+        (pydicom.uid.UID("1.2.3.4"), r"IM7 is stored in the transfer syntax 1.2.3.4, which is not known"),
     ],
 )
 def test_pixels_that_are_not_what_they_say(phantom_study, read, syntax, message):
