@@ -108,7 +108,7 @@ def _check_packing(dataset: Any, expected_frames: int, name: str) -> None:
     """Refuses another number of frames than is known, compressed pixels without a decoder, and
     others that do not fill the matrix.
 
-    One byte of padding may follow.
+    Zeros may follow, as old applications pad with them (PS3.5 8.1.1).
     """
     frames = whole_number(dataset, "NumberOfFrames", name, 1)
     if frames != expected_frames:
@@ -124,5 +124,5 @@ def _check_packing(dataset: Any, expected_frames: int, name: str) -> None:
             )
         return
     expected = frames * int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
-    if len(dataset.PixelData) not in (expected, expected + expected % 2):
+    if len(dataset.PixelData) < expected or any(dataset.PixelData[expected:]):
         raise KgpError(f"{name} holds {len(dataset.PixelData)} bytes of pixels where {expected} are expected.")

@@ -29,6 +29,14 @@ def test_intensities_and_the_header_without_pixels(phantom_study, read):
     np.testing.assert_array_equal(intensities, made.pixels["T1"][2:3])
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_zeros_behind_the_pixels(phantom_study, read):
+    made = phantom_study()
+    image = made.slice("T1", 2)
+    image.PixelData += bytes(128)
+    np.testing.assert_array_equal(read(image)[0], made.pixels["T1"][2:3])
+
+
 def test_slope_and_intercept(phantom_study, read):
     made = phantom_study()
     intensities, _ = read(made.slice("T1", 2, RescaleSlope="0.5", RescaleIntercept="7"))
@@ -80,6 +88,7 @@ def test_pixels_that_are_not_what_they_say(phantom_study, read, syntax, message)
     ("changes", "message"),
     [
         ({"PixelData": bytes(100)}, "IM7 holds 100 bytes of pixels where 560 are expected"),
+        ({"PixelData": bytes(600) + b"\1"}, "IM7 holds 602 bytes of pixels where 560 are expected"),
         ({"PixelData": None}, "IM7 is an image without pixels; it may be cut short"),
         (
             {"PhotometricInterpretation": "MONOCHROME1"},
