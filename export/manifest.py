@@ -20,7 +20,8 @@ def write_manifest(
     Args:
         path: the manifest.
         export: kind and precision of the export, and its comparison with the run.
-        files: the files it is made of, by the name under which the manifest lists their SHA-256.
+        files: the files it is made of, by the name under which the manifest lists their SHA-256 and
+            size.
     """
     metrics = run.folder / "metrics.json"
     content = {
@@ -38,6 +39,7 @@ def write_manifest(
         "versions": package_versions(),
         **export,
         "files": {name: sha256(file) for name, file in sorted(files.items())},
+        "sizes": {name: file.stat().st_size for name, file in sorted(files.items())},
     }
     write_json(path, content)
 

@@ -20,7 +20,7 @@ from export.verify import verify
 from export.warmup import BATCH_SIZES, write_warmup
 from kgp.errors import UsageError
 from kgp.run_folder import build_run_network
-from kgp.runtime.artifact import MANIFEST
+from kgp.runtime.artifact import CARD, MANIFEST
 from kgp.runtime.keras_run import KerasRun
 from kgp.runtime.saved_model import SavedModel
 
@@ -75,7 +75,7 @@ def export_savedmodel(run_folder: Path, models: Path, *, heatmap: str = "float32
         write_manifest(folder / MANIFEST, run, description, export, files)
         _log.info("Comparing with %s.", run_folder)
         comparison = verify(reference, SavedModel(folder), run_samples(run, "validation"))
-        write_model_card(folder / "README.md", run, description, comparison_lines(comparison))
+        write_model_card(folder / CARD, run, description, comparison_lines(comparison))
         write_manifest(folder / MANIFEST, run, description, {**export, "comparison": comparison}, files)
         return publish(folder, models), comparison
 

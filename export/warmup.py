@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+
+from kgp.runtime.artifact import SIGNATURES
 
 BATCH_SIZES = (1, 2, 4, 8, 16)
-SIGNATURES = ("serving_default", "classify", "segment", "explain", "describe")
-_FILE = "assets.extra/tf_serving_warmup_requests"  # where TensorFlow Serving looks
+WARMUP = "assets.extra/tf_serving_warmup_requests"  # where TensorFlow Serving looks
 _INTENSITY = 100.0
 
 
@@ -25,8 +27,8 @@ def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> 
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    (folder / _FILE).parent.mkdir()
-    with tf.io.TFRecordWriter(str(folder / _FILE)) as writer:
+    (folder / WARMUP).parent.mkdir()
+    with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
         for signature in SIGNATURES:
             for batch in BATCH_SIZES:
                 request = predict_pb2.PredictRequest()
@@ -43,13 +45,12 @@ def write_warmup(folder: Path, shape: tuple[int, int, int], model_name: str) -> 
                 writer.write(log.SerializeToString())
 
 
-def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+def warmup_requests(folder: Path) -> Iterator[tuple[str, dict[str, tensor_pb2.TensorProto]]]:
     """The warm-up requests of a version folder, if there are any: signature and named inputs."""
     from tensorflow_serving.apis import prediction_log_pb2
 
-    if not (folder / _FILE).is_file():
+    if not (folder / WARMUP).is_file():
         return
-    for record in tf.data.TFRecordDataset(str(folder / _FILE)).as_numpy_iterator():
+    for record in tf.data.TFRecordDataset(str(folder / WARMUP)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-        yield request.model_spec.signature_name, inputs
+        yield request.model_spec.signature_name, dict(request.inputs)

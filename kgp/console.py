@@ -9,6 +9,7 @@ after a crash, and ends with SIGTERM or Ctrl-C.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     )
     _add_model(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results; it must not exist")
+    parser.add_argument(
+        "--assign", nargs="+", action="extend", default=[], metavar="CONTRAST=SERIES",
+        help="take the series with this number (or SeriesInstanceUID) for a contrast, whatever the rules say, as T1=5",
+    )  # fmt: skip
     parser.set_defaults(execute=_run)
 
 
@@ -86,6 +91,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--rules", type=Path, metavar="FILE", help="which series is which contrast (default: rules that come with kgp)"
     )
     parser.add_argument(
+        "--any-body-part", action="store_true", help="take series of other parts of the body than head and brain too"
+    )
+    parser.add_argument(
         "--fractional", action="store_true", help="write the heatmap as a fractional DICOM segmentation too"
     )
     parser.add_argument(
@@ -105,16 +113,36 @@ def execute(arguments: argparse.Namespace) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from kgp.report.case_files import case_words
+    from kgp.scans.dicom.study import series_in_words
     from serving.console.study import load_console, run_study
 
+    assigned = _assigned(arguments.assign)
     summary = run_study(
         arguments.series,
-        load_console(arguments.model, arguments.rules),
+        load_console(arguments.model, arguments.rules, any_body_part=arguments.any_body_part),
         arguments.out,
+        assigned=assigned,
         **_dicom_options(arguments),
         progress=_show_progress if sys.stderr.isatty() else None,
     )
+    for contrast, taken in summary["series"].items():
+        print(f"{series_in_words(contrast, taken)}.")
     print(f"{case_words(summary)} -> {arguments.out}")
+
+
+def _assigned(assignments: Sequence[str]) -> dict[str, str]:
+    """Series by contrast, of CONTRAST=SERIES."""
+    assigned: dict[str, str] = {}
+    for assignment in assignments:
+        contrast, _, series = assignment.partition("=")
+        if not contrast or not series:
+            raise UsageError(f"--assign takes CONTRAST=SERIES, as T1=5, not {assignment!r}.")
+        if contrast in assigned:
+            raise UsageError(f"--assign names two series for {contrast}: {assigned[contrast]} and {series}.")
+        if series in assigned.values():
+            raise UsageError(f"--assign names series {series} for two contrasts.")
+        assigned[contrast] = series
+    return assigned
 
 
 def _listen(arguments: argparse.Namespace) -> None:
@@ -142,7 +170,7 @@ def _listen(arguments: argparse.Namespace) -> None:
         discard_received=arguments.discard_received,
     )
     keep_values_out_of_logs()
-    console = load_console(arguments.model, arguments.rules)
+    console = load_console(arguments.model, arguments.rules, any_body_part=arguments.any_body_part)
 
     def process(study: Path, result: Path) -> None:
         run_study(study, console, result, **_dicom_options(arguments))

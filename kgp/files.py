@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -73,11 +74,27 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+_FRAGMENT = re.compile(r"\.[0-9a-f]{8}\..+")  # as `_sibling` names them
+
+
 def _sibling(path: Path) -> Path:
     """A name that nobody uses beside `path`. What is made there has the rights that the user's
     umask gives.
     """
     return path.with_name(f".{secrets.token_hex(4)}.{path.name}")
+
+
+def remove_fragments(folder: Path) -> None:
+    """Removes what killed processes left unfinished in a folder and all below it.
+
+    Nobody else may be writing there.
+    """
+    for path in sorted(folder.rglob(".*"), reverse=True):  # what lies in a folder before the folder
+        if _FRAGMENT.fullmatch(path.name):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

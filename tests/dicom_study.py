@@ -17,8 +17,11 @@ ORIENTATIONS = {
     "oblique": (np.cos(_TURN), np.sin(_TURN), 0, -0.9 * np.sin(_TURN), 0.9 * np.cos(_TURN), -np.sqrt(1 - 0.81)),
     "negated column": (-1, 0, 0, 0, 1, 0),
     "negated row": (1, 0, 0, 0, -1, 0),
+    "prone": (-1, 0, 0, 0, -1, 0),
+    "on the side": (0, 1, 0, -1, 0, 0),
 }
 _DESCRIPTIONS = {"T1": "t1 tra", "T2": "t2_tse_tra", "T1ce": "t1_tra_ce", "FLAIR": "t2 flair tra"}
+_TIMES = {"T1": ("14", "500"), "T1ce": ("14", "500")}  # echo and repetition time, where they are not those of T2
 _PATIENT = {
     "PatientID": "PHANTOM-7",
     "PatientName": "Secret^Phantom",
@@ -115,8 +118,8 @@ class DicomStudy:
             "ImagePositionPatient": self._position(index),
             "PixelSpacing": decimals(self.spacing),
             "SliceThickness": "3",
-            "EchoTime": "90",
-            "RepetitionTime": "9000",
+            "EchoTime": _TIMES.get(contrast, ("90", "9000"))[0],
+            "RepetitionTime": _TIMES.get(contrast, ("90", "9000"))[1],
             "RescaleSlope": "1",
             "RescaleIntercept": "0",
         }

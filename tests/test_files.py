@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from kgp.files import (
     atomic_path,
     read_json,
     read_table,
+    remove_fragments,
     sha256,
     write_array,
     write_json,
@@ -112,6 +115,21 @@ def test_atomic_folder_keeps_the_earlier_one_when_the_block_raises(tmp_path):
         raise RuntimeError
     assert names(target) == ["old"]
     assert names(tmp_path) == ["prepared"]
+
+
+def test_fragments_of_killed_writers_go_and_nothing_else(tmp_path):
+    kept = {".lock", ".tries", "trial.json", ".0123456.short", ".notahexa.name"}
+    for name in (*kept, ".01234567.trial.json"):
+        (tmp_path / "a" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "a" / name).touch()
+    with pytest.raises(OSError), atomic_folder(tmp_path / "a" / "case") as folder:  # noqa: PT011 - stands in for a kill
+        (folder / ".89abcdef.inside").touch()
+        fragment = folder.name
+        shutil.copytree(folder, tmp_path / "a" / ".fedcba98.case")
+        raise OSError
+    assert re.fullmatch(r"\.[0-9a-f]{8}\.case", fragment)
+    remove_fragments(tmp_path)
+    assert {path.name for path in (tmp_path / "a").iterdir()} == kept
 
 
 def test_write_text_is_utf8(tmp_path):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kgp.files import remove_fragments
 from tuning.report import write_report
 from tuning.search import Search, run_search, trial_rows
 from tuning.workers import is_chief, is_part_of_search, run_workers, wait_for_chief
@@ -26,6 +27,7 @@ def start_search(search: Search, words: list[str], workers: int) -> Path | None:
             wait_for_chief()
         run_search(search)
         return None
+    remove_fragments(search.folder)
     try:
         if workers > 1:
             run_workers(words, workers)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgp.errors import KgpError
-from kgp.runtime.artifact import MANIFEST, read_artifact
+from kgp.runtime.artifact import check_signatures, read_version
 from kgp.runtime.runtime import Explanation, Runtime
 
 
@@ -21,14 +21,13 @@ class SavedModel(Runtime):
     """
 
     def __init__(self, folder: Path) -> None:
-        description, manifest = read_artifact(folder / MANIFEST, folder)
-        if "saved_model.pb" not in manifest["files"]:
-            raise KgpError(f"{folder / MANIFEST} does not list saved_model.pb, so the export cannot be checked.")
+        description, manifest = read_version(folder)
         super().__init__(str(folder), description, manifest=manifest)
         try:
             self._loaded = tf.saved_model.load(str(folder))  # holds the variables, so it must stay alive
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise KgpError(f"{folder} cannot be loaded as a SavedModel: {error}.") from None
+        check_signatures(folder, self._loaded.signatures)
 
     def call(self, signature: str, images: np.ndarray) -> dict[str, np.ndarray]:
         """The named outputs of a signature for raw intensities float32 [B, H, W, C]."""

@@ -11,18 +11,17 @@ without its file is segmented again.
 
 import contextlib
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kgp.errors import KgpError
-from kgp.files import read_json, write_json
+from kgp.files import read_json, remove_fragments, write_json
 from kgp.folder_lock import locked_folder
 from kgp.report.case_folder import SUMMARY
 
 FORMAT = "kgp-batch-1"
+_TRIES = ".{}.tries"
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +100,7 @@ class ArchiveLedger:
 
     def _tries(self, study: str) -> Path:
         path = self._lines / study
-        return path.with_name(f".{path.name}.tries")
+        return path.with_name(_TRIES.format(path.name))
 
     def _check(self, identity: str, model: str, archive: Path) -> None:
         if not self._batch_file.is_file():
@@ -121,12 +120,7 @@ class ArchiveLedger:
             )
 
     def _remove_fragments(self) -> None:
-        """Removes what killed processes left unfinished; such names begin with a dot."""
-        for top in (self._results, self._lines):
-            for folder, folders, files in os.walk(top):
-                for name in [name for name in folders if name.startswith(".")]:
-                    shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
-                    folders.remove(name)
-                for name in files:
-                    if name.startswith("."):
-                        Path(folder, name).unlink(missing_ok=True)
+        """Removes what killed processes left unfinished, and their counts of tries."""
+        remove_fragments(self._out)
+        for path in self._lines.rglob(_TRIES.format("*")):
+            path.unlink(missing_ok=True)

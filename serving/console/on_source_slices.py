@@ -10,6 +10,7 @@ from kgp.scans.dicom.study import Study
 from kgp.scans.grid import Grid
 from kgp.scans.volume import to_volume, to_voxels
 from serving.console.overlays import slice_overlays
+from serving.dicom_output.radiological_view import radiological_view
 from serving.dicom_output.study_result import StudyResult
 
 NOT_AXIAL = (
@@ -65,11 +66,12 @@ def on_source_slices(
         class_names=network.class_names,
         no_tumour_class=network.no_tumour_class,
         points=points,
-        overlays=slice_overlays(picture, mask, heatmap, points, spacing),
+        overlays=slice_overlays(picture, mask, heatmap, points, spacing, radiological_view(study.geometry)),
         model=model,
         reading=reading_name,
         remark="" if axial else NOT_AXIAL,
         instances=study.instances,
+        series=study.series,
     )
 
 

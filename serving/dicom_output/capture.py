@@ -10,6 +10,7 @@ from highdicom.sc import SCImage
 import kgp
 from kgp.research_use import RESEARCH_USE
 from serving.dicom_output.identity import BODY_PART, Uids, equipment
+from serving.dicom_output.radiological_view import radiological_view
 from serving.dicom_output.study_result import StudyResult
 
 _SERIES_NUMBER = 9704
@@ -20,13 +21,15 @@ def captures(result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids
     """Makes a Secondary Capture of each overlay, in the order of the slices.
 
     "Research use only" is burned in above the picture. Each refers to the slice, or the frame, that
-    it shows. It has no position and no PatientOrientation, as a picture may hold several panels.
+    it shows. It has no position, as a picture may hold several panels, but PatientOrientation, as
+    all panels are turned alike.
 
     Args:
         result: what inference found.
         headers: `derivation_headers` of it.
         uids: makes the UIDs.
     """
+    view = radiological_view(result.geometry)
     series = uids.make("series of captures")
     for index, overlay in enumerate(result.overlays):
         header = headers[0 if len(headers) == 1 else index]
@@ -46,9 +49,9 @@ def captures(result: StudyResult, headers: Sequence[pydicom.Dataset], uids: Uids
             **equipment(result),
         )
         made.copy_patient_and_study_information(header)  # highdicom does so in its other objects only
-        made.PatientOrientation = []  # highdicom asks for one; the picture has none
+        made.PatientOrientation = [view.right, view.down]  # highdicom takes single letters only
         made.BodyPartExamined = BODY_PART
-        made.BurnedInAnnotation = "NO"  # that is, no identity of the patient
+        made.BurnedInAnnotation = "NO"  # that is, no identity of the patient; letters of directions are none
         made.ImageComments = f"{RESEARCH_USE}. kgp overlay of slice {index + 1} of {len(result.overlays)}"
         made.DerivationDescription = made.ImageComments
         made.SourceImageSequence = [_reference(header, result.frames[index])]

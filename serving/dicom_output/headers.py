@@ -56,7 +56,7 @@ def derivation_headers(result: StudyResult) -> list[pydicom.Dataset]:
 
 def pixel_measures(geometry: SliceStack) -> PixelMeasuresSequence:
     """Spacing and thickness of the slices, in at most 16 characters a number."""
-    return PixelMeasuresSequence(geometry.spacing, geometry.thickness, geometry.between_slices)
+    return PixelMeasuresSequence(geometry.spacing, geometry.thickness, _between_slices(geometry))
 
 
 def plane_orientation(geometry: SliceStack) -> PlaneOrientationSequence:
@@ -134,10 +134,12 @@ def _set_geometry(header: pydicom.Dataset, geometry: SliceStack) -> None:
     header.add_new("ImageOrientationPatient", "DS", [format_number_as_ds(float(value)) for value in cosines])
     header.add_new("PixelSpacing", "DS", [format_number_as_ds(value) for value in geometry.spacing])
     header.add_new("SliceThickness", "DS", format_number_as_ds(geometry.thickness))
-    if "SpacingBetweenSlices" in header:
-        del header.SpacingBetweenSlices
-    if geometry.between_slices is not None:
-        header.add_new("SpacingBetweenSlices", "DS", format_number_as_ds(geometry.between_slices))
+    header.add_new("SpacingBetweenSlices", "DS", format_number_as_ds(_between_slices(geometry)))
+
+
+def _between_slices(geometry: SliceStack) -> float:
+    """Millimetres between slices; of a single slice its thickness, where highdicom would write 1."""
+    return geometry.thickness if geometry.between_slices is None else geometry.between_slices
 
 
 def _set_geometry_of_frames(header: pydicom.Dataset, geometry: SliceStack) -> None:

@@ -10,6 +10,7 @@ from pydicom.uid import UID, generate_uid
 import kgp
 from serving.dicom_output.study_result import StudyResult
 
+MANUFACTURER = "kgp"
 BODY_PART = "BRAIN"  # unpaired, so that General Series does not ask for a laterality
 BRAIN: CodedConcept = CodedConcept.from_code(codes.SCT.Brain)
 NEOPLASM: CodedConcept = CodedConcept.from_code(codes.SCT.Neoplasm)
@@ -55,7 +56,7 @@ def device_uid(result: StudyResult) -> UID:
 def equipment(result: StudyResult) -> dict[str, Any]:
     """Arguments of highdicom's constructors that name the maker: kgp, its version and the model."""
     return {
-        "manufacturer": "kgp",
+        "manufacturer": MANUFACTURER,
         "manufacturer_model_name": plain(result.model["name"]),
         "software_versions": (kgp.__version__, plain(result.model["version"])),
         "device_serial_number": plain(result.model["sha256"]),

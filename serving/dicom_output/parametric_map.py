@@ -10,7 +10,7 @@ from pydicom.sr.codedict import codes
 
 from kgp.research_use import RESEARCH_USE
 from serving.dicom_output.headers import pixel_measures, plane_orientation, plane_positions
-from serving.dicom_output.identity import BODY_PART, Uids, equipment, plain
+from serving.dicom_output.identity import BODY_PART, BRAIN, Uids, equipment, plain
 from serving.dicom_output.segmentation import finish_frames
 from serving.dicom_output.study_result import StudyResult
 
@@ -61,5 +61,14 @@ def parametric_map(result: StudyResult, headers: Sequence[pydicom.Dataset], uids
         **equipment(result),
     )
     made.BodyPartExamined = BODY_PART
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy()]
     finish_frames(made, result, uids, _KIND)
     return made
+
+
+def _anatomy() -> pydicom.Dataset:
+    """An item of FrameAnatomySequence, without which dcmqi, and so 3D Slicer, crashes."""
+    item = pydicom.Dataset()
+    item.FrameLaterality = "U"  # unpaired
+    item.AnatomicRegionSequence = [BRAIN]
+    return item

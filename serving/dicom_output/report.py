@@ -16,6 +16,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from kgp.research_use import NOT_FOR_CARE, RESEARCH_USE
+from kgp.scans.dicom.study import series_in_words
 from serving.dicom_output.identity import (
     BRAIN,
     NEOPLASM,
@@ -52,6 +53,7 @@ def report(
     headers: Sequence[pydicom.Dataset],
     segmentation: pydicom.Dataset | None,
     uids: Uids,
+    predecessor: pydicom.Dataset | None = None,
 ) -> sr.Comprehensive3DSR:
     """Makes the Comprehensive 3D SR object.
 
@@ -60,10 +62,12 @@ def report(
         headers: `derivation_headers` of it.
         segmentation: the object that holds the mask; None where the mask is empty.
         uids: makes the UIDs.
+        predecessor: an earlier report of the study, which this one names and takes the place of.
     """
     groups: list[_Group] = [_class_of_study(result, uids)]
     if segmentation is not None and result.mask.any():
         groups += [_region(result, segmentation, uids), _centroid(result, uids)]
+    predecessors = [] if predecessor is None else [predecessor]
     content = sr.MeasurementReport(
         observation_context=_observer(result),
         procedure_reported=codes.LN.BrainMRI,
@@ -75,9 +79,11 @@ def report(
         content=content,
         series_instance_uid=uids.make("series of reports"),
         series_number=_SERIES_NUMBER,
-        sop_instance_uid=uids.make("report"),
+        # Remark and predecessor are in the report alone, and another content needs another UID.
+        sop_instance_uid=uids.make("report", result.remark, *(one.SOPInstanceUID for one in predecessors)),
         instance_number=1,
         is_complete=True,
+        previous_versions=predecessors or None,
         series_description=f"kgp report. {RESEARCH_USE}",
         coding_schemes=[_coding_scheme()],
         **equipment(result),
@@ -145,6 +151,8 @@ def _class_of_study(result: StudyResult, uids: Uids) -> sr.MeasurementsAndQualit
     )
     remark = f" {result.remark}" if result.remark else ""
     _comment(group, f"{plain(sentence(result, finding), 1024)}{remark} {RESEARCH_USE}. {NOT_FOR_CARE}")
+    for contrast, taken in result.series.items():
+        _comment(group, plain(f"{series_in_words(contrast, taken)}.", 1024))
     return group
 
 

@@ -9,8 +9,9 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 
 from kgp.research_use import RESEARCH_USE
+from serving.dicom_output.frame_layout import put_frames_along_the_normal, space_frames_evenly
 from serving.dicom_output.headers import keep_named_frames, pixel_measures, plane_orientation, plane_positions
-from serving.dicom_output.identity import BRAIN, NEOPLASM, Uids, algorithm_sequence, equipment
+from serving.dicom_output.identity import BRAIN, MANUFACTURER, NEOPLASM, Uids, algorithm_sequence, equipment
 from serving.dicom_output.study_result import StudyResult
 
 SEGMENT = 1
@@ -33,16 +34,20 @@ def segmentation(
             stored as PROBABILITY, and label and description say that it is none.
 
     Returns:
-        An object with one segment. Its frames are the slices with mask, or all slices where the
-        mask is empty everywhere.
+        An object with one segment. Its frames are the slices from the first to the last that is not
+        empty, those between them too: ITK takes the spacing from the positions of the frames, and
+        falls back to 1 mm and other directions where they are not even. Where everything is empty,
+        all slices are frames.
     """
     kind = "fractional segmentation" if fractional else "segmentation"
     description = (
         f"{RESEARCH_USE}. kgp: relative map, no probability" if fractional else f"{RESEARCH_USE}. kgp: tumour mask"
     )
+    pixels = relative_map(result.heatmap) if fractional else result.mask
+    kept = _between_first_and_last(pixels)
     made = Segmentation(
         source_images=headers,
-        pixel_array=relative_map(result.heatmap) if fractional else result.mask,
+        pixel_array=pixels[kept],
         segmentation_type="FRACTIONAL" if fractional else "BINARY",
         segment_descriptions=[_segment(result, uids, "Tumour, relative map" if fractional else "Tumour")],
         series_instance_uid=uids.make("series of segmentations"),
@@ -53,7 +58,8 @@ def segmentation(
         content_description=description,
         pixel_measures=pixel_measures(result.geometry),
         plane_orientation=plane_orientation(result.geometry),
-        plane_positions=plane_positions(result.geometry),
+        plane_positions=plane_positions(result.geometry)[kept],
+        omit_empty_frames=False,
         series_description=f"kgp segmentation. {RESEARCH_USE}",
         **equipment(result),
     )
@@ -72,8 +78,14 @@ def relative_map(heatmap: np.ndarray) -> np.ndarray:
     return (np.maximum(heatmap, 0.0) / highest).astype(np.float32)
 
 
+def _between_first_and_last(pixels: np.ndarray) -> slice:
+    """The slices of [S, H, W] from the first to the last that is not empty; all where none is."""
+    filled = np.flatnonzero(pixels.any(axis=(1, 2)))
+    return slice(filled[0], filled[-1] + 1) if len(filled) else slice(None)
+
+
 def finish_frames(made: pydicom.Dataset, result: StudyResult, uids: Uids, kind: str) -> None:
-    """Corrects the references and the UID of the dimensions of a multi-frame object in place.
+    """Corrects a multi-frame object in place: references, order of frames, creator, UID of dimensions.
 
     Args:
         made: the object, as highdicom made it.
@@ -82,6 +94,9 @@ def finish_frames(made: pydicom.Dataset, result: StudyResult, uids: Uids, kind: 
         kind: of the object, for its UID.
     """
     keep_named_frames(made, result)
+    put_frames_along_the_normal(made)
+    space_frames_evenly(made, result.geometry)
+    made.ContentCreatorName = f"{MANUFACTURER}^"  # a person's name without a caret is a retired form
     organisation = uids.make(kind, "dimensions")
     for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         item.DimensionOrganizationUID = organisation

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -42,12 +43,14 @@ class StudyResult:
         no_tumour_class: index, or None.
         points: for each slice the strongest evidence points as (row, column, contribution) in
             source pixels.
-        overlays: uint8 [S, h, w, 3] pictures for viewers that know nothing else.
+        overlays: uint8 [S, h, w, 3] pictures for viewers that know nothing else, turned as
+            `serving.dicom_output.radiological_view` says.
         model: name, version and SHA-256 of the model (dict of str).
         reading: name of the reading.
         remark: a sentence for the report on how the numbers of a slice came about, or "".
         instances: SOPInstanceUID of every image that was read, those of the other contrasts too;
             UIDs on request follow from them.
+        series: what was taken for each contrast, see `kgp.scans.dicom.study.Study`.
 
     Raises:
         KgpError: the sources are not MR images of one series and one frame of reference, lack a
@@ -70,6 +73,7 @@ class StudyResult:
     reading: str
     remark: str = ""
     instances: Sequence[str] = ()
+    series: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check_frames()

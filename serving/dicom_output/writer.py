@@ -29,6 +29,7 @@ def write_dicom(
     fractional: bool = False,
     empty_segmentation: bool = False,
     deterministic: bool = False,
+    predecessor: pydicom.Dataset | None = None,
 ) -> list[Path]:
     """Writes the results of one study as DICOM files into a new folder, all of them or none.
 
@@ -45,6 +46,7 @@ def write_dicom(
         deterministic: UIDs that follow from those of the images, model, reading and version of kgp,
             so that the same work done twice has the same; dates and times are still those of
             writing.
+        predecessor: an earlier report of the study, which the report names and takes the place of.
 
     Returns:
         The files, segmentations first.
@@ -57,14 +59,18 @@ def write_dicom(
     with quiet_libraries():
         uids = make_uids(result, deterministic=deterministic)
         with atomic_folder(folder) as temporary, _one_sentence(folder):
-            for name, made in _objects(result, uids, fractional, empty_segmentation):
+            for name, made in _objects(result, uids, fractional, empty_segmentation, predecessor):
                 made.save_as(temporary / name, enforce_file_format=True)
                 names.append(name)
     return [folder / name for name in names]
 
 
 def _objects(
-    result: StudyResult, uids: Uids, fractional: bool, empty_segmentation: bool
+    result: StudyResult,
+    uids: Uids,
+    fractional: bool,
+    empty_segmentation: bool,
+    predecessor: pydicom.Dataset | None,
 ) -> Iterator[tuple[str, pydicom.Dataset]]:
     """File names and objects, made one after the other.
 
@@ -78,7 +84,7 @@ def _objects(
         if fractional:
             yield "segmentation_fractional.dcm", segmentation(result, headers, uids, fractional=True)
     yield "heatmap.dcm", parametric_map(result, headers, uids)
-    yield "report.dcm", report(result, headers, mask, uids)
+    yield "report.dcm", report(result, headers, mask, uids, predecessor)
     for number, made in enumerate(captures(result, headers, uids), 1):
         yield f"capture_{number:03d}.dcm", made
 

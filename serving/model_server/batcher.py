@@ -1,26 +1,21 @@
 """Joins requests that wait at the same time into one batch, as TensorFlow Serving does."""
 
+import collections
+import contextlib
 import dataclasses
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
 
 import numpy as np
 
+from serving.model_server.tensors import Tensors
 from serving.model_server.version import ModelVersion
-
-Tensors = dict[str, np.ndarray]  # inputs or outputs by name; the first dimension counts rows
-_EXPIRED = "The deadline passed, or the client went away, before the answer was there."
 
 
 class QueueFull(RuntimeError):
-    """More requests wait than the server takes."""
-
-
-class Expired(RuntimeError):
-    """The client's deadline passed, or the client went away, before the answer was there."""
+    """More requests wait than the server takes, or it is stopping."""
 
 
 @dataclasses.dataclass
@@ -28,20 +23,44 @@ class _Request:
     version: ModelVersion
     signature: str
     inputs: Tensors
-    is_wanted: Callable[[], bool]
     future: "Future[Tensors]"
+    answered: list[Tensors] = dataclasses.field(default_factory=list)  # the pieces so far
+    start: int = 0  # of the next piece
 
     @property
     def rows(self) -> int:
-        return len(next(iter(self.inputs.values())))
+        """Rows of the next piece."""
+        rows = len(next(iter(self.inputs.values())))
+        return min(rows - self.start, self.version.batch_sizes[-1])
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the request is larger than the largest batch."""
+        return len(next(iter(self.inputs.values()))) > self.version.batch_sizes[-1]
 
     def can_join(self, other: "_Request") -> bool:
         """Whether both can go through the network together."""
         return (
             self.version is other.version
             and self.signature == other.signature
+            and not self.is_cut
             and all(self.inputs[name].shape[1:] == other.inputs[name].shape[1:] for name in self.inputs)
         )
+
+    def take(self, outputs: Tensors) -> bool:
+        """Takes the outputs of the next piece; returns whether it was the last one."""
+        self.start += self.rows
+        self.answered.append(outputs)
+        return self.rows == 0
+
+    def finish(self) -> None:
+        """Hands all outputs over, unless nobody waits for them any more."""
+        outputs = {
+            name: np.concatenate([piece[name] for piece in self.answered]) if self.is_cut else self.answered[0][name]
+            for name in self.answered[0]
+        }
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_result(outputs)
 
 
 class Batcher:
@@ -49,7 +68,8 @@ class Batcher:
 
     A batch takes the requests that wait, up to the largest size that the version was warmed up
     with. Its last row is repeated until it has one of those sizes. A request larger than the
-    largest size goes through in pieces.
+    largest size goes through in pieces, and after each piece those behind it have their turn. A
+    request whose future was cancelled is dropped.
 
     Args:
         waiting: how many requests may wait; further ones are refused.
@@ -60,121 +80,130 @@ class Batcher:
     def __init__(
         self, waiting: int = 64, linger: float = 0.002, observe: Callable[[int], None] = lambda rows: None
     ) -> None:
-        self._queue: queue.Queue[_Request | None] = queue.Queue(waiting)
+        self._most = waiting
         self._linger = linger
         self._observe = observe
-        self._postponed: _Request | None = None
-        self._ended = False
+        self._requests: collections.deque[_Request] = collections.deque()
+        self._changed = threading.Condition()  # held to read and change the two fields around it
+        self._ending = False
+        self._call_start: float | None = None
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
         """How many requests wait."""
-        return self._queue.qsize()
+        return len(self._requests)
 
-    def submit(
-        self, version: ModelVersion, signature: str, inputs: Tensors, is_wanted: Callable[[], bool] = lambda: True
-    ) -> "Future[Tensors]":
+    @property
+    def seconds_in_call(self) -> float:
+        """How long the network has been at work on the present batch, 0 where there is none."""
+        start = self._call_start
+        return 0.0 if start is None else time.monotonic() - start
+
+    def submit(self, version: ModelVersion, signature: str, inputs: Tensors) -> "Future[Tensors]":
         """Queues a request whose inputs have a common first dimension.
 
         Args:
             version: answers the request.
             signature: name of the signature.
             inputs: the named inputs.
-            is_wanted: asked before the request runs, and between its pieces; where it returns
-                False, the request is dropped.
 
         Returns:
-            The named outputs, or the error Expired where the request was dropped.
+            The named outputs; who cancels it needs no answer any more.
 
         Raises:
-            QueueFull: too many requests wait.
+            QueueFull: too many requests wait, or the batcher was stopped.
         """
-        request = _Request(version, signature, inputs, is_wanted, Future())
-        try:
-            self._queue.put_nowait(request)
-        except queue.Full:
-            raise QueueFull(f"The batch scheduling queue is full; {self._queue.maxsize} requests wait.") from None
+        request = _Request(version, signature, inputs, Future())
+        with self._changed:
+            if self._ending:
+                raise QueueFull("The server is stopping.")
+            if len(self._requests) >= self._most:
+                raise QueueFull(f"The batch scheduling queue is full; {self._most} requests wait.")
+            self._requests.append(request)
+            self._changed.notify_all()
         return request.future
 
-    def stop(self) -> None:
-        """Answers what waits and ends the thread."""
-        self._queue.put(None)
-        self._thread.join()
+    def stop(self, seconds: float | None = None) -> bool:
+        """Answers what waits and ends the thread; returns whether it ended within `seconds`."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while not self._ended:
-            self._answer_next()
+        while self._answer_next():
+            pass
 
-    def _answer_next(self) -> None:
+    def _answer_next(self) -> bool:
         """Answers one batch, and keeps no reference to it, so that its version can be freed."""
-        first = self._postponed or self._queue.get()
-        self._postponed = None
-        if first is None:
-            self._ended = True
-            return
-        batch = [request for request in self._gather(first) if self._keep_if_wanted(request)]
+        with self._changed:
+            self._changed.wait_for(lambda: self._requests or self._ending)
+            if not self._requests:
+                return False
+            batch = self._gather()
         if batch:
             self._run(batch)
+        return True
 
-    def _gather(self, first: _Request) -> Iterator[_Request]:
+    def _gather(self) -> list[_Request]:
         """The first request and those behind it that can run together with it."""
-        yield first
-        rows, max_rows, end = first.rows, first.version.batch_sizes[-1], time.monotonic() + self._linger
-        while rows < max_rows:
-            try:
-                following = self._queue.get(timeout=max(0.0, end - time.monotonic()))
-            except queue.Empty:
-                return
-            if following is None:
-                self._ended = True
-                return
+        first = self._requests.popleft()
+        if first.future.cancelled():
+            return []
+        batch, rows, max_rows = [first], first.rows, first.version.batch_sizes[-1]
+        end = time.monotonic() + self._linger
+        while rows < max_rows and not first.is_cut:
+            self._changed.wait_for(lambda: self._requests or self._ending, max(0.0, end - time.monotonic()))
+            if not self._requests:
+                break
+            following = self._requests[0]
+            if following.future.cancelled():
+                self._requests.popleft()
+                continue
             if not following.can_join(first) or rows + following.rows > max_rows:
-                self._postponed = following
-                return
+                break
+            batch.append(self._requests.popleft())
             rows += following.rows
-            yield following
-
-    @staticmethod
-    def _keep_if_wanted(request: _Request) -> bool:
-        """Whether the client still waits; ends the request with Expired where it does not."""
-        if request.is_wanted():
-            return True
-        request.future.set_exception(Expired(_EXPIRED))
-        return False
+        return batch
 
     def _run(self, batch: list[_Request]) -> None:
-        version, signature = batch[0].version, batch[0].signature
+        """Sends a batch through the network; what goes wrong reaches those who wait."""
         try:
-            inputs = {name: np.concatenate([request.inputs[name] for request in batch]) for name in batch[0].inputs}
-            outputs = self._in_pieces(version, signature, inputs, batch[0].is_wanted)
-        except Exception as error:  # noqa: BLE001 - it must reach those who wait, and the thread must live on
+            self._answer(batch, self._call(batch))
+        except Exception as error:  # noqa: BLE001 - the thread must live on
             for request in batch:
-                request.future.set_exception(error)
-            return
+                with contextlib.suppress(InvalidStateError):
+                    request.future.set_exception(error)
+
+    def _call(self, batch: list[_Request]) -> Tensors:
+        """The outputs of the next pieces of all requests, behind each other."""
+        inputs = {
+            name: np.concatenate([request.inputs[name][request.start :][: request.rows] for request in batch])
+            for name in batch[0].inputs
+        }
+        count, version = sum(request.rows for request in batch), batch[0].version
+        size = next(size for size in version.batch_sizes if size >= count)
+        filled = {
+            name: np.concatenate([value, np.repeat(value[-1:], size - count, axis=0)]) for name, value in inputs.items()
+        }
+        self._observe(count)
+        self._call_start = time.monotonic()
+        try:
+            return version.call(batch[0].signature, filled)
+        finally:
+            self._call_start = None
+
+    def _answer(self, batch: list[_Request], outputs: Tensors) -> None:
+        """Hands the outputs to those who wait; what has further pieces waits behind the others."""
         start = 0
         for request in batch:
             end = start + request.rows
-            request.future.set_result({name: value[start:end] for name, value in outputs.items()})
+            if request.take({name: value[start:end] for name, value in outputs.items()}):
+                request.finish()
+            else:
+                with self._changed:
+                    self._requests.append(request)
             start = end
-
-    def _in_pieces(
-        self, version: ModelVersion, signature: str, inputs: Tensors, is_wanted: Callable[[], bool]
-    ) -> Tensors:
-        """The outputs of any number of rows; only a lone request has more than one piece."""
-        rows, max_rows = len(next(iter(inputs.values()))), version.batch_sizes[-1]
-        pieces = []
-        for start in range(0, rows, max_rows):
-            if start and not is_wanted():
-                raise Expired(_EXPIRED)
-            piece = {name: value[start : start + max_rows] for name, value in inputs.items()}
-            count = min(max_rows, rows - start)
-            size = next(size for size in version.batch_sizes if size >= count)
-            filled = {
-                name: np.concatenate([value, np.repeat(value[-1:], size - count, axis=0)])
-                for name, value in piece.items()
-            }
-            self._observe(count)
-            pieces.append({name: value[:count] for name, value in version.call(signature, filled).items()})
-        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -1,6 +1,6 @@
 """The gRPC server: TensorFlow Serving's services and health, with TLS and a token on request."""
 
-from concurrent import futures
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +11,33 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from kgp.errors import KgpError
 from serving.model_server.authorisation import is_authorised
 from serving.model_server.grpc_services import ModelService, PredictionService
+from serving.model_server.metrics import Metrics
 
 
 def grpc_server(
     prediction: PredictionService,
     model: ModelService,
-    health_service: health.HealthServicer,
+    health_service: health.aio.HealthServicer,
+    metrics: Metrics,
     *,
-    threads: int,
-    waiting: int,
     max_bytes: int,
     token: str,
-) -> grpc.Server:
-    """A server that is not bound to a port yet.
+) -> grpc.aio.Server:
+    """A server that is not bound to a port yet; called on the event loop that it is to run on.
 
     Args:
         prediction, model, health_service: what it serves.
-        threads: calls that are answered at the same time.
-        waiting: calls that may wait beside them; further ones are refused.
+        metrics: counts calls without the token.
         max_bytes: largest message.
         token: what clients must send as "authorization: Bearer TOKEN", or "".
     """
-    server = grpc.server(
-        futures.ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-        interceptors=[_TokenCheck(token)] if token else [],
+    server = grpc.aio.server(
+        interceptors=[_TokenCheck(token, metrics)] if token else [],
         options=[
             ("grpc.max_receive_message_length", max_bytes),
             ("grpc.max_send_message_length", max_bytes),
             ("grpc.so_reuseport", 0),
         ],
-        maximum_concurrent_rpcs=threads + waiting,
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
@@ -48,7 +45,7 @@ def grpc_server(
     return server
 
 
-def bind_grpc_server(server: grpc.Server, host: str, port: int, certificate: Path | None, key: Path | None) -> int:
+def bind_grpc_server(server: grpc.aio.Server, host: str, port: int, certificate: Path | None, key: Path | None) -> int:
     """Binds a server to an address; returns the port, which the system chooses where `port` is 0.
 
     Args:
@@ -69,20 +66,23 @@ def bind_grpc_server(server: grpc.Server, host: str, port: int, certificate: Pat
         raise KgpError(f"The gRPC server cannot listen on {address}: {error}.") from None
 
 
-class _TokenCheck(grpc.ServerInterceptor):
+class _TokenCheck(grpc.aio.ServerInterceptor):
     """Refuses calls without the token, except questions about health."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, metrics: Metrics) -> None:
         self._token = token
 
-        def refuse(_: Any, context: grpc.ServicerContext) -> None:
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "a valid token is needed")
+        async def refuse(_: Any, context: grpc.aio.ServicerContext) -> None:
+            metrics.count_refusal("gRPC", "UNAUTHENTICATED")
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "a valid token is needed")
 
         self._refusal = grpc.unary_unary_rpc_method_handler(refuse)
 
-    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
         """Passes the call on or refuses it."""
         sent = str(dict(details.invocation_metadata).get("authorization", ""))
         if details.method.startswith("/grpc.health.") or is_authorised(sent, self._token):
-            return continuation(details)
+            return await continuation(details)
         return self._refusal

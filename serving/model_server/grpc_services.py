@@ -1,11 +1,14 @@
 """TensorFlow Serving's PredictionService and ModelService over the served models."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from typing import Any
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -17,49 +20,62 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.model_server.answers import DEFAULT_SIGNATURE, Answerer, Refused
+from serving.model_server.answers import DEFAULT_SIGNATURE, Answerer, signature_of
+from serving.model_server.byte_budget import ByteBudget
 from serving.model_server.metrics import Metrics
+from serving.model_server.model_configuration import Configuration, model_configuration
 from serving.model_server.model_information import fill_model_spec, model_metadata, model_status
 from serving.model_server.store import NotAvailable, ServedModels
+from serving.model_server.tensors import Refused, check_answer_size, check_names, unpack
+
+_log = logging.getLogger(__name__)
+_MOST_SECONDS = 600.0
+Reload = Callable[[Configuration], "Future[None]"]
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata; Classify, Regress and MultiInference take tf.Example, which
     slices are not."""
 
-    def __init__(self, answerer: Answerer, metrics: Metrics) -> None:
+    def __init__(self, answerer: Answerer, metrics: Metrics, budget: ByteBudget) -> None:
         self._answerer = answerer
         self._metrics = metrics
+        self._budget = budget
 
-    def Predict(
-        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    async def Predict(
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Runs a signature."""
-        spec = request.model_spec
-        signature = spec.signature_name or DEFAULT_SIGNATURE
-        response = predict_pb2.PredictResponse()
-        with _refusal_as_status(context), self._metrics.timed("Predict", spec.name):
+        async with _answering(context, self._metrics, "Predict", request.model_spec.name):
             _require_spec(request)
-            with self._answerer.lease(spec.name, _version_number(spec), spec.version_label) as version:
-                outputs = self._answerer.predict(
-                    version,
-                    signature,
-                    request.inputs,
-                    request.output_filter,
-                    context.time_remaining(),
-                    context.is_active,
-                )
-                fill_model_spec(response.model_spec, spec.name, version.number, signature)
-            for name, value in outputs.items():
-                response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+            remaining = context.time_remaining()
+            with self._budget.request() as take:
+                take(request.ByteSize())
+                try:
+                    async with asyncio.timeout(_MOST_SECONDS if remaining is None else min(remaining, _MOST_SECONDS)):
+                        return await self._predict(request)
+                except TimeoutError:
+                    raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
+
+    async def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+        spec, outputs, answerer = request.model_spec, request.output_filter, self._answerer
+        signature = spec.signature_name or DEFAULT_SIGNATURE
+        with answerer.lease(spec.name, _version_number(spec), spec.version_label) as version:
+            definition = signature_of(version, signature)
+            check_names(definition, request.inputs, outputs)
+            inputs = await answerer.aside(unpack, definition, request.inputs, answerer.max_bytes)
+            check_answer_size(definition, inputs, outputs, answerer.max_bytes)
+            answered = await answerer.run(version, signature, inputs, outputs)
+            response = await answerer.aside(_packed, answered)
+            fill_model_spec(response.model_spec, spec.name, version.number, signature)
         return response
 
-    def GetModelMetadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
+    async def GetModelMetadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures of a model."""
         spec = request.model_spec
-        with _refusal_as_status(context), self._metrics.timed("GetModelMetadata", spec.name):
+        async with _answering(context, self._metrics, "GetModelMetadata", spec.name):
             _require_spec(request)
             if not request.metadata_field:
                 raise Refused(
@@ -72,67 +88,65 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus and HandleReloadConfigRequest."""
+    """GetModelStatus and HandleReloadConfigRequest.
 
-    def __init__(self, models: ServedModels, metrics: Metrics) -> None:
+    Args:
+        models: the served models.
+        metrics: counts requests.
+        reload: serves other models, unless its future was cancelled before.
+    """
+
+    def __init__(self, models: ServedModels, metrics: Metrics, reload: Reload) -> None:
         self._models = models
         self._metrics = metrics
+        self._reload = reload
 
-    def GetModelStatus(
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
+    async def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """The states of a model's versions."""
         spec = request.model_spec
-        with _refusal_as_status(context), self._metrics.timed("GetModelStatus", spec.name):
+        async with _answering(context, self._metrics, "GetModelStatus", spec.name):
             _require_spec(request)
             return model_status(self._models, spec.name, _version_number(spec))
 
-    def HandleReloadConfigRequest(
-        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
+    async def HandleReloadConfigRequest(
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
         """Serves other models or labels; where that is not possible, nothing changes."""
-        with _refusal_as_status(context), self._metrics.timed("HandleReloadConfigRequest", ""):
+        async with _answering(context, self._metrics, "HandleReloadConfigRequest", ""):
             try:
-                self._models.configure(_configuration(request))
+                await asyncio.wrap_future(self._reload(model_configuration(request.config)))
             except ValueError as error:
                 raise Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
             except NotAvailable as error:
                 raise Refused(grpc.StatusCode.FAILED_PRECONDITION, str(error)) from None
-        return model_management_pb2.ReloadConfigResponse(status={"error_code": 0})
+            return model_management_pb2.ReloadConfigResponse(status={"error_code": 0})
 
 
-def _configuration(request: model_management_pb2.ReloadConfigRequest) -> dict[str, tuple[Path, dict[str, int]]]:
-    """Folder and labels of each model that a request asks for, by name.
-
-    Raises:
-        ValueError: the request is not a list of models, names a model twice, or asks for another
-            version policy than "the newest".
-    """
-    if request.config.WhichOneof("config") != "model_config_list":
-        raise ValueError(
-            "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported"
-        )
-    models: dict[str, tuple[Path, dict[str, int]]] = {}
-    for config in request.config.model_config_list.config:
-        policy = config.model_version_policy
-        if policy.WhichOneof("policy_choice") not in (None, "latest") or policy.latest.num_versions > 1:
-            raise ValueError(
-                f"model_version_policy of model {config.name} is not supported; the newest version is served, and every "
-                "version that has a label"
-            )
-        if config.name in models:
-            raise ValueError(f"Illegal to list model {config.name} multiple times in config list")
-        models[config.name] = (Path(config.base_path), dict(config.version_labels))
-    return models
-
-
-@contextlib.contextmanager
-def _refusal_as_status(context: grpc.ServicerContext) -> Iterator[None]:
-    """Turns Refused into the status of the call."""
+@contextlib.asynccontextmanager
+async def _answering(
+    context: grpc.aio.ServicerContext, metrics: Metrics, method: str, model: str
+) -> AsyncIterator[None]:
+    """Counts a call, and turns what goes wrong in it into its status."""
     try:
-        yield
+        with metrics.timed(method, model):
+            yield
     except Refused as refused:
-        context.abort(refused.code, refused.message)
+        code, message = refused.code, refused.message
+    except Exception:  # noqa: BLE001 - the client must hear of it, whatever it is
+        _log.exception("%s ended by a defect", method)
+        code, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
+    else:
+        return
+    await context.abort(code, message)
+
+
+def _packed(outputs: dict[str, np.ndarray]) -> predict_pb2.PredictResponse:
+    response = predict_pb2.PredictResponse()
+    for name, value in outputs.items():
+        response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return response
 
 
 def _require_spec(request: Any) -> None:

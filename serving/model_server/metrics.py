@@ -1,12 +1,15 @@
 """What the server counts, in the text format of Prometheus."""
 
+import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import prometheus_client
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from serving.model_server.answers import Refused
+from serving.model_server.tensors import Refused
 
 
 class Metrics:
@@ -26,6 +29,9 @@ class Metrics:
         self._seconds = prometheus_client.Histogram(
             "kgp_request_seconds", "Time from request to answer.", ["method", "model"], registry=self._registry
         )
+        self._loads = prometheus_client.Counter(
+            "kgp_version_loads_total", "Tries to load a version.", ["model", "result"], registry=self._registry
+        )
         self._rows = prometheus_client.Histogram(
             "kgp_batch_rows", "Slices in a batch.", buckets=(1, 2, 4, 8, 16, 32), registry=self._registry
         )
@@ -39,6 +45,9 @@ class Metrics:
         except Refused as refused:
             code = refused.code.name
             raise
+        except (asyncio.CancelledError, ConnectionError):
+            code = "CANCELLED"  # the client went away
+            raise
         except BaseException:
             code = "INTERNAL"
             raise
@@ -47,9 +56,33 @@ class Metrics:
             self._requests.labels(method, known, code).inc()
             self._seconds.labels(method, known).observe(time.perf_counter() - start)
 
+    def count_refusal(self, method: str, code: str) -> None:
+        """Counts what was refused before it was known which model it is for."""
+        self._requests.labels(method, "", code).inc()
+
     def observe_batch(self, rows: int) -> None:
         """Counts a batch and its rows."""
         self._rows.observe(rows)
+
+    def count_load(self, model: str, succeeded: bool) -> None:
+        """Counts a try to load a version."""
+        self._loads.labels(model, "served" if succeeded else "refused").inc()
+
+    def watch_versions(self, states: Callable[[], Iterable[tuple[str, int, str]]]) -> None:
+        """Adds a gauge of 1 for each (model, version, state) that there is whenever they are read."""
+
+        class Versions(Collector):
+            """Reads the states."""
+
+            def collect(self) -> Iterable[GaugeMetricFamily]:
+                family = GaugeMetricFamily(
+                    "kgp_version_state", "States of the versions.", labels=("model", "version", "state")
+                )
+                for model, version, state in states():
+                    family.add_metric((model, str(version), state), 1.0)
+                yield family
+
+        self._registry.register(Versions())
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Adds a gauge whose value is read whenever the metrics are."""

@@ -3,8 +3,9 @@
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
-from serving.model_server.answers import Answerer, Refused
+from serving.model_server.answers import Answerer
 from serving.model_server.store import NotServed, ServedModels
+from serving.model_server.tensors import Refused
 
 _OK, _UNKNOWN = 0, 2  # of tensorflow.error.Code
 

@@ -1,239 +1,212 @@
-"""TensorFlow Serving's REST interface, health and metrics over HTTP, on Python's own server."""
+"""TensorFlow Serving's REST interface, health and metrics over HTTP, as an ASGI application."""
 
-import contextlib
+import asyncio
 import json
 import logging
 import re
-import socket
-import sys
-import threading
 import urllib.parse
-from collections.abc import Iterator
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+import zlib
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import json_format
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from serving.model_server.answers import DEFAULT_SIGNATURE, Answerer, Refused
+from serving.model_server.answers import Answerer
 from serving.model_server.authorisation import is_authorised
+from serving.model_server.byte_budget import ByteBudget
 from serving.model_server.metrics import Metrics
 from serving.model_server.model_information import model_metadata, model_status
-from serving.model_server.rest_json import metadata_json, outputs_in_columns, outputs_in_rows, read_inputs
+from serving.model_server.rest_json import metadata_json, read_request, write_answer
 from serving.model_server.store import ServedModels
+from serving.model_server.tensors import Refused, TooLarge
 
 _log = logging.getLogger(__name__)
 _PATH = re.compile(
     r"/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?(?P<action>/metadata|:predict)?"
 )
-_SECONDS = 30.0
+_METHODS = ("GET", "HEAD", "POST")
+REQUEST_SECONDS = 60.0  # from the head of a request to its answer
 _INT64 = 2**63 - 1
 _STATUS = {
-    grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.FAILED_PRECONDITION: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
-    grpc.StatusCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
-    grpc.StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.UNIMPLEMENTED: 405,
+    grpc.StatusCode.CANCELLED: 408,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    405: {"Allow": ", ".join(_METHODS)},
+    429: {"Retry-After": "1"},
+    503: {"Retry-After": "1"},
+}
+_Result = TypeVar("_Result")
 
 
-class _Room:
-    """Room for a number of requests at the same time, which is waited for when the server stops.
-
-    Args:
-        max_predictions: how many predictions may be answered at the same time.
-    """
-
-    def __init__(self, max_predictions: int) -> None:
-        self._max_predictions = max_predictions
-        self._taken = 0
-        self._closed = False
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def taken(self, limited: bool) -> Iterator[None]:
-        """Takes room for one request while the block runs.
-
-        Raises:
-            Refused: the server is stopping, or the request is `limited` and there is no room.
-        """
-        with self._changed:
-            if self._closed:
-                raise Refused(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
-            if limited and self._taken >= self._max_predictions:
-                raise Refused(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._max_predictions} requests are being answered already"
-                )
-            self._taken += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._taken -= 1
-                self._changed.notify_all()
-
-    def close(self, seconds: float) -> None:
-        """Refuses further requests, and waits up to `seconds` for those that are being answered."""
-        with self._changed:
-            self._closed = True
-            self._changed.wait_for(lambda: not self._taken, seconds)
-
-
-class RestServer(ThreadingHTTPServer):
+class RestApplication:
     """Answers /v1/models/..., /alive, /ready and /metrics.
 
     Args:
-        address: host and port.
         models: the served models.
         answerer: answers predictions.
         metrics: counts requests.
-        max_bytes: largest body that is read.
-        max_predictions: how many predictions may be answered at the same time.
+        budget: counts the bytes of bodies.
+        is_alive: whether the server works; asked by /alive.
         token: what clients must send as "Authorization: Bearer TOKEN", or "".
     """
 
-    daemon_threads = True
-
     def __init__(
         self,
-        address: tuple[str, int],
         models: ServedModels,
         answerer: Answerer,
         metrics: Metrics,
-        max_bytes: int,
-        max_predictions: int,
+        budget: ByteBudget,
+        is_alive: Callable[[], bool],
         token: str = "",
     ) -> None:
-        self.models, self.answerer, self.metrics = models, answerer, metrics
-        self.max_bytes, self.token = max_bytes, token
-        self.room = _Room(max_predictions)
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)
+        self._models, self._answerer, self._metrics = models, answerer, metrics
+        self._budget, self._is_alive, self._token = budget, is_alive, token
 
-    def stop(self, seconds: float) -> None:
-        """Stops listening, and waits up to `seconds` for the requests that are being answered."""
-        self.shutdown()
-        self.server_close()
-        self.room.close(seconds)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Logs why a connection ended; a client that went away or speaks no TLS is no defect."""
-        if isinstance(sys.exception(), OSError):
-            _log.debug("connection of %s lost: %s", client_address, sys.exception())
-        else:
-            _log.exception("connection of %s ended by a defect", client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: RestServer
-    protocol_version = "HTTP/1.1"
-    timeout = _SECONDS
-    error_content_type = "application/json"
-    error_message_format = '{"error": "%(explain)s"}'
-
-    def do_GET(self) -> None:
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # its unread body must not be taken for a request
-        if self.path == "/alive":
-            self._send(HTTPStatus.OK, {"alive": True})
-        elif self.path == "/ready":
-            ready = self.server.models.ready
-            self._send(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready})
-        else:
-            self._answer(self._get)
-
-    def do_POST(self) -> None:
-        self._answer(self._post)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        _log.debug(format, *arguments)
-
-    def _answer(self, work: Any) -> None:
-        """Sends what `work` returns, or why it refuses."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever happens."""
+        request = Request(scope, receive)
         try:
-            if not is_authorised(self.headers.get("Authorization", ""), self.server.token):
-                raise Refused(grpc.StatusCode.UNAUTHENTICATED, "a valid token is needed")
-            with self.server.room.taken(limited=self.command == "POST"):
-                self._send(HTTPStatus.OK, work())
+            response = await self._answer(request)
         except Refused as refused:
-            self.close_connection = True  # its body may not have been read
-            self._send(_STATUS.get(refused.code, HTTPStatus.INTERNAL_SERVER_ERROR), {"error": refused.message})
+            status = 413 if isinstance(refused, TooLarge) else _STATUS.get(refused.code, 500)
+            response = _as_json({"error": refused.message}, status)
+        except ClientDisconnect:
+            return
+        except Exception:  # noqa: BLE001 - the client must hear of it, whatever it is
+            _log.exception("%s %s ended by a defect", request.method, scope["path"])
+            response = _as_json({"error": "the server failed; its log says why"}, 500)
+        await response(scope, receive, send)
 
-    def _get(self) -> Any:
-        if self.path == "/metrics":
-            return self.server.metrics.text()
-        name, number, label, action = self._parse_path()
-        with self.server.metrics.timed("REST GET", name):
-            if not name:
-                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "Missing model name in request.")
-            if action == "/metadata":
-                return metadata_json(model_metadata(self.server.answerer, name, number, label))
-            status = model_status(self.server.models, name, number)
-            return json_format.MessageToDict(
+    async def _answer(self, request: Request) -> Response:
+        if request.url.path == "/alive":
+            alive = self._is_alive()
+            return _as_json({"alive": alive}, 200 if alive else 503)
+        if request.url.path == "/ready":
+            return _as_json({"ready": self._models.ready}, 200 if self._models.ready else 503)
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        match = _PATH.fullmatch(path)
+        name = urllib.parse.unquote(match["name"] or "") if match else ""
+        with self._metrics.timed("REST predict" if request.method == "POST" else "REST GET", name):
+            if not is_authorised(request.headers.get("Authorization", ""), self._token):
+                raise Refused(grpc.StatusCode.UNAUTHENTICATED, "a valid token is needed")
+            if request.method not in _METHODS:
+                raise Refused(grpc.StatusCode.UNIMPLEMENTED, f"{request.method} is no method of this server")
+            if path == "/metrics" and request.method != "POST":
+                return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+            predicts = bool(match and name and match["action"] == ":predict")
+            if not match or predicts != (request.method == "POST"):
+                code = grpc.StatusCode.INVALID_ARGUMENT if path.startswith("/v1/") else grpc.StatusCode.NOT_FOUND
+                raise Refused(code, f"Malformed request: {request.method} {path}")
+            number, label = _version_number(match["version"]), urllib.parse.unquote(match["label"] or "")
+            if predicts:
+                return await self._predict(request, name, number, label)
+            return self._about(name, number, label, match["action"] == "/metadata")
+
+    def _about(self, name: str, number: int | None, label: str, metadata: bool) -> Response:
+        """Signatures of a model, or states of its versions."""
+        if not name:
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "Missing model name in request.")
+        if metadata:
+            return _as_json(metadata_json(model_metadata(self._answerer, name, number, label)))
+        status = model_status(self._models, name, number)
+        return _as_json(
+            json_format.MessageToDict(
                 status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
             )
+        )
 
-    def _post(self) -> Any:
-        name, number, label, action = self._parse_path()
-        with self.server.metrics.timed("REST predict", name):
-            body = self._read_body()
-            signature = body.get("signature_name", "")
-            if not isinstance(signature, str):
-                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "'signature_name' key must be a string value.")
-            signature = signature or DEFAULT_SIGNATURE
-            with self.server.answerer.lease(name, number, label) as version:
-                if signature not in version.signatures:
-                    raise Refused(
-                        grpc.StatusCode.INVALID_ARGUMENT,
-                        f'Serving signature name: "{signature}" not found in signature def',
-                    )
-                inputs, in_rows = read_inputs(body, version.signatures[signature])
-                outputs = self.server.answerer.predict(version, signature, inputs, seconds=_SECONDS)
-        return {"predictions": outputs_in_rows(outputs)} if in_rows else {"outputs": outputs_in_columns(outputs)}
+    async def _predict(self, request: Request, name: str, number: int | None, label: str) -> Response:
+        end = asyncio.get_running_loop().time() + REQUEST_SECONDS
+        with self._budget.request() as take:
+            try:
+                async with asyncio.timeout_at(end):
+                    body = await _read_body(request, take, self._answerer.max_bytes)
+            except TimeoutError:
+                raise Refused(
+                    grpc.StatusCode.CANCELLED, f"the request did not arrive within {REQUEST_SECONDS:g} s"
+                ) from None
+            try:
+                async with asyncio.timeout_at(end):
+                    return await _while_connected(request, self._work(body, name, number, label))
+            except TimeoutError:
+                raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
 
-    def _parse_path(self) -> tuple[str, int | None, str, str]:
-        """Name, version, label and action of the path, which must go with the HTTP method."""
-        match = _PATH.fullmatch(self.path)
-        predicts = bool(match and match["name"] and match["action"] == ":predict")
-        if not match or predicts != (self.command == "POST"):
-            code = grpc.StatusCode.INVALID_ARGUMENT if self.path.startswith("/v1/") else grpc.StatusCode.NOT_FOUND
-            raise Refused(code, f"Malformed request: {self.command} {self.path}")
-        version = match["version"] or ""
-        if len(version) > len(str(_INT64)) or (version and int(version) > _INT64):
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric.")
-        name, label = (urllib.parse.unquote(match[part] or "") for part in ("name", "label"))
-        return name, int(version) if version else None, label, match["action"] or ""
-
-    def _read_body(self) -> dict[str, Any]:
-        """The JSON object that was sent."""
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the request has no Content-Length")
-        if len(length) > len(str(_INT64)) or int(length) > self.server.max_bytes:
-            raise Refused(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"the request has {length} bytes where {self.server.max_bytes} are allowed",
+    async def _work(self, body: bytearray, name: str, number: int | None, label: str) -> Response:
+        answerer = self._answerer
+        with answerer.lease(name, number, label) as version:
+            signature, inputs, in_rows = await answerer.aside(
+                read_request, body, version.signatures, answerer.max_bytes
             )
-        try:
-            body = json.loads(self.rfile.read(int(length)))
-        except (ValueError, RecursionError) as error:
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"JSON Parse error: {error}") from None
-        if not isinstance(body, dict):
-            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "JSON Value: Is not object")
-        return body
+            outputs = await answerer.run(version, signature, inputs)
+        return Response(await answerer.aside(write_answer, outputs, in_rows), media_type="application/json")
 
-    def _send(self, status: HTTPStatus, content: Any) -> None:
-        """Sends metrics as the text they are, and everything else as JSON."""
-        is_text = isinstance(content, bytes)
-        data = content if is_text else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain; version=0.0.4" if is_text else "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
+
+def _version_number(text: str | None) -> int | None:
+    if text and (len(text) > len(str(_INT64)) or int(text) > _INT64):
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"Failed to convert version: {text} to numeric.")
+    return int(text) if text else None
+
+
+async def _read_body(request: Request, take: Callable[[int], None], max_bytes: int) -> bytearray:
+    """The body, unpacked where it is packed with gzip; `take` is told of all bytes.
+
+    Raises:
+        Refused: it is too large, packed in another way, or two lengths are given for it.
+    """
+    length = request.headers.get("Content-Length", "0")
+    if "Transfer-Encoding" in request.headers and "Content-Length" in request.headers:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "Content-Length and Transfer-Encoding exclude each other")
+    too_large = f"{{}} bytes where {max_bytes} are allowed"
+    if int(length) > max_bytes:
+        raise TooLarge(f"the request has {too_large.format(length)}")
+    packing = request.headers.get("Content-Encoding", "identity").lower()
+    if packing not in ("identity", "gzip"):
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a body packed by {packing} is not read; gzip is")
+    inflater = zlib.decompressobj(wbits=31) if packing == "gzip" else None
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            data = inflater.decompress(piece, max_bytes + 1 - len(body)) if inflater else piece
+            take(len(data))
+            body += data
+            if len(body) > max_bytes:
+                raise TooLarge(f"the request has more than {too_large.format(max_bytes)}")
+    except zlib.error as error:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"the body cannot be unpacked: {error}") from None
+    if inflater and not inflater.eof:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the packed body is cut short")
+    return body
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """The result of `work`, which is cancelled when the client goes away.
+
+    Raises:
+        ClientDisconnect: it went away.
+    """
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+def _as_json(content: Any, status: int = 200) -> Response:
+    return Response(json.dumps(content), status, _HEADERS.get(status), "application/json")

@@ -1,5 +1,6 @@
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from kgp.errors import KgpError
 from kgp.files import read_json, write_json
 from kgp.heatmap.evidence import evidence_of_map
 from kgp.runtime import load_runtime
-from kgp.runtime.artifact import newest_version
+from kgp.runtime.artifact import SIGNATURES, check_signatures, newest_version
 
 
 @pytest.fixture
@@ -94,8 +95,7 @@ def test_a_truncated_litert_file_is_refused(model):
 
 def test_a_file_that_is_no_model_is_refused_even_with_its_checksum(model, monkeypatch):
     monkeypatch.setattr("kgp.files.sha256", lambda _: read_json(f"{model}.json")["files"]["float32.tflite"])
-    with open(model, "wb") as stream:
-        stream.write(b"no model" * 100)
+    Path(model).write_bytes(b"x" * Path(model).stat().st_size)
     with pytest.raises(KgpError, match="cannot be loaded as a LiteRT model"):
         load_runtime(model)
 
@@ -111,6 +111,44 @@ def test_the_manifest_of_another_file_is_refused(model, tmp_path):
     shutil.copy(tmp_path / "float32.tflite.json", tmp_path / "other.tflite.json")
     with pytest.raises(KgpError, match=r"the manifest of another file than other\.tflite"):
         load_runtime(tmp_path / "other.tflite")
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused(version):
+    (version / "variables" / ".nfs1").touch()
+    load_runtime(version)
+    (version / "variables" / "more").touch()
+    with pytest.raises(KgpError, match=r"variables/more is not listed in manifest\.json"):
+        load_runtime(version)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "link"])
+def test_a_file_outside_the_folder_is_refused(version, name):
+    (version.parent / "outside").write_bytes(b"x")
+    (version / "link").symlink_to(version.parent / "outside")
+    manifest = read_json(version / "manifest.json")
+    manifest["files"][name], manifest["sizes"][name] = "0" * 64, 1
+    write_json(version / "manifest.json", manifest)
+    with pytest.raises(KgpError, match="lists .*, which does not lie in"):
+        load_runtime(version)
+
+
+def test_a_file_of_another_size_is_refused_without_reading_it(version, monkeypatch):
+    monkeypatch.setattr("kgp.files.sha256", lambda path: pytest.fail("it was read"))
+    with open(version / "saved_model.pb", "r+b") as stream:
+        stream.truncate(10**13)  # a file with a hole
+    manifest = read_json(version / "manifest.json")
+    keep = {"saved_model.pb"}
+    for key in ("files", "sizes"):
+        manifest[key] = {name: value for name, value in manifest[key].items() if name in keep}
+    write_json(version / "manifest.json", manifest)
+    with pytest.raises(KgpError, match=r"saved_model\.pb is not the file .*its size differs"):
+        load_runtime(version)
+
+
+def test_a_version_without_a_signature_is_refused():
+    check_signatures(Path("1"), SIGNATURES)
+    with pytest.raises(KgpError, match="1 has no signature describe"):
+        check_signatures(Path("1"), SIGNATURES[:-1])
 
 
 @pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index"])
@@ -129,7 +167,7 @@ def test_a_saved_model_without_its_variables_is_refused(version):
 
 def test_a_manifest_that_checks_nothing_is_refused(version):
     write_json(version / "manifest.json", {**read_json(version / "manifest.json"), "files": {}})
-    with pytest.raises(KgpError, match=r"does not list saved_model\.pb"):
+    with pytest.raises(KgpError, match="does not list the files of the export"):
         load_runtime(version)
 
 

@@ -17,7 +17,7 @@ from serving.model_server.server import ModelServer, ServerOptions
 @pytest.fixture(scope="module")
 def server(saved_model):
     folder = saved_model[0].parent
-    server = ModelServer({folder.name: folder}, ServerOptions(grpc_port=0, rest_port=0))
+    server = ModelServer({folder.name: (folder, {})}, ServerOptions(grpc_port=0, rest_port=0))
     server.models.refresh()
     server.start()
     yield server

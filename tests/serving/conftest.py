@@ -27,7 +27,7 @@ def server(saved_model):
     from serving.model_server.server import ModelServer, ServerOptions
 
     folder = saved_model[0].parent
-    server = ModelServer({folder.name: folder}, ServerOptions(grpc_port=0, rest_port=0, poll_seconds=0.05))
+    server = ModelServer({folder.name: (folder, {})}, ServerOptions(grpc_port=0, rest_port=0, poll_seconds=0.05))
     server.start()
     until(lambda: server.models.ready)
     yield server

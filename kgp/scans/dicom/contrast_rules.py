@@ -1,50 +1,40 @@
 """Rules by which the headers of a series say which contrast it is; see contrast_rules.ini."""
 
-import configparser
-import importlib.resources
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgp.errors import UsageError
+from kgp.scans.dicom.contrast_conditions import ContrastRule, Words, found, whole
 from kgp.scans.dicom.header import ImageHeader
+from kgp.scans.dicom.rules_file import TIMES, RulesFile
+from kgp.scans.dicom.slab import PLANES, SEVERAL, slab_of
 
-_LEAVE_OUT, _AGENT = "leave out", "agent"
-_RANGES = ("echo_time", "repetition_time", "inversion_time")
-_KEYS = {_LEAVE_OUT: {"words", "image_type"}, _AGENT: {"words", "not_words"}}
-_CONTRAST_KEYS = {"words", "not_words", "agent", *_RANGES}
-
-
-@dataclass(frozen=True)
-class _Words:
-    """A pattern that must match and one that must not; None for one that is not given."""
-
-    words: re.Pattern | None
-    not_words: re.Pattern | None
-
-    def match(self, text: str) -> bool:
-        return bool(self.words and self.words.search(text)) and not (self.not_words and self.not_words.search(text))
+_LEAVE_OUT, _AGENT, _BODY_PART = "leave out", "agent", "body part"
+_KEYS = {
+    _LEAVE_OUT: {"words", "image_type", "derived_image_type", "scanning_sequence", "acquisition_contrast"},
+    _AGENT: {"words", "not_words", "unclear"},
+    _BODY_PART: {"words", "not_words", "unknown"},
+}
+_LIMITS = (*TIMES.values(), "gradient_echo_time")
+_CONTRAST_KEYS = {
+    "words", "not_words", "agent", "plane", "acquisition_contrast", "not_scanning_sequence", "plain_times", *_LIMITS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """The conditions for one contrast.
+class Judgement:
+    """What the rules make of one series.
 
     Attributes:
-        words: of the description.
-        agent: whether a contrast agent must be given (True), must not be given (False), or does not
-            matter (None).
-        ranges: of the times in milliseconds by name; None means that the time must be missing or 0.
+        contrasts: names of those that it could be.
+        why: what speaks for them, or why there is none; holds no text of the header.
+        left_out: whether it can be none whatever the contrasts are.
     """
 
-    words: _Words
-    agent: bool | None
-    ranges: dict[str, tuple[float, float] | None]
-
-    def fits_times_of(self, header: ImageHeader) -> bool:
-        return bool(self.ranges) and all(
-            _in_range(getattr(header, name), range_) for name, range_ in self.ranges.items()
-        )
+    contrasts: frozenset[str]
+    why: str
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,110 +42,183 @@ class ContrastRules:
     """Rules for contrasts by name.
 
     Attributes:
-        leave_out: series that are never used.
-        image_types: values of ImageType that such series have.
-        agent: words that say a contrast agent was given.
+        leave_out: patterns of series that are never used, by key of the section.
+        agent: words that say a contrast agent was given, and that none was.
+        unclear_agent: words that say both.
+        body_part: words for head and brain, and for other parts of the body.
+        unknown_part: values of BodyPartExamined that say nothing.
+        any_body_part: whether other parts of the body than head and brain are taken too.
         contrasts: the rule of each contrast.
     """
 
-    leave_out: _Words
-    image_types: re.Pattern | None
-    agent: _Words
-    contrasts: dict[str, _Rule]
+    leave_out: Mapping[str, re.Pattern | None]
+    agent: Words
+    unclear_agent: re.Pattern | None
+    body_part: Words
+    unknown_part: re.Pattern | None
+    any_body_part: bool
+    contrasts: dict[str, ContrastRule] = field(default_factory=dict)
+
+    def judge(self, header: ImageHeader) -> Judgement:
+        """What a series could be.
+
+        Args:
+            header: of one of its images, or of all of them together (`whole_series`).
+        """
+        reason = self._why_left_out(header)
+        if reason:
+            return Judgement(frozenset(), reason, left_out=True)
+        text, contrast = _plain(header), header.acquisition.contrast
+        rules = self.contrasts.items()
+        said = {name: rule for name, rule in rules if rule.words.match(text)}
+        if said:
+            return self._allowed(header, said, "description")
+        said = {name: rule for name, rule in rules if contrast and whole(rule.acquisition_contrast, contrast)}
+        if len({rule.words for rule in said.values()}) > 1:  # as FLAIR is sometimes called T2, the times have to tell
+            said = {name: rule for name, rule in said.items() if rule.is_plain_by_times(header)}
+        if said:
+            return self._allowed(header, said, "AcquisitionContrast")
+        said = {
+            name: rule
+            for name, rule in rules
+            if rule.is_plain_by_times(header) and not found(rule.words.not_words, text)
+        }
+        return self._allowed(header, said, "times") if said else Judgement(frozenset(), "no rule fits")
 
     def contrasts_of(self, header: ImageHeader) -> set[str]:
-        """Names of the contrasts that a series could be, by the header of one of its images."""
-        if self.is_left_out(header):
-            return set()
-        text = _plain(header.description)
-        agent_given = header.agent or self.agent.match(text)
-        allowed = {name: rule for name, rule in self.contrasts.items() if rule.agent in (None, agent_given)}
-        if any(rule.words.match(text) for rule in self.contrasts.values()):
-            return {name for name, rule in allowed.items() if rule.words.match(text)}
-        # Where the description says nothing, the times decide.
-        return {name for name, rule in allowed.items() if rule.fits_times_of(header)}
+        """Names of the contrasts that a series could be."""
+        return set(self.judge(header).contrasts)
 
     def is_left_out(self, header: ImageHeader) -> bool:
-        """Whether a series is a localiser or computed from others."""
-        types = self.image_types
-        return self.leave_out.match(_plain(header.description)) or (
-            types is not None and any(types.fullmatch(value) for value in header.image_type)
+        """Whether a series is a localiser, computed from others, or else never used."""
+        return self.judge(header).left_out
+
+    def shows_other_part(self, header: ImageHeader) -> bool:
+        """Whether a series shows another part of the body than head or brain, and that matters."""
+        if self.any_body_part:
+            return False
+        parts = [_spaced(part) for part in header.acquisition.body_parts]
+        parts = [part for part in parts if not whole(self.unknown_part, part)]
+        texts = [_plain(header)]
+        if not parts:
+            texts += [_spaced(text) for text in header.acquisition.other_descriptions]
+        head, other = self.body_part.words, self.body_part.not_words
+        if head is not None and not all(self.body_part.match(part) for part in parts):
+            return True
+        return any(found(other, text) and not found(head, text) for text in texts)
+
+    def agent_given(self, header: ImageHeader) -> bool | None:
+        """Whether a contrast agent was given; None where the header says both."""
+        text, named = _plain(header), header.acquisition.agent
+        denied_by_attribute = bool(named) and found(self.agent.not_words, _spaced(named))
+        given_by_attribute = not denied_by_attribute and (header.agent or header.acquisition.agent_volume > 0)
+        denied_by_text = found(self.agent.not_words, text)
+        given_by_text = self.agent.match(text)
+        if found(self.unclear_agent, text) or (denied_by_text and found(self.agent.words, self._without_denial(text))):
+            return None
+        if (given_by_attribute and denied_by_text) or (denied_by_attribute and given_by_text):
+            return None
+        return given_by_attribute or given_by_text
+
+    def says_without_agent(self, header: ImageHeader) -> bool:
+        """Whether the header says in words that no contrast agent was given."""
+        return self.agent_given(header) is False and any(
+            found(self.agent.not_words, text) for text in (_plain(header), _spaced(header.acquisition.agent))
         )
 
+    def _without_denial(self, text: str) -> str:
+        """A description without the words that no contrast agent was given, "without IV contrast"."""
+        if self.agent.not_words is None:
+            return text
+        denial = rf"(?:{self.agent.not_words.pattern})(\W*(iv|any|the|gd|gad\w*)\b)?\W*\w*"
+        return re.sub(denial, " ", text, flags=re.IGNORECASE)
 
-def _plain(description: str) -> str:
+    def _allowed(self, header: ImageHeader, said: Mapping[str, ContrastRule], witness: str) -> Judgement:
+        """Those among contrasts that something speaks for which nothing speaks against."""
+        says = "say" if witness == "times" else "says"
+        agent = self.agent_given(header)
+        against = {name: rule.contradiction(header) for name, rule in said.items()}
+        fitting = {name: rule for name, rule in said.items() if not against[name]}
+        names = frozenset(name for name, rule in fitting.items() if rule.agent in (None, agent))
+        if names:
+            return Judgement(names, f"its {witness} {says} so")
+        if not fitting:
+            reason = next(iter(against.values()))
+        elif agent is None:
+            reason = "a contrast agent is both named and denied"
+        else:
+            reason = f"it is {'with' if agent else 'without'} contrast agent"
+        return Judgement(names, f"its {witness} {says} {' or '.join(sorted(said))}, but {reason}")
+
+    def _why_left_out(self, header: ImageHeader) -> str:
+        taken = header.acquisition
+        types = header.image_type
+        derived = types[:1] == ("DERIVED",)
+        if taken.mosaic:
+            return "left out, a mosaic of many slices in one picture"
+        if found(self.leave_out["words"], _plain(header)):
+            return "left out by its description"
+        if any(whole(self.leave_out["image_type"], value) for value in types) or (
+            derived and any(whole(self.leave_out["derived_image_type"], value) for value in types)
+        ):
+            return "left out by its ImageType"
+        if any(whole(self.leave_out["scanning_sequence"], value) for value in taken.scanning_sequence):
+            return "left out by its ScanningSequence"
+        if whole(self.leave_out["acquisition_contrast"], taken.contrast):
+            return "left out by its AcquisitionContrast"
+        if taken.angiography:
+            return "left out, an angiography"
+        if slab_of(header.places).plane == SEVERAL:
+            return "left out, its slices lie in several planes"
+        return "left out, another part of the body" if self.shows_other_part(header) else ""
+
+
+def _plain(header: ImageHeader) -> str:
     """A description as the patterns see it."""
-    return re.sub("[_-]", " ", description)
+    return _spaced(header.acquisition.description or header.description)
 
 
-def read_rules(path: Path | None = None) -> ContrastRules:
+def _spaced(text: str) -> str:
+    return re.sub(r"_|-(?=[^\W_])", " ", text)
+
+
+def read_rules(path: Path | None = None, *, any_body_part: bool = False) -> ContrastRules:
     """Reads a file of rules.
 
     Args:
-        path: the file; None for the rules that come with kgp.
+        path: the file; None for the rules that come with kgp. Where it has no section [body part],
+            theirs holds.
+        any_body_part: take other parts of the body than head and brain too.
 
     Raises:
         UsageError: the file is missing or is no such file, or a key, pattern or range in it cannot
             be used.
     """
-    where = "the built-in rules" if path is None else str(path)
-    parser = configparser.ConfigParser(interpolation=None, comment_prefixes=("#",), inline_comment_prefixes=None)
-    try:
-        if path is None:
-            text = (
-                importlib.resources.files("kgp.scans.dicom").joinpath("contrast_rules.ini").read_text(encoding="utf-8")
-            )
-        else:
-            text = path.read_text(encoding="utf-8")
-        parser.read_string(text)
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise UsageError(f"{where} is not a file of rules: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise UsageError(f"{where} cannot be read: {error.strerror}.") from None
-    for section in parser.sections():
-        unknown = sorted(set(parser[section]) - _KEYS.get(section, _CONTRAST_KEYS))
-        if unknown:
-            raise UsageError(f"{where}: [{section}] has the unknown key {unknown[0]}.")
+    file = RulesFile(path, _KEYS, _CONTRAST_KEYS)
+    parts = file if _BODY_PART in file.sections else RulesFile(None, _KEYS, _CONTRAST_KEYS)
     return ContrastRules(
-        leave_out=_words(parser, _LEAVE_OUT, where),
-        image_types=_pattern(parser, _LEAVE_OUT, "image_type", where),
-        agent=_words(parser, _AGENT, where),
-        contrasts={name: _rule(parser, name, where) for name in parser.sections() if name not in _KEYS},
+        leave_out={key: file.pattern(_LEAVE_OUT, key) for key in sorted(_KEYS[_LEAVE_OUT])},
+        agent=_words(file, _AGENT),
+        unclear_agent=file.pattern(_AGENT, "unclear"),
+        body_part=_words(parts, _BODY_PART),
+        unknown_part=parts.pattern(_BODY_PART, "unknown"),
+        any_body_part=any_body_part,
+        contrasts={name: _rule(file, name) for name in file.sections if name not in _KEYS},
     )
 
 
-def _rule(parser: configparser.ConfigParser, section: str, where: str) -> _Rule:
-    try:
-        agent = parser.getboolean(section, "agent", fallback=None)
-    except ValueError:
-        raise UsageError(f"{where}: agent of [{section}] is {parser[section]['agent']!r}, not yes or no.") from None
-    ranges = {name: _range(parser[section][name], section, name, where) for name in _RANGES if name in parser[section]}
-    return _Rule(_words(parser, section, where), agent, ranges)
+def _rule(file: RulesFile, section: str) -> ContrastRule:
+    limits = {name: file.ranges(section, name) for name in _LIMITS}
+    return ContrastRule(
+        words=_words(file, section),
+        agent=file.yes_or_no(section, "agent"),
+        limits={name: ranges for name, ranges in limits.items() if ranges},
+        plain_times=file.combinations(section, "plain_times"),
+        planes=file.words(section, "plane", PLANES),
+        acquisition_contrast=file.pattern(section, "acquisition_contrast"),
+        not_sequence=file.pattern(section, "not_scanning_sequence"),
+    )
 
 
-def _words(parser: configparser.ConfigParser, section: str, where: str) -> _Words:
-    return _Words(_pattern(parser, section, "words", where), _pattern(parser, section, "not_words", where))
-
-
-def _pattern(parser: configparser.ConfigParser, section: str, key: str, where: str) -> re.Pattern | None:
-    text = parser.get(section, key, fallback="")
-    try:
-        return re.compile(text, re.IGNORECASE) if text else None
-    except re.error as error:
-        raise UsageError(f"{where}: {key} of [{section}] is not a regular expression: {error}.") from None
-
-
-def _range(text: str, section: str, key: str, where: str) -> tuple[float, float] | None:
-    if text.strip().lower() == "none":
-        return None
-    try:
-        low, high = (float(part) for part in text.split(".."))
-    except ValueError:
-        raise UsageError(f"{where}: {key} of [{section}] is {text!r} where LOW .. HIGH or none is expected.") from None
-    return low, high
-
-
-def _in_range(value: float | None, range_: tuple[float, float] | None) -> bool:
-    if range_ is None:
-        return not value
-    return value is not None and range_[0] <= value <= range_[1]
+def _words(file: RulesFile, section: str) -> Words:
+    return Words(file.pattern(section, "words"), file.pattern(section, "not_words"))

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from kgp.errors import KgpError
+from kgp.scans.dicom import acquisition, without_patient
+from kgp.scans.dicom.acquisition import Acquisition, read_acquisition, read_image_type
 from kgp.scans.dicom.damage import DAMAGE
 from kgp.scans.dicom.data_set_file import (
     HEAD,
@@ -19,7 +20,7 @@ from kgp.scans.dicom.data_set_file import (
     read_meta,
     stands_before_pixels,
 )
-from kgp.scans.dicom.files import StudyFile, shown_text
+from kgp.scans.dicom.files import StudyFile
 from kgp.scans.dicom.object_kinds import (
     DIRECTORY,
     MR,
@@ -36,17 +37,18 @@ PIXEL_KIND = ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "
 _DIRECTORY_NAME = "DICOMDIR"  # of the table of contents of a disc, which may be damaged without harm
 EMPTY, OTHER_FILE = "empty file", "other file"
 DICOM_ENDINGS = (".dcm", ".dicom", ".ima", ".img", ".mr")
-_ATTRIBUTES = [
+_ATTRIBUTES: list[Any] = [
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "PatientID", "PatientName", "Modality", "ImageType", "SeriesDescription", "SeriesNumber",
     "EchoTime", "RepetitionTime", "InversionTime", "ContrastBolusAgent", "ContrastBolusAgentSequence", "Rows",
     "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated",
     "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *acquisition.ATTRIBUTES, *without_patient.ATTRIBUTES,
 ]  # fmt: skip
 _NEEDED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
-_NO_AGENT = ("", "NONE", "NO", "N", "0")
+_NO_AGENT = ("", "NONE", "NO", "N", "0", "NIL", "N/A", "NA", "-", "?", "UNKNOWN", "KEIN", "KEINE", "KEINES", "AUCUN")
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,18 @@ class ImageHeader:
         frame_of_reference: FrameOfReferenceUID, "" where there is none.
         patient: PatientID and PatientName, which distinguish patients; never shown.
         multiframe: whether it is an enhanced object.
-        description: SeriesDescription, "" where there is none, without the patient's name and
-            number.
+        description: SeriesDescription, or ProtocolName where there is none, without what tells who
+            the patient is.
         number: SeriesNumber, None where there is none, or no number.
-        image_type: values of ImageType in upper case.
+        image_type: values of ImageType in upper case, and what else enhanced MR says of the type.
         echo_time, repetition_time, inversion_time: milliseconds, None where the header lacks it,
             NaN where it says something else than one number.
-        agent: whether a contrast agent is named.
+        agent: whether an attribute for contrast agents names something.
         pixel_kind: SamplesPerPixel, PhotometricInterpretation, BitsAllocated and
             PixelRepresentation as text, which all images of a series must have in common.
         places: one for each frame; empty where `why_no_places` says why.
         why_no_places: why the place is not known, as a sentence, or "".
+        acquisition: what else the header says of how the image was taken.
     """
 
     file: StudyFile
@@ -89,6 +92,7 @@ class ImageHeader:
     pixel_kind: tuple[str, ...]
     places: tuple[SlicePlace, ...]
     why_no_places: str
+    acquisition: Acquisition = field(default=Acquisition(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,7 @@ def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeade
         timing = frame_group(dataset, 0, "MRTimingAndRelatedParametersSequence") or dataset
         inversion = frame_group(dataset, 0, "MRModifierSequence") or {}
     agent = _text(dataset, "ContrastBolusAgent").strip().upper() not in _NO_AGENT
+    taken = read_acquisition(dataset)
     return ImageHeader(
         file=file,
         instance_uid=_text(dataset, "SOPInstanceUID"),
@@ -222,9 +227,9 @@ def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeade
         frame_of_reference=_text(dataset, "FrameOfReferenceUID"),
         patient=patient,
         multiframe=multiframe,
-        description=_without_patient(_text(dataset, "SeriesDescription"), patient),
+        description=without_patient.without_patient(taken.description, without_patient.patient_values(dataset)),
         number=_series_number(dataset),
-        image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
+        image_type=read_image_type(dataset),
         echo_time=_milliseconds(echo, "EffectiveEchoTime" if multiframe else "EchoTime"),
         repetition_time=_milliseconds(timing, "RepetitionTime"),
         inversion_time=_milliseconds(inversion, "InversionTimes" if multiframe else "InversionTime"),
@@ -232,6 +237,7 @@ def _image_header(file: StudyFile, dataset: Any, multiframe: bool) -> ImageHeade
         pixel_kind=tuple(_text(dataset, name) for name in PIXEL_KIND),
         places=places,
         why_no_places=why_no_places,
+        acquisition=taken,
     )
 
 
@@ -253,14 +259,6 @@ def _text(dataset: Any, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def _values(dataset: Any, name: str) -> Sequence[Any]:
-    """The values of an attribute that may have one, several or none."""
-    value = dataset.get(name)
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
 def _series_number(dataset: Any) -> int | None:
     try:
         return whole_number(dataset, "SeriesNumber", "")
@@ -278,15 +276,3 @@ def _milliseconds(dataset: Any, attribute: str) -> float | None:
         return None
     usable = np.isfinite(values[0]) and (values.size == 1 or attribute == "InversionTimes")
     return float(values[0]) if usable else math.nan
-
-
-def _without_patient(description: str, patient: tuple[str, str]) -> str:
-    """A description for messages and rules, without the patient's name and number."""
-    shown = shown_text(description)[:64]
-    for word in (patient[0], *patient[1].replace("=", "^").split("^")):
-        if len(word) > 2:
-            start = shown.lower().find(word.lower())
-            while start >= 0:
-                shown = shown[:start] + "..." + shown[start + len(word) :]
-                start = shown.lower().find(word.lower(), start + 3)
-    return shown

@@ -74,7 +74,8 @@ class SliceStack:
     @property
     def between_slices(self) -> float | None:
         """Mean distance of neighbouring slices in millimetres; None for a single slice."""
-        return None if len(self.places) == 1 else float(self.depths.mean())
+        heights = self.positions @ self.places[0].normal
+        return None if len(heights) == 1 else float(np.diff(heights).mean())
 
     @property
     def grid(self) -> Grid:

@@ -16,6 +16,7 @@ from kgp.scans.dicom.header import ImageHeader, OtherObject
 from kgp.scans.dicom.images import left_out_in_words, read_images, refuse_other_slices, tell_what_is_left_out
 from kgp.scans.dicom.privacy import quiet_libraries
 from kgp.scans.dicom.series import Series, arrange_series, read_intensities
+from kgp.scans.dicom.series_choice import choose_series
 from kgp.scans.dicom.slice_stack import SliceStack
 from kgp.scans.grid import resample
 from kgp.scans.volume import Volume
@@ -35,8 +36,9 @@ class Study:
             normal, or the one of an enhanced object.
         frames: for each slice the 1-based number of its frame in an enhanced object, else None.
         geometry: where the slices of the reference series lie.
-        series: what was taken for each contrast: series number, number of slices, whether it was
-            resampled, and the share of the reference's voxels that it covers.
+        series: what was taken for each contrast: series number, description without what tells who
+            the patient is, why it was chosen, number of slices, whether it was resampled, and the
+            share of the reference's voxels that it covers.
         instances: SOPInstanceUID of every image that was read, contrast by contrast.
     """
 
@@ -48,7 +50,13 @@ class Study:
     instances: tuple[str, ...]
 
 
-def read_study(sources: Sequence[Path], contrasts: Sequence[str], rules: ContrastRules, reference: str) -> Study:
+def read_study(
+    sources: Sequence[Path],
+    contrasts: Sequence[str],
+    rules: ContrastRules,
+    reference: str,
+    assigned: Mapping[str, str] | None = None,
+) -> Study:
     """Reads the contrasts of a study: all headers, then the pixels of the series that are needed.
 
     Args:
@@ -57,19 +65,27 @@ def read_study(sources: Sequence[Path], contrasts: Sequence[str], rules: Contras
         rules: which series is which contrast.
         reference: the contrast on whose grid the others are brought by their affines, where they
             differ.
+        assigned: series numbers or SeriesInstanceUIDs by contrast, which need no rule.
 
     Raises:
         KgpError: there is no MR image; the files belong to several patients or studies; a contrast
-            is missing or ambiguous; a series does not make one straight stack; the series do not
-            lie in one frame of reference; or pixels cannot be read.
+            is missing or ambiguous, or an assigned series is; a series does not make one straight
+            stack; the series do not lie in one frame of reference; or pixels cannot be read.
     """
     with quiet_libraries(), open_study(sources) as files:
         images, others = _images_by_series(files, _in_words(sources))
-        chosen = _images_by_contrast(images, contrasts, rules)
-        for one_series in chosen.values():
-            refuse_other_slices(one_series, others)
-        _check_frames_of_reference(chosen)
-        return _read_onto({contrast: arrange_series(images) for contrast, images in chosen.items()}, reference)
+        chosen = choose_series(images, contrasts, rules, assigned or {})
+        for choice in chosen.values():
+            refuse_other_slices(choice.images, others)
+        _check_frames_of_reference({contrast: choice.images for contrast, choice in chosen.items()})
+        series = {contrast: arrange_series(choice.images) for contrast, choice in chosen.items()}
+        return _read_onto(series, reference, {contrast: choice.why for contrast, choice in chosen.items()})
+
+
+def series_in_words(contrast: str, taken: Mapping[str, Any]) -> str:
+    """What was taken for a contrast and why, for people: an item of `Study.series`."""
+    number = "a series without number" if taken["series"] is None else f"series {taken['series']}"
+    return f"{contrast} is {number} '{taken['description']}': {taken['why']}"
 
 
 def _images_by_series(files: Sequence[StudyFile], where: str) -> tuple[dict[str, list[ImageHeader]], list[OtherObject]]:
@@ -123,50 +139,8 @@ def _check_frames_of_reference(chosen: Mapping[str, Sequence[ImageHeader]]) -> N
         )
 
 
-def _images_by_contrast(
-    images: Mapping[str, list[ImageHeader]], contrasts: Sequence[str], rules: ContrastRules
-) -> dict[str, list[ImageHeader]]:
-    """The images of the one series of each contrast."""
-    unknown = [contrast for contrast in contrasts if contrast not in rules.contrasts]
-    if unknown:
-        raise KgpError(
-            f"The rules have no section for {', '.join(unknown)}, which the model needs; give one with --rules."
-        )
-    if all(rules.is_left_out(one_series[0]) for one_series in images.values()):
-        raise KgpError(f"The study holds localisers and computed series only: {_series_in_words(images, rules)}.")
-    candidates = {uid: rules.contrasts_of(one_series[0]) & set(contrasts) for uid, one_series in images.items()}
-    uids = {contrast: [uid for uid in images if contrast in candidates[uid]] for contrast in contrasts}
-    faults = [
-        f"{len(fitting) or 'no'} series for {contrast}" for contrast, fitting in uids.items() if len(fitting) != 1
-    ]
-    faults += [f"one series for {' and '.join(sorted(names))}" for names in candidates.values() if len(names) > 1]
-    if faults:
-        raise KgpError(
-            f"The study has {' and '.join(faults)} where one for each of {', '.join(contrasts)} is expected; it holds "
-            f"{_series_in_words(images, rules)}. A file of rules (--rules) can tell them apart."
-        )
-    return {contrast: images[fitting[0]] for contrast, fitting in uids.items()}
-
-
-def _series_in_words(images: Mapping[str, list[ImageHeader]], rules: ContrastRules) -> str:
-    """The series with what the rules look at."""
-    in_words = []
-    for one_series in sorted(
-        images.values(), key=lambda one_series: (one_series[0].number or 0, one_series[0].series_uid)
-    ):
-        first = one_series[0]
-        times = {"TE": first.echo_time, "TR": first.repetition_time, "TI": first.inversion_time}
-        facts = [f"{sum(len(image.places) for image in one_series)} slices"]
-        facts += [f"{name} {value:g}" for name, value in times.items() if value is not None]
-        facts += ["contrast agent"] if first.agent else []
-        names = sorted(rules.contrasts_of(first)) or ["left out" if rules.is_left_out(first) else "no rule fits"]
-        number = "without number" if first.number is None else str(first.number)
-        in_words.append(f"series {number} '{first.description}' ({', '.join(facts)}: {' or '.join(names)})")
-    return "; ".join(in_words)
-
-
-def _read_onto(series: Mapping[str, Series], reference: str) -> Study:
-    """Reads the pixels of all contrasts onto the grid of one."""
+def _read_onto(series: Mapping[str, Series], reference: str, why: Mapping[str, str]) -> Study:
+    """Reads the pixels of all contrasts onto the grid of one; `why` says why each was chosen."""
     target = series[reference].geometry.grid
     data = np.empty((*target.shape, len(series)), np.float32)
     headers: list[Any] = []
@@ -184,6 +158,8 @@ def _read_onto(series: Mapping[str, Series], reference: str) -> Study:
             headers = read_headers
         taken[contrast] = {
             "series": one_series.images[0].number,
+            "description": one_series.images[0].description,
+            "why": why[contrast],
             "slices": len(one_series.frames),
             "resampled": not grid.is_same(target),
             "covers": round(share, 3),
@@ -204,5 +180,6 @@ def _read_onto(series: Mapping[str, Series], reference: str) -> Study:
 
 
 def _log_taken(contrast: str, taken: Mapping[str, Any], reference: str) -> None:
+    """Without the description, as logs hold no text of a header."""
     resampled = f", resampled to {reference}" if taken["resampled"] else ""
-    _log.info("%s is series %s, %d slices%s.", contrast, taken["series"], taken["slices"], resampled)
+    _log.info("%s is series %s, %d slices%s: %s.", contrast, taken["series"], taken["slices"], resampled, taken["why"])

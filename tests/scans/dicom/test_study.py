@@ -15,6 +15,7 @@ from kgp.scans.dicom.contrast_rules import read_rules  # noqa: E402
 from kgp.scans.dicom.study import read_study  # noqa: E402
 
 CONTRASTS = ("T1", "FLAIR")
+SPIN_ECHO = {"EchoTime": "14", "RepetitionTime": "500"}
 
 
 def read(*sources, contrasts=CONTRASTS):
@@ -32,7 +33,14 @@ def test_classic_series(phantom_study, tmp_path, orientation):
     np.testing.assert_allclose(study.volume.affine, made.affine, atol=1e-6)
     assert study.volume.contrasts == CONTRASTS and study.frames == [None] * 6
     assert [header.SOPInstanceUID.rpartition(".")[2] for header in study.headers] == list("123456")
-    assert study.series["T1"] == {"series": 3, "slices": 6, "resampled": False, "covers": 1.0}
+    assert study.series["T1"] == {
+        "series": 3,
+        "description": "t1 tra",
+        "why": "its description says so",
+        "slices": 6,
+        "resampled": False,
+        "covers": 1.0,
+    }
     assert study.geometry.shape == (6, 20, 14) and study.volume.grid.is_same(study.geometry.grid)
     assert study.instances == tuple(f"{made.root}.{series}.{number}" for series in (3, 4) for number in range(1, 7))
 
@@ -126,7 +134,7 @@ def test_one_slice_that_is_wrong(phantom_study, tmp_path, changes, message):
         ({"FrameOfReferenceUID": "1.9"}, r"do not lie in one frame of reference"),
         (
             {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
-            r"no series for T1 .*\(6 slices, TE 90, TR 9000: left out\)",
+            r"no series for T1 .*\(6 slices, TE 14, TR 500: left out by its ImageType\)",
         ),
     ],
 )
@@ -227,11 +235,11 @@ def test_a_file_cut_short(phantom_study, tmp_path, share):
 
 def test_contrasts_that_are_missing_or_ambiguous(phantom_study, tmp_path):
     made = phantom_study(contrasts=("T1", "T2", "FLAIR"))
-    folder = made.write(tmp_path, changes=for_each_slice("T2", SeriesDescription="t1 se"))
+    folder = made.write(tmp_path, changes=for_each_slice("T2", **SPIN_ECHO, SeriesDescription="t1 se"))
     with pytest.raises(KgpError) as caught:
         read(folder, contrasts=("T1", "T1ce", "FLAIR"))
     assert str(caught.value).partition(" where ")[0] == "The study has 2 series for T1 and no series for T1ce"
-    assert "series 3 't1 tra' (6 slices, TE 90, TR 9000: T1); series 4 't1 se'" in str(caught.value)
+    assert "series 3 't1 tra' (6 slices, TE 14, TR 500: T1); series 4 't1 se'" in str(caught.value)
     with pytest.raises(KgpError, match="The rules have no section for PD, which the model needs"):
         read(folder, contrasts=("PD", "FLAIR"))
 

@@ -43,13 +43,16 @@ def test_a_damaged_line_counts_as_missing(out, caplog):
 
 
 def test_fragments_of_killed_processes_go(out):
-    fragments = [out / "studies" / "site" / ".p2.abc", out / "ledger" / "site"]
+    fragments = [out / "studies" / "site" / ".01234567.p2", out / "ledger" / "site"]
     fragments[0].mkdir()
     (fragments[0] / "mask.nii.gz").write_bytes(b"half")
-    (fragments[1] / ".xyz.p2.json").write_text("{")
+    (fragments[1] / ".89abcdef.p2.json").write_text("{")
+    (fragments[1] / ".p2.tries").write_text("..")
+    (out / ".fedcba98.batch.json").touch()
     assert claim(out)
     assert [path.name for path in (out / "studies" / "site").iterdir()] == ["p1"]
     assert [path.name for path in (out / "ledger" / "site").iterdir()] == ["p1.json"]
+    assert not (out / ".fedcba98.batch.json").exists()
 
 
 def test_only_one_batch_at_a_time(out):

@@ -104,6 +104,10 @@ def test_what_is_written(phantom_study, console, tmp_path):
     assert summary["tumour_found"] and summary["slices_by_class"] == {"no_tumour": 3, "tumour": 3}
     assert summary["mask_volume_mm3"] == pytest.approx(made.lesion.sum() * 1.5 * 0.75 * 3.25, abs=0.06)
     assert summary["reference"] == "FLAIR" and summary["series"]["FLAIR"]["series"] == 4
+    assert summary["series"]["T1"]["description"] == "t1 tra"
+    assert summary["series"]["T1"]["why"] == "its description says so"
+    text = comments(pydicom.dcmread(tmp_path / "out" / "dicom" / "report.dcm"))
+    assert "T1 is series 3 't1 tra': its description says so." in text
     assert set(summary["seconds"]) == {"read", "first_slice", "infer", "write"}
     assert summary["model"] == {"name": "bright", "version": "0.1.0", "sha256": "ab" * 32}
     with open(tmp_path / "out" / "slices.csv", newline="") as stream:
@@ -184,7 +188,8 @@ def test_nothing_names_the_patient(phantom_study, console, tmp_path, caplog, cap
         run_study(phantom_study().write(tmp_path / "study"), console(), tmp_path / "out")
     texts = [(tmp_path / "out" / name).read_text() for name in ("summary.json", "slices.csv")]
     told = caplog.text + "".join(capfd.readouterr()) + "".join(texts)
-    assert "FLAIR is series 4" in told
+    assert "FLAIR is series 4, 6 slices: its description says so." in told
+    assert "t2 flair tra" not in caplog.text
     for secret in ("Secret", "Phantom", "PHANTOM-7", "19700102"):
         assert secret not in told
 
@@ -197,6 +202,25 @@ def test_the_same_uids_on_request(phantom_study, console, tmp_path):
         run_study(source, console(), tmp_path / name, deterministic=True)
         found[name] = [header.SOPInstanceUID for header in headers(tmp_path / name / "dicom")]
     assert found["a"] == found["b"] and not set(found["a"]) & set(found["c"])
+
+
+def test_a_study_that_may_be_incomplete_and_the_whole_one_after_it(phantom_study, console, tmp_path):
+    study = phantom_study().write(tmp_path / "study")
+    summary = run_study(study, console(), tmp_path / "first", incomplete=True)
+    assert summary["may_be_incomplete"]
+    assert summary["remark"] == "The association that sent this study was aborted, so images may be missing."
+    first = pydicom.dcmread(tmp_path / "first" / "dicom" / "report.dcm")
+    assert summary["remark"] in " ".join(comments(first))
+    for later, source, named in (
+        ("told", [study], {"predecessor": tmp_path / "first" / "dicom" / "report.dcm"}),
+        ("found", [study, tmp_path / "first" / "dicom"], {}),  # as an archive gives it back
+    ):
+        summary = run_study(source, console(), tmp_path / later, **named)
+        assert (summary["may_be_incomplete"], summary["remark"]) == (False, "")
+        report = pydicom.dcmread(tmp_path / later / "dicom" / "report.dcm")
+        references = report.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+        assert [one.ReferencedSOPInstanceUID for one in references] == [first.SOPInstanceUID]
+        assert "may be missing" not in " ".join(comments(report))
 
 
 def test_one_console_for_many_studies(phantom_study, console, tmp_path):

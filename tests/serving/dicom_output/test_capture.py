@@ -21,6 +21,7 @@ def test_pictures_and_references_come_back(study_result, kind, tmp_path):
         assert reference.ReferencedSOPInstanceUID == source.SOPInstanceUID
         assert reference.get("ReferencedFrameNumber") == result.frames[index]
         assert (one.InstanceNumber, one.BurnedInAnnotation, one.PatientAge) == (index + 1, "NO", "054Y")
+        assert one.PatientOrientation == ["L", "P"]
         assert "Research use only" in one.SeriesDescription and "Research use only" in one.ImageComments
 
 
@@ -31,3 +32,8 @@ def test_the_notice_fits_above_the_picture(width):
     np.testing.assert_array_equal(made[-30:], picture)
     band = made[:-30]
     assert band.any() and not band[:, -1].any()  # letters, and all of them
+
+
+def test_slanted_pictures_say_so(study_result, tmp_path):
+    write_dicom(study_result("oblique"), tmp_path / "out")
+    assert pydicom.dcmread(tmp_path / "out" / "capture_001.dcm").PatientOrientation == ["LP", "PFR"]

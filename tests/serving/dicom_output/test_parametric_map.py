@@ -55,3 +55,14 @@ def test_a_constant_map_is_written(value, study_result, tmp_path):
     write_dicom(study_result(heatmap=np.full((6, 20, 14), value, np.float32)), tmp_path / "out")
     made = highdicom.imread(tmp_path / "out" / "heatmap.dcm")
     assert (made.get_volume(apply_real_world_transform=True).array == value).all()
+
+
+def test_it_names_anatomy_and_creator(study_result, tmp_path):
+    write_dicom(study_result(), tmp_path / "out")
+    made = pydicom.dcmread(tmp_path / "out" / "heatmap.dcm")
+    (anatomy,) = made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence
+    assert (anatomy.FrameLaterality, anatomy.AnatomicRegionSequence[0].CodeValue) == ("U", "12738006")
+    creators = [
+        pydicom.dcmread(tmp_path / "out" / name).ContentCreatorName for name in ("heatmap.dcm", "segmentation.dcm")
+    ]
+    assert [creator.family_name for creator in creators] == ["kgp", "kgp"]

@@ -100,6 +100,20 @@ def test_it_says_what_it_is(study_result, tmp_path):
     assert fractional.SegmentSequence[0].TrackingUID == made.SegmentSequence[0].TrackingUID
 
 
+def test_an_empty_slice_inside_the_tumour_is_a_frame(study_result, kind, tmp_path):
+    mask = study_result().mask.copy()
+    mask[3] = False
+    result = study_result("oblique", kind, mask=mask)
+    write_dicom(result, tmp_path / "out")
+    made = highdicom.seg.segread(tmp_path / "out" / "segmentation.dcm")
+    np.testing.assert_array_equal(made.pixel_array, mask[2:5])
+    named = [item.DerivationImageSequence[0].SourceImageSequence for item in made.PerFrameFunctionalGroupsSequence]
+    assert all(len(references) == 1 for references in named)
+    assert [references[0].ReferencedSOPInstanceUID for references in named] == [
+        result.source_of(index).SOPInstanceUID for index in (2, 3, 4)
+    ]
+
+
 def test_relative_map():
     heatmap = np.array([[[-2.0, 0.0, 1.0, 4.0]]], np.float32)
     assert relative_map(heatmap).tolist() == [[[0, 0, 0.25, 1]]]

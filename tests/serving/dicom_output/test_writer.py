@@ -74,6 +74,8 @@ def test_a_single_slice(study_result, tmp_path):
     for name in NAMES[:2]:
         made = pydicom.dcmread(tmp_path / "out" / name)
         assert made.NumberOfFrames == 1
+        # As in the volume that the report gives.
+        assert made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices == 3
         assert made.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].ImagePositionPatient == list(
             one.sources[0].ImagePositionPatient
         )

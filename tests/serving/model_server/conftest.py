@@ -52,6 +52,8 @@ def quick_version(saved_model, tmp_path_factory):
         writer.write(first)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][WARMUP] = hashlib.sha256((folder / WARMUP).read_bytes()).hexdigest()
+    manifest["sizes"][WARMUP] = (folder / WARMUP).stat().st_size
+    manifest["batch_sizes"] = [1, 16]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -82,7 +84,7 @@ def start_server(wait_until):
 
     def start(*folders, ready=True, **options):
         options = {"grpc_port": 0, "rest_port": 0, "poll_seconds": 0.05, **options}
-        server = ModelServer({folder.name: folder for folder in folders}, ServerOptions(**options))
+        server = ModelServer({folder.name: (folder, {}) for folder in folders}, ServerOptions(**options))
         started.append(server)
         server.start()
         if ready:

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from serving.model_server.batcher import Batcher, Expired, QueueFull
+from serving.model_server.batcher import Batcher, QueueFull
 
 
 class Doubling:
@@ -108,11 +108,9 @@ def test_more_than_may_wait_is_refused(batcher, version):
 def test_what_nobody_waits_for_is_dropped(batcher, version):
     queue = batcher()
     held_up(queue, version)
-    gone = queue.submit(version, "s", rows(1), is_wanted=lambda: False)
-    stays = queue.submit(version, "s", rows(2))
+    gone, stays = queue.submit(version, "s", rows(1)), queue.submit(version, "s", rows(2))
+    gone.cancel()
     version.go.set()
-    with pytest.raises(Expired):
-        gone.result(10)
     assert stays.result(10)["twice"].tolist() == [4]
     assert version.sizes == [1, 1]
 
@@ -131,11 +129,40 @@ def test_batches_are_observed(batcher, version):
 
 
 def test_a_large_request_that_nobody_waits_for_any_more_ends_between_its_pieces(batcher, version):
-    asked = iter([True, False])
-    gone = batcher().submit(version, "s", rows(*range(9)), is_wanted=lambda: next(asked))
-    with pytest.raises(Expired):
-        gone.result(10)
-    assert version.sizes == [4]
+    queue = batcher()
+    version.go.clear()
+    gone = queue.submit(version, "s", rows(*range(9)))
+    while not version.sizes:
+        time.sleep(0.005)
+    gone.cancel()
+    version.go.set()
+    assert queue.submit(version, "s", rows(1)).result(10)["twice"].tolist() == [2]
+    assert version.sizes == [4, 1]
+
+
+def test_the_pieces_of_a_large_request_let_others_through(batcher, version):
+    queue = batcher()
+    version.go.clear()
+    large = queue.submit(version, "s", rows(*range(9)))
+    while not version.sizes:
+        time.sleep(0.005)
+    small = queue.submit(version, "s", rows(5))
+    version.go.set()
+    assert small.result(10)["twice"].tolist() == [10]
+    assert large.result(10)["twice"].tolist() == [2 * value for value in range(9)]
+    assert version.sizes == [4, 1, 4, 1]
+
+
+def test_how_long_the_network_is_at_work_is_known(batcher, version):
+    queue = batcher()
+    held_up(queue, version)
+    time.sleep(0.01)
+    assert queue.seconds_in_call > 0.005
+    version.go.set()
+    queue.submit(version, "s", rows(1)).result(10)
+    assert queue.stop(10) and queue.seconds_in_call == 0
+    with pytest.raises(QueueFull, match="is stopping"):
+        queue.submit(version, "s", rows(1))
 
 
 def test_an_idle_batcher_holds_no_version(batcher):

@@ -1,3 +1,5 @@
+import threading
+
 import grpc
 import numpy as np
 import pytest
@@ -147,6 +149,11 @@ def test_status(client):
             "tensor parsing error: images",
         ),
         (
+            lambda r: setattr(r.inputs["images"], "dtype", 9999),
+            "INVALID_ARGUMENT",
+            "Expects arg[0] to be float but type 9999 is provided",
+        ),
+        (
             lambda r: setattr(r.inputs["images"].tensor_shape.dim[0], "size", 10**9),
             "RESOURCE_EXHAUSTED",
             "is larger than 256000000 bytes",
@@ -214,6 +221,8 @@ def pinned(folder):
             "FAILED_PRECONDITION",
             "holds no version of model gone that can be served",
         ),
+        (lambda folder: reload_of(folder, name=""), "INVALID_ARGUMENT", "'' is no name of a model"),
+        (lambda folder: reload_of(folder, name="a/b"), "INVALID_ARGUMENT", "'a/b' is no name of a model"),
         (twice, "INVALID_ARGUMENT", "Illegal to list model tiny multiple times in config list"),
         (pinned, "INVALID_ARGUMENT", "model_version_policy of model tiny is not supported"),
         (
@@ -240,3 +249,39 @@ def test_a_request_that_is_too_large_is_refused(start_server, connect, models, s
         "larger than",
     )
     assert client.predict(slices, "classify")["logits"].shape == (5, 2)
+
+
+def test_an_answer_above_the_limit_is_refused_before_any_work(client, server, slices, monkeypatch):
+    monkeypatch.setattr(server._answerer, "max_bytes", 20_000)
+    monkeypatch.setattr(server._batcher, "submit", lambda *_: pytest.fail("it was run"))
+    call = lambda: client.predict(slices, "explain")  # noqa: E731
+    refused(call, grpc.StatusCode.RESOURCE_EXHAUSTED, "bytes where 20000 are allowed; send fewer slices at a time")
+
+
+def test_what_is_not_finite_or_unforeseen_is_an_error(client, server, slices, monkeypatch):
+    version = server.models.get("tiny")._versions[1]
+    call = version.call
+    monkeypatch.setattr(version, "call", lambda *a: {name: value * np.nan for name, value in call(*a).items()})
+    refused(lambda: client.predict(slices, "classify"), grpc.StatusCode.INTERNAL, "logits that are not finite")
+    monkeypatch.setattr(version, "call", lambda *a: 1 / 0)
+    refused(lambda: client.predict(slices, "classify"), grpc.StatusCode.INTERNAL, "its log says why")
+
+
+def test_a_reload_whose_caller_gave_up_is_not_carried_out(start_server, connect, models, monkeypatch, wait_until):
+    server = start_server(models)
+    searching, go = threading.Event(), threading.Event()
+
+    def hang():
+        searching.set()
+        go.wait(30)
+
+    monkeypatch.setattr(server.models, "refresh", hang)
+    wait_until(searching.is_set)
+    client = connect(server.grpc_port)
+    with pytest.raises(grpc.RpcError) as caught:
+        client.model.HandleReloadConfigRequest(reload_of(models, name="other"), timeout=0.2)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    wait_until(lambda: server._reloads.queue[0][1].cancelled())
+    go.set()
+    wait_until(lambda: server._reloads.empty())
+    assert server.models.names == ["tiny"]

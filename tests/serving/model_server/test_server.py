@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 import grpc
@@ -89,6 +90,33 @@ def test_a_ready_server_says_so_and_counts(server, client, slices, get):
     assert 'kgp_requests_total{code="OK",method="Predict",model="tiny"}' in text.decode()
 
 
+def test_a_server_whose_network_hangs_is_not_alive(
+    start_server, models, slices, connect, request_of, monkeypatch, wait_until, get
+):
+    server = start_server(models, drain_seconds=0.1)
+    go = threading.Event()
+    monkeypatch.setattr("serving.model_server.server._HUNG_SECONDS", 0.05)
+    monkeypatch.setattr("serving.model_server.server._LAST_SECONDS", 0.2)
+    monkeypatch.setattr(server.models.get("tiny")._versions[1], "call", lambda *_: go.wait(60) and {})
+    hanging = connect(server.grpc_port).prediction.Predict.future(request_of(slices, "classify"))
+    wait_until(lambda: get(server, "/alive")[0] == 503)
+    start = time.monotonic()
+    server.stop()  # leaves behind what hangs
+    assert time.monotonic() - start < 10
+    assert hanging.exception() is not None
+    go.set()
+
+
+def test_versions_and_loads_are_metrics(start_server, models, publish, get, wait_until):
+    server = start_server(models)
+    publish(models, lambda folder: os.truncate(folder / "saved_model.pb", 100))
+    line = 'kgp_version_state{model="tiny",state="END",version="2"} 1.0'
+    wait_until(lambda: line in get(server, "/metrics")[1].decode())
+    text = get(server, "/metrics")[1].decode()
+    assert 'kgp_version_loads_total{model="tiny",result="served"} 1.0' in text
+    assert 'kgp_version_loads_total{model="tiny",result="refused"} 1.0' in text
+
+
 def test_several_models_are_told_apart(start_server, connect, models, slices):
     second = shutil.copytree(models, models.parent / "second")
     client = connect(start_server(models, second).grpc_port)
@@ -130,7 +158,7 @@ def secured_server(quick_version, tmp_path_factory, wait_until):
     options = ServerOptions(
         grpc_port=0, rest_port=0, certificate=folder / "certificate.pem", key=folder / "key.pem", token="secret"
     )
-    server = ModelServer({"tiny": quick_version.parent}, options)
+    server = ModelServer({"tiny": (quick_version.parent, {})}, options)
     server.start()
     wait_until(lambda: server.models.ready)
     yield server, folder / "authority.pem"

@@ -1,0 +1,124 @@
+"""The HTTP server of the REST interface: uvicorn, with a deadline for everything a peer does."""
+
+import asyncio
+import json
+import socket
+import ssl
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from kgp.errors import KgpError
+from serving.model_server.metrics import Metrics
+from serving.model_server.rest import REQUEST_SECONDS, RestApplication
+
+_HEAD_SECONDS = 30.0  # for a head, or for the rest of a body after its answer
+_ANSWER_SECONDS = 60.0  # beyond those of the request, for a peer to take its answer
+_IDLE_SECONDS = 20
+_BACKLOG = 2048
+_MOST_BYTES_OF_HEAD = 1 << 16
+
+
+def bind_rest(host: str, port: int) -> socket.socket:
+    """A socket bound to an address; the system chooses the port where it is 0.
+
+    Raises:
+        KgpError: the address cannot be bound to.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise KgpError(f"The REST server cannot listen on {host}:{port}: {error}.") from None
+    return listener
+
+
+def rest_server(
+    application: RestApplication, metrics: Metrics, tls: ssl.SSLContext | None, drain_seconds: float
+) -> uvicorn.Server:
+    """The server; its `serve` runs on an event loop until `should_exit` is set.
+
+    Args:
+        application: answers the requests.
+        metrics: counts what is refused before it is a request.
+        tls: certificate and key, or None.
+        drain_seconds: how long requests have to end when the server stops.
+    """
+
+    class Connection(_Connection):
+        """A connection of this server."""
+
+        counts = metrics
+
+    config = uvicorn.Config(
+        application,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(drain_seconds)),
+        h11_max_incomplete_event_size=_MOST_BYTES_OF_HEAD,
+    )
+    config.load()
+    config.ssl = tls
+    return uvicorn.Server(config)
+
+
+class _Connection(H11Protocol):
+    """A connection that is cut when its peer takes too long, whatever it trickles meanwhile."""
+
+    counts: Metrics
+    _deadline: asyncio.TimerHandle | None = None
+    _in_request = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Starts the time for the first head."""
+        super().connection_made(transport)
+        self._expect(in_request=False)
+
+    def data_received(self, data: bytes) -> None:
+        """Starts the time for a request once its head is there."""
+        super().data_received(data)
+        in_request = self.cycle is not None and not self.cycle.response_complete
+        if in_request and not self._in_request:
+            self._expect(in_request=True)
+
+    def on_response_complete(self) -> None:
+        """Starts the time for the next head."""
+        self._expect(in_request=False)
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends the time."""
+        if self._deadline:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, in JSON as everything else is refused."""
+        self.counts.count_refusal("REST", "INVALID_ARGUMENT")
+        if self._in_request and self.cycle.response_started:
+            self.transport.abort()
+            return
+        body = json.dumps({"error": msg}).encode()
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        self.transport.close()
+
+    def _expect(self, in_request: bool) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        self._in_request = in_request
+        seconds = REQUEST_SECONDS + _ANSWER_SECONDS if in_request else _HEAD_SECONDS
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
