@@ -206,6 +206,10 @@ def _classified(
     for attribute in (*_NEEDED, "FrameOfReferenceUID"):
         if not _UID.fullmatch(_text(dataset, attribute) or "0"):
             raise KgpError(f"{file.name} has a {attribute} that is no UID (at most 64 digits and dots).")
+    for attribute in ("Rows", "Columns"):
+        # At once, and not only if the series is used: the UID of the series may have been cut, too.
+        if not _text(dataset, attribute):
+            raise KgpError(f"{file.name} has no {attribute}, so its place in space is not known; it may be cut short.")
     return _image_header(file, dataset, kind in MULTIFRAME)
 
 
