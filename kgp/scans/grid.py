@@ -62,15 +62,17 @@ class Grid:
 
     def share_inside(self, other: "Grid") -> float:
         """Share in 0 .. 1 of this grid's voxel centres that lie inside the voxels of another grid."""
-        if self.is_same(other):
-            return 1.0
+        return 1.0 if self.is_same(other) else float(self.inside(other).mean())
+
+    def inside(self, other: "Grid") -> np.ndarray:
+        """Which of this grid's voxel centres lie inside the voxels of another grid, bool [X, Y, Z]."""
         to_other = np.linalg.inv(other.affine) @ self.affine
         inside = np.ones(self.shape, bool)
         axes = np.ogrid[tuple(slice(size) for size in self.shape)]
         for row, size in zip(to_other[:3], other.shape, strict=True):
             index = sum(factor * axis for factor, axis in zip(row[:3], axes, strict=True)) + row[3]
             inside &= (index > -0.5 - _EDGE) & (index < size - 0.5 + _EDGE)
-        return float(inside.mean())
+        return inside
 
 
 def on_grid(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray | None:
@@ -103,8 +105,8 @@ def resample(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
         target: the other grid.
 
     Returns:
-        The very values where `on_grid` has them; otherwise the linear interpolation, and the lowest
-        value of `data` outside its field of view.
+        The very values where `on_grid` has them; otherwise the linear interpolation, within the outer
+        half of a border voxel its value, and the lowest value of `data` outside.
     """
     exact = on_grid(data, grid, target)
     if exact is not None:
@@ -112,15 +114,11 @@ def resample(data: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
     from scipy import ndimage  # here, as it would slow the start of a console
 
     to_source = np.linalg.inv(grid.affine) @ target.affine
-    return ndimage.affine_transform(
-        data,
-        to_source[:3, :3],
-        to_source[:3, 3],
-        output_shape=target.shape,
-        order=1,
-        mode="constant",
-        cval=float(data.min()),
+    values = ndimage.affine_transform(
+        data, to_source[:3, :3], to_source[:3, 3], output_shape=target.shape, order=1, mode="nearest"
     )
+    values[~target.inside(grid)] = data.min()
+    return values
 
 
 def display_axes(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, ...]]:

@@ -27,7 +27,7 @@ _OF_NUMBERS = b"0123456789+-.eE \t\r\n"
 class _Body(msgspec.Struct):
     """The keys of a request; others are passed over."""
 
-    signature_name: Any = ""
+    signature_name: msgspec.Raw = msgspec.Raw(b'""')
     instances: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     inputs: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
@@ -56,9 +56,9 @@ def read_request(
         Refused: the body is no such request, or not what the signature takes.
     """
     content = _decoded(body, _Body)
-    if not isinstance(content.signature_name, str):
+    if not bytes(content.signature_name).startswith(b'"'):
         raise _Malformed("'signature_name' key must be a string value.")
-    signature = content.signature_name or DEFAULT_SIGNATURE
+    signature = _decoded(content.signature_name, str) or DEFAULT_SIGNATURE
     if signature not in signatures:
         raise _Malformed(f'Serving signature name: "{signature}" not found in signature def')
     expected = signatures[signature].inputs
@@ -122,6 +122,8 @@ def _tensor(name: str, texts: list[bytes], expected: meta_graph_pb2.TensorInfo, 
     kind = tf.dtypes.as_dtype(expected.dtype)
     try:
         first = _shape(texts[0])
+        if not first:
+            raise ValueError("it is no list")
         shape = (first[0] * len(texts), *first[1:])
         check_tensor(name, shape, expected, max_bytes)
         array = np.empty((len(texts), int(np.prod(first))), kind.as_numpy_dtype)
@@ -176,7 +178,7 @@ def _read_numbers(text: bytes, out: np.ndarray) -> None:
         raise ValueError("a list is empty")
 
 
-def _decoded(text: bytes | bytearray, kind: Any) -> Any:
+def _decoded(text: bytes | bytearray | msgspec.Raw, kind: Any) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:

@@ -94,3 +94,14 @@ def test_what_is_more_than_a_turn_is_none():
     for affine in (shifted, oblique, np.diag([-1.0, 1.0, 1.0, 1.0]), np.diag([1.0, 1.0, 1.2, 1.0])):
         assert on_grid(data, Grid(affine, (4, 4, 4)), grid) is None
     assert on_grid(np.zeros((4, 4, 5)), Grid(np.eye(4), (4, 4, 5)), grid) is None
+
+
+def test_a_border_slice_that_rounding_puts_outside_keeps_its_values():
+    data = np.arange(24, dtype=np.float32).reshape(2, 3, 4) + 1
+    shifted = np.eye(4)
+    shifted[:3, 3] = 0.1, -0.1, 0.4  # of a voxel, beyond the first or the last centre
+    np.testing.assert_allclose(
+        resample(data, Grid(np.eye(4), data.shape), Grid(shifted, data.shape))[-1, 0, -1], data[-1, 0, -1]
+    )
+    shifted[:3, 3] = 0.6, 0, 0
+    assert (resample(data, Grid(np.eye(4), data.shape), Grid(shifted, data.shape))[-1] == data.min()).all()

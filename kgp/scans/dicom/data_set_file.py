@@ -18,28 +18,28 @@ from kgp.errors import KgpError
 
 _PREAMBLE = 128  # bytes, of any content
 _MARK = b"DICM"
+HEAD = _PREAMBLE + len(_MARK)  # bytes that tell whether a file is DICOM
 _META_GROUP, _FIRST_GROUP = 0x0002, 0x0008
 _LONGEST_FIRST_VALUE = 1024  # bytes; ImageType and UIDs are far shorter
 _PIXEL_TAGS = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")  # little endian, big endian
 
 
-def data_start(stream: BinaryIO) -> int | None:
+def data_start(head: bytes) -> int | None:
     """Where the file meta information or the data set begins; None in a file that is no DICOM file.
 
     Old scanners write data sets without preamble and mark: they begin with group 2 or 8.
+
+    Args:
+        head: the first HEAD bytes of the file, or all of a shorter one.
     """
-    stream.seek(0)
-    head = stream.read(_PREAMBLE + len(_MARK))
     if head[_PREAMBLE:] == _MARK:
-        return len(head)
+        return HEAD
     return 0 if _begins_data_set(head) else None
 
 
-def cut_in_preamble(stream: BinaryIO) -> bool:
+def cut_in_preamble(head: bytes) -> bool:
     """Whether a file ends within the preamble or the mark, with which files of DICOM begin."""
-    stream.seek(0)
-    head = stream.read(_PREAMBLE + len(_MARK))
-    return 0 < len(head) < _PREAMBLE + len(_MARK) and not any(head[:_PREAMBLE]) and _MARK.startswith(head[_PREAMBLE:])
+    return 0 < len(head) < HEAD and not any(head[:_PREAMBLE]) and _MARK.startswith(head[_PREAMBLE:])
 
 
 def read_meta(stream: BinaryIO, start: int) -> Any:

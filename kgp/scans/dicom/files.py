@@ -24,6 +24,7 @@ _LARGEST = 2 << 30  # bytes of one file
 _MOST_RATIO = 200  # deflate reaches 1000 on zeros; slices that are half air stay below 20
 _SMALL_ENOUGH = 64 << 20  # unpacked bytes below which the ratio does not matter
 _LONGEST_NAME = 200
+_NOT_UNPACKED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,23 @@ class StudyFile:
             return self.path.open("rb")
         try:
             return io.BytesIO(self.archive.read(self.member))
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        except _NOT_UNPACKED as error:
+            raise KgpError(f"{self.name} cannot be unpacked: {shown_text(str(error))}.") from None
+
+    def head(self, count: int) -> bytes:
+        """Its first bytes, however large it is.
+
+        Raises:
+            KgpError: the beginning of a member is damaged, encrypted, or packed in an unknown way.
+            OSError: the file cannot be read.
+        """
+        if self.archive is None or self.member is None:
+            with self.path.open("rb") as stream:
+                return stream.read(count)
+        try:
+            with self.archive.open(self.member) as packed:
+                return packed.read(count)
+        except _NOT_UNPACKED as error:
             raise KgpError(f"{self.name} cannot be unpacked: {shown_text(str(error))}.") from None
 
 

@@ -12,6 +12,7 @@ from kgp.scans.dicom import acquisition, without_patient
 from kgp.scans.dicom.acquisition import Acquisition, read_acquisition, read_image_type
 from kgp.scans.dicom.damage import DAMAGE
 from kgp.scans.dicom.data_set_file import (
+    HEAD,
     cut_in_preamble,
     data_start,
     is_deflated,
@@ -123,12 +124,13 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
             is none.
     """
     try:
+        if file.location.name.upper() == _DIRECTORY_NAME:
+            return OtherObject(kind_in_words(DIRECTORY), "", file=file)
+        head = file.head(HEAD)
+        start = data_start(head)
+        if start is None:
+            return _not_dicom(file, head)
         with file.open() as stream:
-            if file.location.name.upper() == _DIRECTORY_NAME:
-                return OtherObject(kind_in_words(DIRECTORY), "", file=file)
-            start = data_start(stream)
-            if start is None:
-                return _not_dicom(file, stream)
             meta = read_meta(stream, start)
             declared = str(meta.get("MediaStorageSOPClassUID") or "")
             if declared == DIRECTORY:
@@ -148,28 +150,34 @@ def read_header(file: StudyFile, *, mr_only: bool = True) -> ImageHeader | Other
         raise KgpError(f"{file.name} cannot be read: {error.strerror or type(error).__name__}.") from None
 
 
-def _not_dicom(file: StudyFile, stream: BinaryIO) -> OtherObject:
+def _not_dicom(file: StudyFile, head: bytes) -> OtherObject:
     """Passes over what is something else.
 
     A slice that was cut short is refused, as otherwise it would be missing.
     """
-    stream.seek(0)
-    is_empty = not stream.read(1)
-    claims_to_be_dicom = file.location.suffix.lower() in DICOM_ENDINGS and not is_empty
-    if claims_to_be_dicom or cut_in_preamble(stream):
+    ending = file.location.suffix.lower()
+    claims_to_be_dicom = ending in DICOM_ENDINGS and head
+    if claims_to_be_dicom or (cut_in_preamble(head) and not ending[1:].isalpha()):
         raise KgpError(f"{file.name} is cut short or not a DICOM file.")
-    return OtherObject(EMPTY if is_empty else OTHER_FILE, "", file=file)
+    return OtherObject(OTHER_FILE if head else EMPTY, "", file=file)
 
 
 def _read_object(file: StudyFile, stream: BinaryIO, declared: str, mr_only: bool) -> ImageHeader | OtherObject:
-    """Reads the object in a file whose meta information declares a SOP class, or none ("")."""
+    """Reads the object in a file whose meta information declares a SOP class, or none ("").
+
+    Damage of an object that is no image does not matter, as long as nothing in it speaks of one.
+    """
+    damage = None
     try:
         dataset = read_data_set(stream, stop_before_pixels=True, specific_tags=_ATTRIBUTES)
-        return _classified(file, dataset, declared, stands_before_pixels(stream), mr_only)
-    except DAMAGE:
-        if _UID.fullmatch(declared) and is_surely_no_image(declared):
-            return OtherObject(kind_in_words(declared), "", file=file)
-        raise
+        kind, series_uid = _text(dataset, "SOPClassUID"), _text(dataset, "SeriesInstanceUID")
+    except DAMAGE as error:
+        kind, series_uid, damage = "", "", error
+    if kind in ("", declared) and is_surely_no_image(declared):
+        return OtherObject(kind_in_words(declared), series_uid, file=file)
+    if damage is not None:
+        raise damage
+    return _classified(file, dataset, declared, stands_before_pixels(stream), mr_only)
 
 
 def _classified(
@@ -179,7 +187,7 @@ def _classified(
     kind = _text(dataset, "SOPClassUID")
     if not kind:
         raise KgpError(f"{file.name} does not say which kind of object it is (SOPClassUID); it may be cut short.")
-    if declared and declared != kind:
+    if declared not in ("", kind) and (not mr_only or declared in MR or kind in MR):
         raise KgpError(
             f"{file.name} says two kinds of object: {kind_in_words(declared)} in its file meta information and "
             f"{kind_in_words(kind)} in its data set."
@@ -198,6 +206,10 @@ def _classified(
     for attribute in (*_NEEDED, "FrameOfReferenceUID"):
         if not _UID.fullmatch(_text(dataset, attribute) or "0"):
             raise KgpError(f"{file.name} has a {attribute} that is no UID (at most 64 digits and dots).")
+    for attribute in ("Rows", "Columns"):
+        # At once, and not only if the series is used: the UID of the series may have been cut, too.
+        if not _text(dataset, attribute):
+            raise KgpError(f"{file.name} has no {attribute}, so its place in space is not known; it may be cut short.")
     return _image_header(file, dataset, kind in MULTIFRAME)
 
 

@@ -32,9 +32,11 @@ def is_image(kind: str, has_pixels: bool) -> bool:
 
 
 def is_surely_no_image(kind: str) -> bool:
-    """Whether a SOP class alone says that an object is no image that is read."""
-    is_private = not kind.startswith("1.2.840.10008.")
-    return kind != "" and (is_private or (UID(kind).name != kind and not is_image(kind, True)))
+    """Whether a SOP class alone says that an object is no image.
+
+    A class that is not known may be the rest of one that was cut short.
+    """
+    return UID(kind).name != kind and not is_image(kind, True)
 
 
 def could_be_slice(kind: str, dataset: Any, has_pixels: bool) -> bool:

@@ -19,6 +19,7 @@ from pydicom.uid import (
 from kgp.errors import KgpError
 from kgp.scans.dicom.damage import DAMAGE
 from kgp.scans.dicom.data_set_file import read_data_set, transfer_syntax
+from kgp.scans.dicom.files import shown_text
 from kgp.scans.dicom.header import PIXEL_KIND, ImageHeader
 from kgp.scans.dicom.place import frame_group
 from kgp.scans.dicom.stored_values import stored_values
@@ -107,12 +108,14 @@ def _check_packing(dataset: Any, expected_frames: int, name: str) -> None:
     """Refuses another number of frames than is known, compressed pixels without a decoder, and
     others that do not fill the matrix.
 
-    One byte of padding may follow.
+    Zeros may follow, as old applications pad with them (PS3.5 8.1.1).
     """
     frames = whole_number(dataset, "NumberOfFrames", name, 1)
     if frames != expected_frames:
         raise KgpError(f"{name} claims {frames} frames where {expected_frames} are expected.")
     syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        raise KgpError(f"{name} is stored in the transfer syntax {shown_text(syntax)}, which is not known.")
     if syntax.is_encapsulated:
         if syntax not in COMPRESSIONS or not get_decoder(syntax).is_available:
             raise KgpError(
@@ -121,5 +124,5 @@ def _check_packing(dataset: Any, expected_frames: int, name: str) -> None:
             )
         return
     expected = frames * int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
-    if len(dataset.PixelData) not in (expected, expected + expected % 2):
+    if len(dataset.PixelData) < expected or any(dataset.PixelData[expected:]):
         raise KgpError(f"{name} holds {len(dataset.PixelData)} bytes of pixels where {expected} are expected.")

@@ -87,13 +87,14 @@ def _refuse_one_plane(where: str, steps: np.ndarray, distances: np.ndarray) -> N
 
 def _refuse_uneven(where: str, distances: np.ndarray, median: float, unit: float) -> None:
     index = int(np.argmax(distances))
-    ratio = distances[index] / median
+    ratios = distances / median
+    multiples = np.maximum(np.round(ratios), 1)
     about = _ABOUT + min(unit / median, _ABOUT)
-    if ratio < _MISSING or abs(ratio - round(ratio)) > about:
+    if ratios.max() < _MISSING or (np.abs(ratios - multiples) > about).any():
         index = int(np.argmax(np.abs(distances - median)))
         why = "slices at uneven distances are not read"
     else:
-        why = "a slice is missing" if round(ratio) == 2 else "slices are missing"
+        why = "a slice is missing" if multiples[index] == 2 else "slices are missing"
     raise KgpError(
         f"{where} has a gap of {distances[index]:.2f} mm between slices {index + 1} and {index + 2} where the others are "
         f"{median:.2f} mm apart; {why}."

@@ -71,7 +71,11 @@ def all_numbers(dataset: Any, attribute: str, name: str) -> np.ndarray:
     """
     try:
         value = dataset.get(attribute)
-        return np.atleast_1d(np.array([] if value is None or value == "" else value, float))
+        if isinstance(value, bytes):
+            value = value.decode("latin-1")
+        if isinstance(value, str):  # of a kind of text that is not split, which some scanners write for numbers
+            value = value.rstrip("\0 ").split("\\") if value.strip("\0 ") else None
+        return np.atleast_1d(np.array([] if value is None else value, float))
     except BytesLengthException:
         raise
     except (ValueError, TypeError, ArithmeticError):
@@ -86,23 +90,26 @@ def in_words(values: np.ndarray) -> str:
 
 
 def leave_out_unreadable(dataset: Any) -> set[str]:
-    """Removes the elements of a header, at any depth, whose values cannot be read.
+    """Removes the values of a header that cannot be read.
 
     Returns:
         Their keywords, or their tags where they have none; never a value.
+
+    Raises:
+        ValueError, TypeError and others: a value in a sequence cannot be read, among which are
+            those that describe frames; see `kgp.scans.dicom.damage`.
     """
     removed = set()
     for tag in list(dataset.keys()):
         try:
             element = dataset[tag]
-            items = element.value if element.VR == "SQ" else ()
-            for item in items:
-                removed |= leave_out_unreadable(item)
-        except RecursionError:
-            raise
         except DAMAGE:
             removed.add(keyword_for_tag(tag) or str(tag))
             del dataset[tag]
+        else:
+            for item in element.value if element.VR == "SQ" else ():
+                for inner in item.iterall():
+                    _ = inner.value  # fails here and not when results are written
     return removed
 
 
@@ -114,4 +121,5 @@ def _quoted(dataset: Any, attribute: str) -> str:
     text = ("\\".join(map(str, stored)) if isinstance(stored, MultiValue) else str(stored)).rstrip("\0 ")
     if len(text) > _LONGEST or not _MEANT_AS_NUMBERS.fullmatch(text):
         return ""
-    return f": '{text}'" + (", with a decimal comma in place of a point" if "," in text else "")
+    comma = ", with a comma in it" if "." in text else ", with a decimal comma in place of a point"
+    return f": '{text}'" + (comma if "," in text else "")

@@ -1,7 +1,5 @@
 """kgp.scans.dicom.data_set_file: files with and without preamble, mark and meta information."""
 
-import io
-
 import numpy as np
 import pytest
 
@@ -34,7 +32,7 @@ EXPLICIT, IMPLICIT, BIG = (
     ],
 )
 def test_where_a_file_begins(head, start):
-    assert data_start(io.BytesIO(head)) == start
+    assert data_start(head[:132]) == start
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,7 @@ def test_where_a_file_begins(head, start):
     [(bytes(1), True), (bytes(128) + b"DIC", True), (b"", False), (bytes(132), False), (b"text", False)],
 )
 def test_a_file_that_ends_in_the_preamble(content, cut):
-    assert cut_in_preamble(io.BytesIO(content)) == cut
+    assert cut_in_preamble(content) == cut
 
 
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])

@@ -82,6 +82,10 @@ def test_the_patients_name_and_number_are_taken_out_of_a_description(phantom_stu
         ({"SOPInstanceUID": "1." + 64 * "9"}, "IM7 has a SOPInstanceUID that is no UID"),
         ({"SOPInstanceUID": None}, "IM7 is an MR image without SOPInstanceUID"),
         ({"StudyInstanceUID": None, "SeriesInstanceUID": None}, "without StudyInstanceUID, SeriesInstanceUID"),
+        (
+            {"SeriesInstanceUID": "1.2", "Rows": None},
+            "IM7 has no Rows, so its place in space is not known; it may be cut",
+        ),
         ({"Modality": "CT"}, "IM7 is stored as an MR image and says that its modality is another"),
         ({"SOPClassUID": None}, "IM7 does not say which kind of object it is"),
     ],
@@ -112,6 +116,7 @@ def test_a_file_that_could_be_an_image_and_is_none(tmp_path, name, content):
     [
         ("README", b"what is on this disc", "other file"),
         ("viewer.exe", bytes(300), "other file"),
+        ("viewer.dat", bytes(100), "other file"),
         ("v1.2", b"\x7fELF\0\1\2" * 50, "other file"),
         ("LOCKFILE", b"\1\2\3", "other file"),
         ("a.dcm", b"", "empty file"),

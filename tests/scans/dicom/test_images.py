@@ -54,9 +54,11 @@ def test_what_lies_on_a_disc_is_left_out(disc):
         path = folder.parent / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
+    with open(folder.parent / "film.avi", "wb") as stream:
+        stream.truncate(3 << 30)  # takes no room on the disk
     images, left_out = read(folder.parent)
     assert len(images) == 3
-    assert left_out == "1 x Media Storage Directory Storage, 3 x empty file, 6 x other file"
+    assert left_out == "1 x Media Storage Directory Storage, 3 x empty file, 7 x other file"
 
 
 @pytest.mark.parametrize("content", [b"", bytes(3000), b"\x7fELF\1\2"])

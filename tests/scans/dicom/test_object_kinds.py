@@ -18,7 +18,7 @@ PRIVATE, UNKNOWN = "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.1.999"
         (pydicom.uid.RawDataStorage, False, True),
         (pydicom.uid.ParametricMapStorage, False, True),
         (DIRECTORY, False, True),
-        (PRIVATE, True, True),
+        (PRIVATE, True, False),
         (UNKNOWN, True, False),
         ("", True, False),
     ],

@@ -29,6 +29,14 @@ def test_intensities_and_the_header_without_pixels(phantom_study, read):
     np.testing.assert_array_equal(intensities, made.pixels["T1"][2:3])
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_zeros_behind_the_pixels(phantom_study, read):
+    made = phantom_study()
+    image = made.slice("T1", 2)
+    image.PixelData += bytes(128)
+    np.testing.assert_array_equal(read(image)[0], made.pixels["T1"][2:3])
+
+
 def test_slope_and_intercept(phantom_study, read):
     made = phantom_study()
     intensities, _ = read(made.slice("T1", 2, RescaleSlope="0.5", RescaleIntercept="7"))
@@ -66,7 +74,7 @@ def test_compressed_pixels(phantom_study, read, syntax):
     [
         (pydicom.uid.MPEG2MPML, r"IM7 is compressed as MPEG2 .*, for which there is no decoder here"),
         (pydicom.uid.RLELossless, r"IM7: the pixels or a header cannot be read"),
-        (pydicom.uid.UID("1.2.3.4"), r"IM7: the pixels or a header cannot be read"),
+        (pydicom.uid.UID("1.2.3.4"), r"IM7 is stored in the transfer syntax 1.2.3.4, which is not known"),
     ],
 )
 def test_pixels_that_are_not_what_they_say(phantom_study, read, syntax, message):
@@ -80,6 +88,7 @@ def test_pixels_that_are_not_what_they_say(phantom_study, read, syntax, message)
     ("changes", "message"),
     [
         ({"PixelData": bytes(100)}, "IM7 holds 100 bytes of pixels where 560 are expected"),
+        ({"PixelData": bytes(600) + b"\1"}, "IM7 holds 602 bytes of pixels where 560 are expected"),
         ({"PixelData": None}, "IM7 is an image without pixels; it may be cut short"),
         (
             {"PhotometricInterpretation": "MONOCHROME1"},

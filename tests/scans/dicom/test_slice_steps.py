@@ -48,6 +48,7 @@ def heights(*values):
         ((0, 3.3, 6.6, 11.88), "gap of 5.28 mm .* slices at uneven distances are not read"),  # 1.6 steps
         ((0, 3, 6, 12, 15), "gap of 6.00 mm between slices 3 and 4 where the others are 3.00 mm apart; a slice is missing"),
         ((0, 3, 6, 15, 18), "gap of 9.00 mm .*; slices are missing"),
+        ((0, 3, 6, 9, 9.3, 18.3, 27.3), "gap of 9.00 mm .*; slices at uneven distances"),  # another thickness
     ],
 )  # fmt: skip
 def test_uneven_positions(values, message):

@@ -191,6 +191,18 @@ def test_a_study_of_one_patient_ct(phantom_study, tmp_path):
         read(folder)
 
 
+def test_images_without_the_patients_number(phantom_study, tmp_path):
+    made = phantom_study()
+    folder = made.write(tmp_path, changes={("FLAIR", 2): {"PatientID": None}})  # the name is the same
+    np.testing.assert_array_equal(read(folder).volume.data, expected(made))
+    made.write(tmp_path, changes={("FLAIR", 2): {"PatientID": None, "PatientName": "Other"}})
+    with pytest.raises(KgpError, match="holds images of 2 patients"):
+        read(folder)
+    made.write(tmp_path, changes={("FLAIR", 2): {"PatientID": None, "PatientName": None}})
+    with pytest.raises(KgpError, match="holds images that name no patient beside such that do"):
+        read(folder)
+
+
 def test_localisers_only(phantom_study, tmp_path):
     made = phantom_study()
     folder = made.write(

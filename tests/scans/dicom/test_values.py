@@ -25,6 +25,8 @@ def header(keyword, value, vr=None):
         (b"1.50000000000000000000\\0.75000000000000000000", "DS"),
         (b"1.5\\0.75", "LO"),
         (b"1.5\\0.75", "UN"),
+        (b"1.5\\0.75 ", "UT"),
+        (b"1.5\\0.75\0", "OB"),
     ],
 )
 def test_numbers_that_can_be_read_with_certainty(value, vr):
@@ -39,6 +41,7 @@ def test_numbers_that_can_be_read_with_certainty(value, vr):
             rb"0,9375\0,9375",
             r"IM7 has text for PixelSpacing where numbers are expected: '0,9375\\0,9375', with a decimal comma",
         ),
+        (b"0.0058,0.0019", r"numbers are expected: '0.0058,0.0019', with a comma in it\.$"),
         (rb"1.5 mm\0.75 mm", r"numbers are expected: '1.5 mm\\0.75 mm'\.$"),
         (b"Secret^Phantom", r"IM7 has text for PixelSpacing where numbers are expected\.$"),
         (b"1.5", r"IM7 has the PixelSpacing \[1.5\] where 2 finite number"),
@@ -71,10 +74,10 @@ def test_a_value_of_the_wrong_length_is_damage():
         all_numbers(header("Rows", b"abc"), "Rows", "IM7")
 
 
-@pytest.mark.filterwarnings("ignore:.*:UserWarning")
-def test_values_that_cannot_be_read_are_left_out_at_any_depth():
+def test_values_that_cannot_be_read_are_left_out_but_for_those_in_sequences():
     dataset = header("Rows", b"abc")
     dataset.PatientID = "7"
-    dataset.ReferencedImageSequence = [header("Columns", b"abc"), header("SeriesNumber", b"5a")]
-    assert leave_out_unreadable(dataset) == {"Rows", "Columns"}
-    assert sorted(dataset.keys()) == [0x00081140, 0x00100020] and "Columns" not in dataset.ReferencedImageSequence[0]
+    assert leave_out_unreadable(dataset) == {"Rows"} and list(dataset.keys()) == [0x00100020]
+    dataset.SharedFunctionalGroupsSequence = [header("Columns", b"abc")]
+    with pytest.raises(pydicom.errors.BytesLengthException):
+        leave_out_unreadable(dataset)

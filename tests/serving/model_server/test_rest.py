@@ -62,8 +62,12 @@ def test_rest_predictions_are_those_of_grpc(server, client, slices, post):
         ("/v1/models/tiny:predict", {"instances": [None]}, 400, "images is no tensor of float32"),
         ("/v1/models/tiny:predict", b'{"instances": [[[[NaN, NaN]]]]}', 400, "JSON Parse error"),
         ("/v1/models/tiny:predict", {"instances": [0.5], "signature_name": "describe"}, 400, "no tensor of int32"),
+        ("/v1/models/tiny:predict", {"instances": [2**31], "signature_name": "describe"}, 400, "is not between"),
+        ("/v1/models/tiny:predict", {"instances": [10**40], "signature_name": "describe"}, 400, "no tensor of int32"),
         ("/v1/models/tiny:predict", {"instances": [[1], [1, 2]]}, 400, "images is no tensor of float32"),
         ("/v1/models/tiny:predict", {"instances": [[1.0, 2.0]]}, 400, "images must have shape"),
+        ("/v1/models/tiny:predict", {"inputs": 5}, 400, "images is no tensor of float32: it is no list"),
+        ("/v1/models/tiny:predict", {"inputs": {"images": []}}, 400, "images must have shape"),
         ("/v1/models/tiny:predict", {"inputs": {"x": [1]}}, 400, "Missing named input: images in 'inputs' object."),
         ("/v1/models/tiny:predict", {"instances": [1], "signature_name": 5}, 400, "must be a string value"),
         (
