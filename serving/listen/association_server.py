@@ -21,6 +21,14 @@ class AssociationServer(ThreadedAssociationServer):
     daemon_threads = True
     request_queue_size = 64
 
+    def serve_on(self) -> None:
+        """Serves until `shutdown`; too little memory for a connection does not end it."""
+        while True:
+            try:
+                return self.serve_forever(poll_interval=_PAUSE_SECONDS)
+            except MemoryError:
+                time.sleep(_PAUSE_SECONDS)
+
     def get_request(self) -> Any:
         """Accepts a connection."""
         try:

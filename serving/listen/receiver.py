@@ -135,7 +135,7 @@ class DicomReceiver:
 
     def start(self) -> None:
         """Listens, in threads of its own."""
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        threading.Thread(target=self._server.serve_on, daemon=True).start()
         _log.info("%s listens on %s:%d", self._options.aet, self._options.host, self.port)
 
     def stop(self) -> None:
@@ -148,12 +148,28 @@ class DicomReceiver:
         for association in self._entity.active_associations:
             association.abort(block=False)
         _wait_while(lambda: self._entity.active_associations, _ABORT_SECONDS)
-        for connection in self._connections.open(associations=True):
-            connection.close()
+        for with_association in (True, False):
+            for connection in self._connections.open(associations=with_association):
+                connection.close()
         _wait_while(lambda: self._entity.active_associations, _GRACE_SECONDS)
 
     def _store(self, event: Event) -> int:
         """Returns the status of a C-STORE request; if this raises, it is "cannot understand"."""
+        connection = connection_of(event.assoc)
+        connection.is_storing = True
+        try:
+            status = self._status(event)
+        except (OSError, MemoryError) as error:
+            _log.error("an object could not be kept: %s", passing_fault(error) or type(error).__name__)
+            return OUT_OF_RESOURCES
+        finally:
+            connection.is_storing = False
+        if status == SUCCESS:
+            connection.mark_useful()
+        return status
+
+    def _status(self, event: Event) -> int:
+        """Has an object kept; returns the status of the answer."""
         request: Any = event.request
         if isinstance(request.DataSet, _Overflow):
             _log.warning("an object of more than %d MB was refused", self._options.max_bytes // 10**6)
@@ -169,18 +185,7 @@ class DicomReceiver:
         start = b"\0" * 128 + b"DICM" + encode_file_meta(event.file_meta)
         pieces = (start, request.DataSet.getbuffer())
         received = ReceivedObject(study, instance, pieces, event.assoc, str(event.assoc.requestor.ae_title))
-        connection = connection_of(event.assoc)
-        connection.is_storing = True
-        try:
-            kept = self._keep(received)
-        except (OSError, MemoryError) as error:
-            _log.error("an object could not be kept: %s", passing_fault(error) or type(error).__name__)
-            return OUT_OF_RESOURCES
-        finally:
-            connection.is_storing = False
-        if kept:
-            connection.mark_useful()
-        return SUCCESS if kept else OUT_OF_RESOURCES
+        return SUCCESS if self._keep(received) else OUT_OF_RESOURCES
 
     def _admit(self, event: Event) -> None:
         """Called for each request of an association, before it is answered."""

@@ -64,6 +64,7 @@ class Worker:
         self._forward = forward
         self._options = options
         self._pauses: dict[str, float] = {}  # of the studies that are tried again
+        self._to_discard: list[str] = []  # finished by an earlier process
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker")
 
@@ -72,6 +73,8 @@ class Worker:
         for study in self._inbox.studies():
             if not self._is_settled(study, self._inbox.content(study), self._ledger.last(study)):
                 self._arrivals.touch(study)
+            elif self._options.discard_received:
+                self._to_discard.append(study)
         self._thread.start()
 
     def stop_soon(self) -> None:
@@ -83,15 +86,17 @@ class Worker:
         self._thread.join()
 
     def _run(self) -> None:
-        if self._options.discard_received:
-            for study in self._inbox.studies():
-                self._guarded(study, self._discard_finished)
+        for study in self._to_discard:
+            self._guarded(study, self._discard_finished)
         while not self._stopping.is_set():
-            complete = self._arrivals.take()
-            if complete is None:
+            try:
+                complete = self._arrivals.take()
+                if complete is None:
+                    self._stopping.wait(_POLL_SECONDS)
+                else:
+                    self._guarded(complete, self._process_if_new)
+            except MemoryError:
                 self._stopping.wait(_POLL_SECONDS)
-            else:
-                self._guarded(complete, self._process_if_new)
 
     def _guarded(self, study: str, work: Callable[[str], None]) -> None:
         """Calls `work`; whatever it raises, the worker lives on for the other studies."""
