@@ -74,6 +74,11 @@ def _add_listen(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     parser.add_argument("--forward", metavar="AET@HOST:PORT", help="send the DICOM objects of each result there")
     parser.add_argument(
+        "--waiting-studies", type=int, default=5000, metavar="COUNT",
+        help="studies that may wait for their results; more are answered with 'out of resources', and the sender tries "
+        "again (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--object-mb", type=int, default=256, help="largest object that is taken (default: %(default)s)"
     )
     parser.add_argument(
@@ -151,6 +156,9 @@ def _listen(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--port takes 0 to 65535, not {arguments.port}.")
     if not arguments.quiet >= 0 or arguments.object_mb < 1:
         raise UsageError("--quiet must be 0 or more, and --object-mb 1 or more.")
+    if arguments.waiting_studies < 1:
+        raise UsageError(f"--waiting-studies must be 1 or more, not {arguments.waiting_studies}.")
+    import serving.dicom_output.writer  # noqa: F401 - now, and not when files or memory may be short
     from serving.console.study import load_console, run_study
     from serving.listen.log_privacy import keep_values_out_of_logs
     from serving.listen.receiver import ReceiverOptions
@@ -168,12 +176,14 @@ def _listen(arguments: argparse.Namespace) -> None:
         quiet_seconds=arguments.quiet,
         forward=parse_destination(arguments.forward, "--forward") if arguments.forward is not None else None,
         discard_received=arguments.discard_received,
+        max_waiting=arguments.waiting_studies,
     )
-    keep_values_out_of_logs()
     console = load_console(arguments.model, arguments.rules, any_body_part=arguments.any_body_part)
+    network = console.runtime.description
+    keep_values_out_of_logs([*network.contrasts, *network.class_names, *console.rules.contrasts])
 
-    def process(study: Path, result: Path) -> None:
-        run_study(study, console, result, **_dicom_options(arguments))
+    def process(study: Path, result: Path, **circumstances: Any) -> None:
+        run_study(study, console, result, **_dicom_options(arguments), **circumstances)
 
     run_until_signalled(ListenService(arguments.out, process, receiver, options))
 

@@ -15,6 +15,7 @@ from kgp import console
         (["--quiet", "-1"], "--quiet must be 0 or more"),
         (["--quiet", "nan"], "--quiet must be 0 or more"),
         (["--object-mb", "0"], "--object-mb 1 or more"),
+        (["--waiting-studies", "0"], "--waiting-studies must be 1 or more, not 0"),
     ],
 )
 def test_bad_usage(words, message, tmp_path, capsys):

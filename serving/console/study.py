@@ -22,6 +22,7 @@ from kgp.scans.grid import Grid
 from kgp.scans.volume import axial_slices
 from serving.console.inference import Inference, infer
 from serving.console.on_source_slices import on_source_slices
+from serving.console.owner_only import owner_only
 from serving.dicom_output.study_result import StudyResult
 
 _log = logging.getLogger(__name__)
@@ -110,7 +111,8 @@ def run_study(
         source: folder (read with all below it), zip archive or file that holds the study, or
             several; read only.
         console: the loaded model; it serves any number of studies.
-        out: the folder of results, which must not exist; it appears complete or not at all.
+        out: the folder of results, which must not exist; it appears complete or not at all, for its
+            owner only.
         assigned: series numbers or SeriesInstanceUIDs by contrast, which need no rule.
         fractional: write the heatmap as a fractional segmentation too.
         empty_segmentation: write segmentations where the mask is empty too.
@@ -149,7 +151,7 @@ def run_study(
     earlier = (
         read_earlier_report(predecessor) if predecessor else find_earlier_report(sources, study_uid, console.model)
     )
-    with atomic_folder(out) as folder:
+    with atomic_folder(out) as folder, owner_only(folder):
         summary, result = _write_case(folder, slices, inference, console, incomplete)
         written = write_dicom(
             result,

@@ -2,10 +2,15 @@
 
 Its parts:
 
-    service              receives, has each study processed, and forwards the result
+    service, options     receives, has each study processed, and forwards the result
     receiver             C-STORE and C-ECHO from scanners and archives
+    association_server, connections
+                         which connections may stay open
     arrivals             which studies are complete
+    receptions           which may lack images, as an association was not released
     inbox                the received objects on disk
+    worker               makes the results
+    passing_faults       which faults are the machine's, so that a study waits
     ledger               what became of each study
     forwarder, sender    results to another application entity
     durable              files that survive a power cut

@@ -9,6 +9,7 @@ import time
 class _Arrival:
     active_at: float
     senders: set[threading.Thread]
+    not_before: float = 0.0
 
 
 class Arrivals:
@@ -25,6 +26,11 @@ class Arrivals:
         self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._waiting: dict[str, _Arrival] = {}
+
+    def waits(self, study: str) -> bool:
+        """Whether a study is in the queue."""
+        with self._lock:
+            return study in self._waiting
 
     def touch(self, study: str, sender: threading.Thread | None = None) -> bool:
         """Notes that something of a study arrived.
@@ -48,6 +54,13 @@ class Arrivals:
                 arrival.senders.add(sender)
             return True
 
+    def postpone(self, study: str, seconds: float) -> None:
+        """Puts a study back that was taken; it is not taken again for so long."""
+        with self._lock:
+            now = time.monotonic()
+            arrival = self._waiting.setdefault(study, _Arrival(now, set()))
+            arrival.not_before = now + seconds
+
     def take(self) -> str | None:
         """Removes and returns the complete study that has waited longest, or None."""
         now = time.monotonic()
@@ -59,7 +72,7 @@ class Arrivals:
             complete = [
                 (arrival.active_at, study)
                 for study, arrival in self._waiting.items()
-                if not arrival.senders and now - arrival.active_at >= self._quiet_seconds
+                if not arrival.senders and now >= max(arrival.active_at + self._quiet_seconds, arrival.not_before)
             ]
             if not complete:
                 return None

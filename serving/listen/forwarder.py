@@ -36,6 +36,8 @@ class Forwarder:
         self._stopping = threading.Event()
         self._added = threading.Event()
         self._waiting: collections.deque[tuple[str, int]] = collections.deque()
+        # What became of objects of a result while the ledger cannot be written.
+        self._unrecorded: dict[tuple[str, int], dict[str, str]] = {}
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
 
     def start(self) -> None:
@@ -84,15 +86,19 @@ class Forwarder:
 
     def _send(self, study: str, number: int) -> bool:
         """Sends the unsent objects of a result; returns whether none is left."""
+        left = True
         try:
+            self._record(study, number)
             paths = self._unsent(study, number)
             if not paths:
                 return True
             for response in send_files(paths, self._destination, self._aet):
                 if response.verdict != LATER:
-                    self._record(study, number, response)
+                    self._note(study, number, response)
+                    self._record(study, number)
                 if self._stopping.is_set():
                     break
+            left = bool(self._unsent(study, number))
         except NotReached as error:
             _log.warning("%s", error)
         except OSError as error:
@@ -100,18 +106,25 @@ class Forwarder:
         except Exception as error:  # noqa: BLE001 - the thread must live on for the other results
             raised = f"{type(error).__name__} in {where_raised(error.__traceback__)}"
             _log.error("result %d of study %s cannot be sent: %s", number, study, raised)
-        left = self._unsent(study, number)
         if not left:
             _log.info("result %d of study %s was sent to %s", number, study, self._destination)
         return not left
 
-    def _record(self, study: str, number: int, response: StoreResponse) -> None:
-        """Notes in the ledger what the destination said to an object."""
+    def _note(self, study: str, number: int, response: StoreResponse) -> None:
+        """Notes in memory what the destination said to an object."""
         name, outcome = response.path.name, response.verdict
         if outcome != ACCEPTED:
             outcome += f" (0x{response.status:04X})"
-        attempt = self._ledger.attempt(study, number)
-        if attempt is not None:
-            self._ledger.record(study, dataclasses.replace(attempt, sent=attempt.sent | {name: outcome}))
-        if outcome != ACCEPTED:
             _log.warning("%s %s %s of study %s", self._destination, outcome, name, study)
+        self._unrecorded.setdefault((study, number), {})[name] = outcome
+
+    def _record(self, study: str, number: int) -> None:
+        """Writes into the ledger what is noted.
+
+        Raises:
+            OSError: it cannot be written; nothing more of the result is sent until it can.
+        """
+        noted, attempt = self._unrecorded.get((study, number)), self._ledger.attempt(study, number)
+        if noted and attempt is not None:
+            self._ledger.record(study, dataclasses.replace(attempt, sent=attempt.sent | noted))
+        self._unrecorded.pop((study, number), None)

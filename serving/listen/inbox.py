@@ -13,6 +13,7 @@ from kgp.files import sha256
 from serving.listen.durable import write_file_durably
 
 _NAME_DIGITS = 32
+MARKS = ".open"  # what stands beside a study ends so; see serving.listen.receptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +56,15 @@ class Inbox:
         Raises:
             OSError: it cannot be written (the disk is full, for example); an earlier object stays.
         """
-        path = self._path(study, instance_uid)
-        if _has_content(path, pieces):
+        if self.holds(study, instance_uid, pieces):
             return False
         with self._lock:
-            write_file_durably(path, pieces, self._scratch)
+            write_file_durably(self._path(study, instance_uid), pieces, self._scratch)
         return True
+
+    def holds(self, study: str, instance_uid: str, pieces: Sequence[bytes | memoryview]) -> bool:
+        """Whether an object is there already, with the same bytes."""
+        return _has_content(self._path(study, instance_uid), pieces)
 
     def renew(self, study: str, instance_uid: str) -> None:
         """Makes an object count as new although its bytes are unchanged."""
@@ -71,7 +75,8 @@ class Inbox:
 
     def studies(self) -> list[str]:
         """The names of all studies."""
-        return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []
+        names = [path.name for path in self._folder.iterdir()] if self._folder.is_dir() else []
+        return sorted(name for name in names if not name.endswith(MARKS))
 
     def folder(self, study: str) -> Path:
         """Where a study's objects lie."""

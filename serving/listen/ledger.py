@@ -10,7 +10,8 @@ from kgp.errors import KgpError
 from kgp.files import read_json
 from serving.listen.durable import write_file_durably
 
-RUNNING, DONE, FAILED = "running", "done", "failed"
+RUNNING, WAITING, DONE, FAILED = "running", "waiting", "done", "failed"
+UNFINISHED = (RUNNING, WAITING)
 _FORMAT = 1
 
 
@@ -22,10 +23,12 @@ class Attempt:
         number: 1 for the study's first; also the name of the result's folder.
         content: digest of what the study consisted of; see `serving.listen.inbox.Content`.
         objects: how many objects that were.
-        state: RUNNING, DONE or FAILED.
+        state: RUNNING; WAITING for another try, as the machine was in the way (a full disk); DONE or
+            FAILED.
         starts: how often work on it began; more than once where the service ended meanwhile.
         began, ended: when, ISO 8601 in UTC.
-        reason: why it failed, in one sentence.
+        reason: why it failed or waits, in one sentence.
+        incomplete: whether images may be missing; see `serving.listen.receptions`.
         forward: whether its DICOM objects are to be sent on.
         sent: what became of each object, by file name: "accepted", or "refused" with the status.
     """
@@ -38,6 +41,7 @@ class Attempt:
     began: str = ""
     ended: str = ""
     reason: str = ""
+    incomplete: bool = False
     forward: bool = False
     sent: dict[str, str] = dataclasses.field(default_factory=dict)
 

@@ -8,7 +8,7 @@ the results contain captures, and an archive may send results back.
 import dataclasses
 import io
 import logging
-import socketserver
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,25 +22,24 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.dsutils import encode_file_meta
 from pynetdicom.events import Event
-from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.pdu import A_ASSOCIATE_RQ, P_DATA_TF
 from pynetdicom.presentation import VerificationPresentationContexts
-from pynetdicom.transport import ThreadedAssociationServer
 
 from kgp.errors import KgpError
+from kgp.scans.dicom.files import shown_text
 from kgp.scans.dicom.pixels import COMPRESSIONS
+from serving.listen.association_server import AssociationServer, connection_of, end_waiting, limit_connection
+from serving.listen.connections import ConnectionLimits, Connections
+from serving.listen.passing_faults import passing_fault
 
 _log = logging.getLogger(__name__)
 
 SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
 _OFFERED_PDU_BYTES = 1 << 17  # the largest PDU that senders are asked to send
-_MAX_PDU_BYTES = 1 << 20  # the largest that is read; association requests may be larger than data
 _MAX_COMMAND_BYTES = 1 << 16
 _MAX_OUTSTANDING = 2  # requests without an answer; DICOM allows one unless more were negotiated
-_MAX_ASSOCIATIONS = 8
-_MAX_CONNECTIONS = 4 * _MAX_ASSOCIATIONS  # of which some may never ask for an association
-_STALL_SECONDS = 30.0  # in the middle of a PDU, or before an association
-_IDLE_SECONDS = 60.0  # between two PDUs
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS, _ABORT_SECONDS = 10.0, 1.0
+_LIMIT_EXCEEDED = (0x02, 0x03, 0x02)  # rejected for now, by the provider, local limit exceeded
 _IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")  # nothing behind the last is read
 
 
@@ -52,12 +51,14 @@ class ReceivedObject:
         study_uid, instance_uid: StudyInstanceUID and SOPInstanceUID.
         pieces: the bytes of a DICOM file that holds it, in the transfer syntax it was sent in.
         sender: the thread of the connection, which is alive as long as the connection is open.
+        title: the calling AE title.
     """
 
     study_uid: str
     instance_uid: str
     pieces: tuple[bytes | memoryview, ...]
     sender: threading.Thread
+    title: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,7 @@ class ReceiverOptions:
         host, port: address to bind to; port 0 takes a free one.
         allow: AE titles that may call; empty for all.
         max_bytes: largest object; a larger one is answered with "out of resources" and not kept.
+        limits: which connections may stay open.
     """
 
     aet: str = "KGP"
@@ -76,6 +78,7 @@ class ReceiverOptions:
     port: int = 11112
     allow: tuple[str, ...] = ()
     max_bytes: int = 256 * 10**6
+    limits: ConnectionLimits = ConnectionLimits()
 
 
 class DicomReceiver:
@@ -84,57 +87,89 @@ class DicomReceiver:
     Args:
         options: how it listens.
         keep: called for each object, in the sender's thread; returns True once the object is kept
-            for good, and False, or raises OSError, where there is no room for it.
+            for good, and False, or raises OSError or MemoryError, where there is no room for it.
+        release: called with the sender's thread where an association is released.
 
     Raises:
         KgpError: the address cannot be bound to.
     """
 
-    def __init__(self, options: ReceiverOptions, keep: Callable[[ReceivedObject], bool]) -> None:
+    def __init__(
+        self,
+        options: ReceiverOptions,
+        keep: Callable[[ReceivedObject], bool],
+        release: Callable[[threading.Thread], None] = lambda sender: None,
+    ) -> None:
         self._options = options
         self._keep = keep
+        self._connections = Connections(options.limits)
         self._entity = AE(options.aet)
         self._entity.require_called_aet = True
         self._entity.require_calling_aet = list(options.allow)
-        self._entity.maximum_associations = _MAX_ASSOCIATIONS
+        self._entity.maximum_associations = sys.maxsize  # pynetdicom counts all connections; see Connections
         self._entity.maximum_pdu_size = _OFFERED_PDU_BYTES
-        self._entity.acse_timeout = _STALL_SECONDS
-        self._entity.network_timeout = _IDLE_SECONDS
+        self._entity.acse_timeout = options.limits.request_seconds
+        self._entity.network_timeout = options.limits.idle_seconds
         self._entity.supported_contexts = VerificationPresentationContexts
         for kind in image_classes():
             self._entity.add_supported_context(kind, transfer_syntaxes())
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, _limit_connection),
-            (evt.EVT_CONN_CLOSE, _end_waiting),
+            (evt.EVT_CONN_OPEN, limit_connection),
+            (evt.EVT_CONN_CLOSE, end_waiting),
             (evt.EVT_PDU_RECV, self._limit_message),
+            (evt.EVT_REQUESTED, self._admit),
             (evt.EVT_REJECTED, _log_rejection),
+            (evt.EVT_RELEASED, lambda event: release(event.assoc)),
             (evt.EVT_C_STORE, self._store),
         ]
         address = (options.host, options.port)
         try:
-            self._server = self._entity.make_server(address, evt_handlers=handlers, server_class=_Server)
+            server: Any = self._entity.make_server(address, evt_handlers=handlers, server_class=AssociationServer)
         except OSError as error:
             raise KgpError(
                 f"The receiver cannot listen on {options.host}:{options.port}: {error.strerror or error}."
             ) from None
+        self._server: AssociationServer = server
+        self._server.connections = self._connections
         self.port: int = self._server.server_address[1]
 
     def start(self) -> None:
         """Listens, in threads of its own."""
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        threading.Thread(target=self._server.serve_on, daemon=True).start()
         _log.info("%s listens on %s:%d", self._options.aet, self._options.host, self.port)
 
     def stop(self) -> None:
         """Accepts no further association, lets open ones end for some seconds, then aborts them."""
         self._server.shutdown()
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while self._entity.active_associations and time.monotonic() < deadline:
-            time.sleep(0.1)
+        for connection in self._connections.open(associations=False):
+            if not connection.has_asked:
+                connection.close()
+        _wait_while(lambda: self._connections.open(associations=True), _GRACE_SECONDS)
         for association in self._entity.active_associations:
-            association.abort()
+            association.abort(block=False)
+        _wait_while(lambda: self._entity.active_associations, _ABORT_SECONDS)
+        for with_association in (True, False):
+            for connection in self._connections.open(associations=with_association):
+                connection.close()
+        _wait_while(lambda: self._entity.active_associations, _GRACE_SECONDS)
 
     def _store(self, event: Event) -> int:
         """Returns the status of a C-STORE request; if this raises, it is "cannot understand"."""
+        connection = connection_of(event.assoc)
+        connection.is_storing = True
+        try:
+            status = self._status(event)
+        except (OSError, MemoryError) as error:
+            _log.error("an object could not be kept: %s", passing_fault(error) or type(error).__name__)
+            return OUT_OF_RESOURCES
+        finally:
+            connection.is_storing = False
+        if status == SUCCESS:
+            connection.mark_useful()
+        return status
+
+    def _status(self, event: Event) -> int:
+        """Has an object kept; returns the status of the answer."""
         request: Any = event.request
         if isinstance(request.DataSet, _Overflow):
             _log.warning("an object of more than %d MB was refused", self._options.max_bytes // 10**6)
@@ -148,17 +183,27 @@ class DicomReceiver:
         if kind != event.context.abstract_syntax:
             return MISMATCH
         start = b"\0" * 128 + b"DICM" + encode_file_meta(event.file_meta)
-        try:
-            kept = self._keep(ReceivedObject(study, instance, (start, request.DataSet.getbuffer()), event.assoc))
-        except OSError as error:
-            _log.error("an object could not be kept: %s", error.strerror or type(error).__name__)
-            return OUT_OF_RESOURCES
-        return SUCCESS if kept else OUT_OF_RESOURCES
+        pieces = (start, request.DataSet.getbuffer())
+        received = ReceivedObject(study, instance, pieces, event.assoc, str(event.assoc.requestor.ae_title))
+        return SUCCESS if self._keep(received) else OUT_OF_RESOURCES
+
+    def _admit(self, event: Event) -> None:
+        """Called for each request of an association, before it is answered."""
+        if not self._connections.admit(connection_of(event.assoc)):
+            association: Any = event.assoc
+            association.acse.send_reject(*_LIMIT_EXCEEDED)
+            _log_rejection(event)
+            association.kill()
 
     def _limit_message(self, event: Event) -> None:
         """Called for each PDU: pynetdicom joins them to a message in memory and without a limit."""
         provider: Any = event.assoc.dimse
-        if not isinstance(event.pdu, P_DATA_TF) or provider.message is None:
+        if isinstance(event.pdu, A_ASSOCIATE_RQ):
+            connection_of(event.assoc).has_asked = True
+        if not isinstance(event.pdu, P_DATA_TF):
+            return
+        if provider.message is None:
+            connection_of(event.assoc).begin_message()
             return
         if provider.message.data_set.tell() > self._options.max_bytes:
             provider.message.data_set = _Overflow()
@@ -179,23 +224,6 @@ def transfer_syntaxes() -> list[UID]:
     return [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *readable]
 
 
-class _Server(ThreadedAssociationServer):
-    """Refuses connections beyond a number, and logs errors without their message."""
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether a connection is accepted."""
-        return len(self.active_associations) < _MAX_CONNECTIONS
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Called where a connection could not be set up."""
-        _log.warning("a connection failed before it was an association")
-
-    def shutdown(self) -> None:
-        """Stops listening; the library's method looks the server up in a list that it is not in."""
-        socketserver.BaseServer.shutdown(self)
-        self.server_close()
-
-
 class _Overflow(io.BytesIO):
     """Stands in for a data set that is too large; what is written to it is dropped."""
 
@@ -204,32 +232,18 @@ class _Overflow(io.BytesIO):
         return len(data)
 
 
-def _limit_connection(event: Event) -> None:
-    """Called on opening: pynetdicom waits for ever, and believes any length that a PDU claims."""
-    transport: Any = event.assoc.dul.socket
-    transport.socket.settimeout(_STALL_SECONDS)
-    receive = transport.recv
-
-    def receive_limited(count: int) -> bytearray:
-        if count > _MAX_PDU_BYTES:
-            raise OSError("the PDU is larger than is taken")
-        return receive(count)
-
-    transport.recv = receive_limited
-
-
-def _end_waiting(event: Event) -> None:
-    """Called on closing: pynetdicom would wait for an association request and count it as open."""
-    association: Any = event.assoc
-    if association.requestor.primitive is None and association.dul.to_user_queue.empty():
-        association.dul.to_user_queue.put(None)  # which pynetdicom takes for a timeout
+def _wait_while(is_so: Callable[[], Any], seconds: float) -> None:
+    """Waits while something is so, but not longer."""
+    deadline = time.monotonic() + seconds
+    while is_so() and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _log_rejection(event: Event) -> None:
     requested: Any = event.assoc.requestor.primitive
     _log.warning(
         "an association from %s (AE title %s) for %s was rejected",
-        event.assoc.requestor.address, requested.calling_ae_title, requested.called_ae_title,
+        event.assoc.requestor.address, shown_text(requested.calling_ae_title), shown_text(requested.called_ae_title),
     )  # fmt: skip
 
 

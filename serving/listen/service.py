@@ -11,50 +11,26 @@ nothing, and nothing is done twice.
 """
 
 import contextlib
-import dataclasses
-import datetime
 import logging
-import shutil
 import signal
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kgp.errors import KgpError
 from kgp.folder_lock import locked_folder
-from kgp.runtime.artifact import version_folders
 from serving.listen.arrivals import Arrivals
-from serving.listen.durable import make_private_folder, move_folder_durably
+from serving.listen.durable import make_private_folder
 from serving.listen.forwarder import Forwarder
-from serving.listen.inbox import Content, Inbox, uid_name
-from serving.listen.ledger import DONE, FAILED, RUNNING, Attempt, ListenLedger
-from serving.listen.log_privacy import where_raised
+from serving.listen.inbox import Inbox, uid_name
+from serving.listen.ledger import DONE, FAILED, ListenLedger
+from serving.listen.options import ServiceOptions
 from serving.listen.receiver import DicomReceiver, ReceivedObject, ReceiverOptions
-from serving.listen.sender import Destination
+from serving.listen.receptions import Receptions
+from serving.listen.worker import Process, Worker, emptied
 
 _log = logging.getLogger(__name__)
-Process = Callable[[Path, Path], Any]
-_POLL_SECONDS = 0.1
-_MAX_WAITING = 256
-_MAX_STARTS = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class ServiceOptions:
-    """What the service does around receiving.
-
-    Attributes:
-        quiet_seconds: a study is complete when for so long none of its objects arrived and no
-            sender of it was connected.
-        forward: where results are sent, or None.
-        discard_received: whether to remove what was received once the study has a result.
-    """
-
-    quiet_seconds: float = 10.0
-    forward: Destination | None = None
-    discard_received: bool = False
+_USUAL = ServiceOptions()
 
 
 class ListenService:
@@ -62,9 +38,11 @@ class ListenService:
 
     Args:
         folder: where everything is kept; one service at a time.
-        process: makes the result of a study. It is called with the folder of the study's objects
-            and the folder of the result, which appears whole or not at all; the objects in dicom/
-            of the result are sent on. The message of a KgpError becomes the reason in the ledger.
+        process: makes the result of a study. It is called with the folder of the study's objects,
+            the folder of the result, which appears whole or not at all, and by keyword with
+            `incomplete` (whether images may be missing) and `predecessor` (the report of the
+            study's earlier result, or None). The objects in dicom/ of the result are sent on. The
+            own words of a KgpError's message become the reason in the ledger.
         receiver: how it listens.
         options: what it does besides.
 
@@ -73,28 +51,34 @@ class ListenService:
     """
 
     def __init__(
-        self, folder: Path, process: Process, receiver: ReceiverOptions, options: ServiceOptions = ServiceOptions()
+        self, folder: Path, process: Process, receiver: ReceiverOptions, options: ServiceOptions = _USUAL
     ) -> None:
-        self._process = process
         self._options = options
         make_private_folder(folder)
         self._lock = contextlib.ExitStack()
         self._lock.enter_context(
             locked_folder(folder, f"Another kgp console listen works in {folder}; give it a folder of its own.")
         )
-        scratch = _emptied(folder / ".partial")
-        self._work_folder = _emptied(folder / ".work")
-        self._results = folder / "results"
+        scratch = emptied(folder / ".partial")
         self._inbox = Inbox(folder / "inbox", scratch)
         self._ledger = ListenLedger(folder / "ledger", scratch)
-        self._arrivals = Arrivals(options.quiet_seconds, _MAX_WAITING)
+        self._receptions = Receptions(folder / "inbox", scratch)
+        self._arrivals = Arrivals(options.quiet_seconds, options.max_waiting)
         self._forwarder = None
         if options.forward:
-            self._forwarder = Forwarder(options.forward, receiver.aet, self._ledger, self._results)
-        self._stopping = threading.Event()
-        self._worker = threading.Thread(target=self._work, name="worker")
+            self._forwarder = Forwarder(options.forward, receiver.aet, self._ledger, folder / "results")
+        self._worker = Worker(
+            folder,
+            process,
+            self._inbox,
+            self._ledger,
+            self._arrivals,
+            self._receptions,
+            self._forwarder.add if self._forwarder else None,
+            options,
+        )
         try:
-            self._receiver = DicomReceiver(receiver, self._keep)
+            self._receiver = DicomReceiver(receiver, self._keep, self._receptions.release)
         except KgpError:
             self._lock.close()
             raise
@@ -102,19 +86,14 @@ class ListenService:
 
     def start(self) -> None:
         """Continues with what an earlier process left, and listens."""
-        for study in self._inbox.studies():
-            last = self._ledger.last(study)
-            settled = last is not None and last.state != RUNNING and last.content == self._inbox.content(study).digest
-            if not settled or self._options.discard_received:
-                self._arrivals.touch(study)
+        self._worker.start()
         if self._forwarder:
             self._forwarder.start()
-        self._worker.start()
         self._receiver.start()
 
     def stop(self) -> None:
         """Stops receiving, and finishes the present study; the others wait for the next start."""
-        self._stopping.set()
+        self._worker.stop_soon()
         self._receiver.stop()
         self._worker.join()
         if self._forwarder:
@@ -125,123 +104,20 @@ class ListenService:
     def _keep(self, received: ReceivedObject) -> bool:
         """Keeps an object; a failed study is tried again when any of its objects is sent again."""
         study = uid_name(received.study_uid)
-        if not self._arrivals.touch(study, received.sender):
-            _log.error("a study was refused, since %d wait already", _MAX_WAITING)
-            return False
-        if not self._inbox.store(study, received.instance_uid, received.pieces):
+        last = None
+        if self._inbox.holds(study, received.instance_uid, received.pieces):
             last = self._ledger.last(study)
-            if last is not None and last.state == FAILED:
-                self._inbox.renew(study, received.instance_uid)
+            finished = last is not None and last.state == DONE and not last.incomplete
+            if finished and not self._arrivals.waits(study):
+                return True  # a finished study does not wait again for what it has already
+        if not self._arrivals.touch(study, received.sender):
+            _log.error("a study was refused, since %d wait already", self._options.max_waiting)
+            return False
+        self._receptions.begin(received.sender, received.title, study)
+        stored = self._inbox.store(study, received.instance_uid, received.pieces)
+        if not stored and last is not None and last.state == FAILED:
+            self._inbox.renew(study, received.instance_uid)
         return True
-
-    def _work(self) -> None:
-        while not self._stopping.wait(_POLL_SECONDS):
-            study = self._arrivals.take()
-            if study is None:
-                continue
-            try:
-                self._process_if_new(study)
-            except KgpError as error:
-                _log.error("study %s is left: %s", study, error)
-            except OSError as error:
-                _log.error("study %s waits, since its state cannot be written: %s", study, error.strerror)
-                self._arrivals.touch(study)
-            except Exception as error:  # noqa: BLE001 - the worker must live on for the other studies
-                _log.error("study %s is left: %s in %s", study, type(error).__name__, where_raised(error.__traceback__))
-
-    def _process_if_new(self, study: str) -> None:
-        """Processes a study unless its present content was processed already."""
-        content = self._inbox.content(study)
-        last = self._ledger.last(study)
-        if last is not None and last.state == RUNNING:
-            last = self._recover(study, last)
-        if content.names and (last is None or last.state == RUNNING or last.content != content.digest):
-            self._attempt(study, content, last)
-        elif last is not None and last.state == DONE:
-            self._discard(study, content)
-
-    def _recover(self, study: str, last: Attempt) -> Attempt:
-        """Settles an attempt during which the service ended: done, failed, or to be repeated."""
-        if self._result_folder(study, last).is_dir():
-            return self._record_done(study, last)
-        if last.starts >= _MAX_STARTS:
-            return self._record_failed(
-                study, last, f"The service ended {last.starts} times while it worked on this study."
-            )
-        return last
-
-    def _attempt(self, study: str, content: Content, last: Attempt | None) -> None:
-        """Processes a study: repeats `last` if it is still running, or begins another attempt."""
-        if last is not None and last.state == RUNNING:
-            attempt = dataclasses.replace(
-                last, content=content.digest, objects=len(content.names), starts=last.starts + 1
-            )
-        else:
-            attempt = Attempt(self._next_number(study, last), content.digest, len(content.names), began=_now())
-        attempt = dataclasses.replace(attempt, forward=self._forwarder is not None)
-        self._ledger.record(study, attempt)
-        _log.info("study %s: working on %d objects", study, attempt.objects)
-        began = time.monotonic()
-        unfinished = _emptied(self._work_folder) / f"{study}-{attempt.number}"
-        reason = self._make_result(study, unfinished)
-        if reason:
-            self._record_failed(study, attempt, reason)
-            return
-        move_folder_durably(unfinished, self._result_folder(study, attempt))
-        self._record_done(study, attempt)
-        _log.info("study %s: result %d after %.1f s", study, attempt.number, time.monotonic() - began)
-        self._discard(study, content)
-
-    def _make_result(self, study: str, result: Path) -> str:
-        """Makes the result; returns the reason in one sentence where that failed, or ""."""
-        try:
-            self._process(self._inbox.folder(study), result)
-        except KgpError as error:
-            return str(error)
-        except OSError as error:
-            return (
-                f"The study cannot be read or its result cannot be written: {error.strerror or type(error).__name__}."
-            )
-        except Exception as error:  # noqa: BLE001 - a study that nobody foresaw must not stop the others
-            # Without the message, which may quote a header.
-            return f"An unexpected {type(error).__name__} was raised in {where_raised(error.__traceback__)}."
-        return ""
-
-    def _record_done(self, study: str, attempt: Attempt) -> Attempt:
-        done = dataclasses.replace(attempt, state=DONE, ended=_now())
-        self._ledger.record(study, done)
-        if self._forwarder and done.forward:
-            self._forwarder.add(study, done.number)
-        return done
-
-    def _record_failed(self, study: str, attempt: Attempt, reason: str) -> Attempt:
-        failed = dataclasses.replace(attempt, state=FAILED, ended=_now(), reason=reason)
-        self._ledger.record(study, failed)
-        _log.error("study %s failed: %s", study, reason)
-        return failed
-
-    def _discard(self, study: str, content: Content) -> None:
-        if self._options.discard_received:
-            self._inbox.discard(study, content)
-
-    def _next_number(self, study: str, last: Attempt | None) -> int:
-        """A number that is neither in the ledger, which users may remove, nor among the results."""
-        return max([last.number if last else 0, *version_folders(self._results / study)]) + 1
-
-    def _result_folder(self, study: str, attempt: Attempt) -> Path:
-        return self._results / study / str(attempt.number)
-
-
-def _emptied(folder: Path) -> Path:
-    """Makes the folder, and removes what an earlier process left in it."""
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    make_private_folder(folder)
-    return folder
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def run_until_signalled(service: ListenService) -> None:

@@ -98,6 +98,8 @@ def test_what_is_written(phantom_study, console, tmp_path):
     assert done == [(index, 6) for index in range(1, 7)]
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"mask.nii.gz", "heatmap.nii.gz", "slices.csv", "overlay.png", "summary.json", "dicom"}
+    paths = [tmp_path / "out", *(tmp_path / "out").rglob("*")]
+    assert {(path.is_dir(), path.stat().st_mode & 0o777) for path in paths} == {(True, 0o700), (False, 0o600)}
     captures = [f"capture_{number:03d}.dcm" for number in range(1, 7)]
     assert summary["dicom"] == ["segmentation.dcm", "heatmap.dcm", "report.dcm", *captures]
     assert read_json(tmp_path / "out" / "summary.json") == summary

@@ -54,13 +54,13 @@ def marker():
     return MARKER
 
 
-def connect(port, images=(), calling="SCANNER", called="KGP", contexts=None):
+def connect(port, images=(), calling="SCANNER", called="KGP", contexts=None, evt_handlers=None):
     """An association, established or not."""
     entity = AE(calling)
     entity.acse_timeout = entity.dimse_timeout = 20
     pairs = {(image.SOPClassUID, image.file_meta.TransferSyntaxUID) for image in images}
     wanted = contexts or [build_context(Verification), *(build_context(kind, syntax) for kind, syntax in pairs)]
-    return entity.associate("127.0.0.1", port, contexts=wanted, ae_title=called)
+    return entity.associate("127.0.0.1", port, contexts=wanted, ae_title=called, evt_handlers=evt_handlers)
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +147,7 @@ def archive():
         one.stop()
 
 
-def count_objects(study, result):
+def count_objects(study, result, **circumstances):
     """Stands in for inference: notes the objects' numbers, and makes one DICOM object."""
     numbers = [int(pydicom.dcmread(path).SOPInstanceUID.rpartition(".")[2]) for path in study.iterdir()]
     result.mkdir()
@@ -169,9 +169,12 @@ def service(tmp_path):
     """Starts a service over tmp_path / "console"."""
     started = []
 
-    def start(process=count_objects, forward=None, discard=False, quiet=QUIET, folder=tmp_path / "console", **receiver):
+    def start(
+        process=count_objects, forward=None, discard=False, quiet=QUIET, folder=tmp_path / "console", waiting=5000,
+        **receiver,
+    ):  # fmt: skip
         destination = Destination("ARCHIVE", "127.0.0.1", forward) if forward else None
-        options = ServiceOptions(quiet, destination, discard)
+        options = ServiceOptions(quiet, destination, discard, max_waiting=waiting, first_pause=0.1)
         made = ListenService(folder, process, ReceiverOptions(port=0, **receiver), options)
         made.start()
         started.append(made)

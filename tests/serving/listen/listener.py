@@ -18,7 +18,7 @@ def note(text):
         stream.write(f"{text}\n")
 
 
-def process(study, result):
+def process(study, result, **circumstances):
     note(f"begin {study.name}")
     time.sleep(seconds)
     result.mkdir()

@@ -5,13 +5,46 @@ import json
 import numpy as np
 import pydicom
 import pytest
+from pydicom.datadict import DicomDictionary
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from serving.listen.inbox import uid_name
 from serving.listen.receiver import SUCCESS
 
+TEXT = ("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT")
+# Those that tell what an image is, of whom, and which contrast.
+KEPT = (
+    "Patient",
+    "SpecificCharacterSet",
+    "ImageType",
+    "Modality",
+    "Photometric",
+    "BodyPart",
+    "AcquisitionContrast",
+    "Contrast",
+    "ScanningSeq",
+)
+
+
+def write_text(image, keyword, text):
+    """Puts a text into an attribute whether it may hold one or not."""
+    vr = pydicom.datadict.dictionary_VR(keyword)
+    image[keyword] = RawDataElement(Tag(keyword), vr, len(text), text.encode(), 0, False, True)
+    return image
+
+
+def fill_with_text(image, text):
+    """Puts a text into every attribute for texts that a header can have, as far as it stays an
+    image.
+    """
+    for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
+        if vr in TEXT and 0x0008 <= tag >> 16 <= 0x0040 and keyword not in image and not keyword.startswith(KEPT):
+            write_text(image, keyword, text)
+
 
 @pytest.fixture
-def study(image):
+def study(image, marker):
     """Makes the images of a study: T1 and FLAIR, four slices each of 16 x 16 pixels."""
 
     def make(uid):
@@ -25,7 +58,7 @@ def study(image):
                         10 * series + index,
                         size=16,
                         SeriesInstanceUID=f"{uid}.{series}",
-                        SeriesDescription=description,
+                        SeriesDescription=f"{description} {marker}'s",
                         FrameOfReferenceUID=f"{uid}.9",
                         ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
                         ImagePositionPatient=[-8, -8, 5 * index],
@@ -34,6 +67,7 @@ def study(image):
                         PixelData=pixels.tobytes(),
                     )
                 )
+            fill_with_text(made[-1], marker)
         return made
 
     return make
@@ -46,14 +80,19 @@ def test_a_study_becomes_dicom_in_the_archive_without_tensorflow(
     one = command("--model", litert_files("float32")[0], "--forward", f"ARCHIVE@127.0.0.1:{there.port}")
     assert send(one.port, *study("1.2.3"), *study("1.2.4")) == [SUCCESS] * 16
     assert send(one.port, *study("1.2.5")[:4]) == [SUCCESS] * 4  # T1 alone
-    ledgers = [tmp_path / "console" / "ledger" / f"{uid_name(uid)}.json" for uid in ("1.2.3", "1.2.4", "1.2.5")]
+    damaged = [
+        write_text(study(f"1.2.{6 + number}")[0], keyword, f"{marker} ")
+        for number, keyword in enumerate(("PixelSpacing", "PhotometricInterpretation", "PatientSex", "Modality"))
+    ]
+    assert send(one.port, *damaged) == [SUCCESS] * 4
+    uids = ("1.2.3", "1.2.4", *(f"1.2.{number}" for number in range(5, 10)))
+    ledgers = [tmp_path / "console" / "ledger" / f"{uid_name(uid)}.json" for uid in uids]
 
     def last(path):
         return json.loads(path.read_text())["runs"][-1] if path.exists() else {"state": "", "sent": {}}
 
-    wait_until(
-        lambda: last(ledgers[0])["sent"] and last(ledgers[1])["sent"] and last(ledgers[2])["state"] == "failed", 60
-    )
+    wait_until(lambda: last(ledgers[0])["sent"] and last(ledgers[1])["sent"], 60)
+    wait_until(lambda: all(last(ledger)["state"] == "failed" for ledger in ledgers[2:]))
     files = sorted((tmp_path / "console" / "results").glob("*/1/dicom/*.dcm"))
     wait_until(lambda: len(there.received) == len(files))
     assert sorted(there.received) == sorted(pydicom.dcmread(path).SOPInstanceUID for path in files)
@@ -65,3 +104,4 @@ def test_a_study_becomes_dicom_in_the_archive_without_tensorflow(
     assert "ai_edge_litert" in loaded and "/tensorflow/" not in loaded
     assert one.end() == 0
     assert one.lines[-1] == "stopped" and marker not in "\n".join(one.lines)
+    assert not any(marker in path.read_text() for path in ledgers)

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import shutil
 
 import pytest
@@ -60,6 +61,23 @@ def test_results_are_sent_once(archive, ledger, result, forwarder, wait_until):
     forwarder(there.port)  # as after a restart
     wait_until(lambda: len(sent(ledger, "other")) == 2)
     assert there.received == ["1.2.3.1.10", "1.2.3.1.11"] * 2
+
+
+def test_an_object_is_sent_once_though_its_record_cannot_be_written(
+    archive, ledger, result, forwarder, wait_until, caplog, monkeypatch
+):
+    there = archive()
+    result()
+    with monkeypatch.context() as full:
+        full.setattr(ledger, "record", fail)
+        forwarder(there.port)
+        wait_until(lambda: caplog.text.count("cannot be sent: No space left on device") > 1)
+    wait_until(lambda: sent(ledger) == {"0.dcm": "accepted", "1.dcm": "accepted"})
+    assert there.received == ["1.2.3.1.10", "1.2.3.1.11"]
+
+
+def fail(study, attempt):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_results_wait_until_the_destination_is_there(archive, ledger, result, forwarder, wait_until, caplog):

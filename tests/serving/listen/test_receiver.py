@@ -1,3 +1,4 @@
+import concurrent.futures
 import contextlib
 import errno
 import socket
@@ -21,12 +22,13 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
-from pynetdicom import build_context
+from pynetdicom import build_context, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import Verification
 
 from kgp.errors import KgpError
+from serving.listen.connections import ConnectionLimits
 from serving.listen.receiver import (
     MISMATCH,
     NOT_UNDERSTOOD,
@@ -181,9 +183,8 @@ def test_a_disk_that_is_full_is_told(receiver, send, image, caplog):
     ],
     ids=["http", "huge", "data first", "nonsense", "cut short", "nothing"],
 )
-def test_garbage_on_the_port_does_no_harm(receiver, send, image, data, monkeypatch, capfd):
-    monkeypatch.setattr("serving.listen.receiver._STALL_SECONDS", 0.5)
-    made = receiver()
+def test_garbage_on_the_port_does_no_harm(receiver, send, image, data, capfd):
+    made = receiver(limits=ConnectionLimits(request_seconds=0.5, stall_seconds=0.5))
     with socket.create_connection(("127.0.0.1", made.port)) as connection:
         connection.sendall(data)
         assert send(made.port, image()) == [SUCCESS]
@@ -205,20 +206,77 @@ def test_there_is_a_limit_to_associations_and_it_is_regained(receiver, associate
     assert send(made.port, image()) == [SUCCESS]
 
 
-def test_connections_that_ask_for_nothing_are_bounded_and_forgotten(receiver, send, image, monkeypatch, wait_until):
-    monkeypatch.setattr("serving.listen.receiver._MAX_CONNECTIONS", 4)
-    made = receiver()
-    idle = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(4)]
-    wait_until(lambda: len(made._server.active_associations) == 4)
-    with (
-        socket.create_connection(("127.0.0.1", made.port), timeout=10) as one_too_many,
-        contextlib.suppress(ConnectionResetError),
-    ):
-        assert one_too_many.recv(1) == b""  # closed
+def test_connections_that_ask_for_nothing_are_bounded_and_forgotten(receiver, send, image, wait_until):
+    made = receiver(limits=ConnectionLimits(others=4))
+    idle = [socket.create_connection(("127.0.0.1", made.port), timeout=10) for _ in range(5)]
+    assert idle[0].recv(1) == b""  # closed for the fifth
+    assert send(made.port, image()) == [SUCCESS]
     for connection in idle:
         connection.close()
-    wait_until(lambda: not made._entity.active_associations)
-    assert send(made.port, image()) == [SUCCESS]
+    wait_until(lambda: not made._connections.open(associations=False))
+
+
+def drip(connection, data):
+    """Sends a byte at a time until the other side has closed; returns after how many seconds that
+    was.
+    """
+    began = time.monotonic()
+    connection.settimeout(0.05)
+    for number in range(1000):
+        try:
+            connection.sendall(data[number : number + 1])
+            if connection.recv(1000) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    return time.monotonic() - began
+
+
+def test_forty_dripping_connections_leave_a_sender_its_way(receiver, associate, send, image):
+    """More of them than may be open, each with a byte of a request every now and then."""
+    made = receiver(limits=ConnectionLimits(request_seconds=1.0))
+    request = request_bytes(made.port, associate)
+    dripping = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(40)]
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        ends = [pool.submit(drip, connection, request) for connection in dripping]
+        time.sleep(0.2)
+        assert send(made.port, image(number=1), image(number=2)) == [SUCCESS] * 2
+        seconds = [end.result() for end in ends]
+    assert max(seconds) < 5.0  # the deadline is one for the whole request, which takes 10 s so
+    assert len(made.kept) == 2
+
+
+def request_bytes(port, associate):
+    """The bytes of an association request."""
+    sent = []
+    handlers = [(evt.EVT_DATA_SENT, lambda event: sent.append(event.data))]
+    associate(port, evt_handlers=handlers).release()
+    return sent[0]
+
+
+def test_an_association_that_drips_its_data_is_ended(receiver, associate, caplog):
+    made = receiver(limits=ConnectionLimits(stall_seconds=0.3, least_rate=10_000))
+    with socket.create_connection(("127.0.0.1", made.port)) as connection:
+        connection.sendall(request_bytes(made.port, associate))
+        assert connection.recv(10_000)[:1] == b"\x02"  # accepted
+        # Data of one message, in whole PDUs of one byte each: none of them is late by itself.
+        assert drip(connection, b"\x04\0\0\0\0\7\0\0\0\3\1\1\0" * 1000) < 10.0
+    assert "as its data came too slowly" in caplog.text
+
+
+def test_an_association_that_brings_nothing_gives_way(receiver, associate, image, wait_until):
+    made = receiver(limits=ConnectionLimits(associations=2, yield_seconds=0.3))
+    storing, idle = associate(made.port, [image()]), associate(made.port)
+    time.sleep(0.4)
+    assert storing.send_c_store(image()).Status == SUCCESS
+    newcomer = associate(made.port, [image()])
+    assert newcomer.send_c_store(image(number=2)).Status == SUCCESS
+    wait_until(lambda: idle.is_aborted)
+    assert storing.send_c_store(image(number=3)).Status == SUCCESS
+    for association in (storing, newcomer):
+        association.release()
 
 
 def test_senders_are_served_side_by_side(receiver, send, image):
