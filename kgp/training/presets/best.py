@@ -32,7 +32,8 @@ BY_ARCHITECTURE: dict[str, dict[str, int | float | str]] = {
 # Taken where no class means "no tumour" (`kgp.training.fit_to_data`): log-sum-exp, a mean over the
 # picture, hardly tells one tumour from another, and plane and place of the slice may tell.
 EVERY_CLASS_A_TUMOUR: dict[str, dict[str, int | float | str]] = {
-    "size": {"unet": 96},
+    "size": {"unet": 64},
+    "epochs": {"unet": 48},
     "pooling": {"unet": "topfraction"},
     "pooling_value": {"unet": 0.1},
     "rotation": {"unet": 15.0},
