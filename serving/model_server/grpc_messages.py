@@ -23,6 +23,7 @@ _PLACES = 8  # messages that are received at a time
 _PLACE_SECONDS = 1.0  # that a slow one holds its place
 _SMALL = 1 << 18  # bytes of a message that the event loop reads itself
 _MOST_PARTS = 10_000
+Method = Callable[[Any, grpc.aio.ServicerContext], Awaitable[Message]]
 _VARINT, _WITH_LENGTH, _FIXED = 0, 2, {1: 8, 5: 4}  # how a value is written; its bytes where that says it
 
 
@@ -39,27 +40,31 @@ class MessageHandlers:
         self._answerer, self._metrics, self._budget = answerer, metrics, budget
         self._places = asyncio.Semaphore(_PLACES)
 
-    def handler(
-        self, method: Callable[[Any, grpc.aio.ServicerContext], Awaitable[Message]], kind: type[Message]
-    ) -> grpc.RpcMethodHandler:
+    def handler(self, method: Method, kind: type[Message]) -> grpc.RpcMethodHandler:
         """The handler of a method; `kind` is the class of what it takes."""
 
         async def answer(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
             with self._budget.request() as take:
                 try:
-                    request = await self._read(messages, kind, take)
-                except Refused as refused:
-                    self._metrics.count_refusal(method.__name__, refused.code.name)
-                    await context.abort(refused.code, refused.message)
-                response = await method(request, context)
-                if response.ByteSize() < _SMALL:
-                    return response.SerializeToString()
-                return await self._answerer.aside(response.SerializeToString)
+                    return await self._answer(method, await self._read(messages, kind, take), context)
+                except Refused as error:
+                    code, message = error.code, error.message
+                except grpc.aio.AbortError as error:
+                    # gRPC keeps it, and with what led to it the request, until Python looks for cycles.
+                    error.__context__ = None
+                    raise error.with_traceback(None) from None
+            self._metrics.count_refusal(method.__name__, code.name)
+            return await context.abort(code, message)  # which raises
 
         return grpc.stream_unary_rpc_method_handler(answer)
 
+    async def _answer(self, method: Method, request: Message, context: grpc.aio.ServicerContext) -> bytes:
+        response = await method(request, context)
+        if response.ByteSize() < _SMALL:
+            return response.SerializeToString()
+        return await self._answerer.aside(response.SerializeToString)
+
     async def _read(self, messages: AsyncIterator[bytes], kind: type[Message], take: Callable[[int], None]) -> Message:
-        take(0)  # refuses at once where there is no room
         async with self._place():
             try:
                 message = await anext(messages)

@@ -32,6 +32,7 @@ _PATH = re.compile(
 _METHODS = ("GET", "HEAD", "POST")
 REQUEST_SECONDS = 60.0  # from the head of a request to its answer
 _REST_SECONDS = 30.0  # for what a peer still sends of a body that is refused already
+_SILENT_SECONDS = 1.0  # after which it sends no more of it
 _PIECE = 1 << 18  # bytes that are unpacked, or handed to the connection, at a time
 _INT64 = 2**63 - 1
 _STATUS = {
@@ -230,6 +231,7 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, _Result])
     finally:
         task.cancel()
         gone.cancel()
+        del task  # which keeps an error, whose traceback would keep the task and the body
 
 
 class _Body:
@@ -250,7 +252,7 @@ class _Body:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REST_SECONDS):
                 while not self._ended:
-                    await self.receive()
+                    await asyncio.wait_for(self.receive(), _SILENT_SECONDS)
 
 
 async def _send(response: Response, body: _Body, send: Send) -> None:

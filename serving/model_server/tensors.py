@@ -1,6 +1,7 @@
 """Tensors of requests: refusals, and checks against what a signature takes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
@@ -162,7 +163,7 @@ def _array(tensor: tensor_pb2.TensorProto, shape: list[int]) -> np.ndarray:
     Raises:
         ValueError, TypeError: it has more values than its shape says.
     """
-    values = getattr(tensor, _VALUES.get(tensor.dtype, ""), ())
+    values: Any = getattr(tensor, _VALUES.get(tensor.dtype, ""), ())
     if tensor.tensor_content or len(values) <= _PIECE:
         return tf.make_ndarray(tensor)
     array = np.empty(shape, tf.dtypes.as_dtype(tensor.dtype).as_numpy_dtype)
@@ -170,7 +171,8 @@ def _array(tensor: tensor_pb2.TensorProto, shape: list[int]) -> np.ndarray:
         raise ValueError(f"it has {len(values)} values where its shape {shape} takes {array.size}")
     flat = array.reshape(-1)
     for start in range(0, len(values), _PIECE):
-        flat[start : start + _PIECE] = values[start : start + _PIECE]
+        piece = values[start : start + _PIECE]
+        flat[start : start + len(piece)] = piece
     flat[len(values) :] = values[-1]  # as TensorFlow does
     return array
 
