@@ -18,7 +18,8 @@ _LINGER_SECONDS = 5.0  # for a peer to see that what it sends is no HTTP
 _RECEIVED_BYTES = 1 << 15  # at a time; with more, many large bodies keep each other's turn back
 _ANSWER_SECONDS = 60.0  # beyond those of the request, for a peer to take its answer
 _IDLE_SECONDS = 20
-_BACKLOG = 2048
+_BACKLOG = 2048  # connections that wait to be accepted
+_ACCEPTED = 16  # at a time; asyncio tries as many again, and tells each, when no file can be opened
 _MOST_BYTES_OF_HEAD = 1 << 16
 
 
@@ -65,14 +66,24 @@ def rest_server(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=_BACKLOG,
+        backlog=_ACCEPTED,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
         h11_max_incomplete_event_size=_MOST_BYTES_OF_HEAD,
     )
     config.load()
     config.ssl = tls
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """A server for which more connections may wait than are accepted at a time."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
 
 
 class _Connection(H11Protocol):
