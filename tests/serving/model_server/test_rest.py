@@ -193,6 +193,11 @@ def test_what_trickles_is_cut_and_holds_no_place(start_server, models, slices, p
         connection.close()
 
 
+def test_answers_are_not_held_back(server):
+    # asyncio turns Nagle's delay off for what is named TCP; 0 is TCP too, but not for it.
+    assert server._listener.proto == socket.IPPROTO_TCP
+
+
 def test_a_thousand_connections_at_a_time_are_answered(server):
     waiting = [socket.create_connection(("127.0.0.1", server.rest_port), timeout=60) for _ in range(400)]
     for connection in waiting:
