@@ -6,10 +6,16 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    predict_pb2,
+)
 
 from kgp.errors import KgpError
 from serving.model_server.authorisation import is_authorised
+from serving.model_server.grpc_messages import MessageHandlers
 from serving.model_server.grpc_services import ModelService, PredictionService
 from serving.model_server.metrics import Metrics
 
@@ -18,6 +24,7 @@ def grpc_server(
     prediction: PredictionService,
     model: ModelService,
     health_service: health.aio.HealthServicer,
+    messages: MessageHandlers,
     metrics: Metrics,
     *,
     max_bytes: int,
@@ -27,6 +34,7 @@ def grpc_server(
 
     Args:
         prediction, model, health_service: what it serves.
+        messages: receives the messages.
         metrics: counts calls without the token.
         max_bytes: largest message.
         token: what clients must send as "authorization: Bearer TOKEN", or "".
@@ -39,8 +47,27 @@ def grpc_server(
             ("grpc.so_reuseport", 0),
         ],
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
+    for service, methods in (
+        (
+            "tensorflow.serving.PredictionService",
+            {
+                "Predict": messages.handler(prediction.Predict, predict_pb2.PredictRequest),
+                "GetModelMetadata": messages.handler(
+                    prediction.GetModelMetadata, get_model_metadata_pb2.GetModelMetadataRequest
+                ),
+            },
+        ),
+        (
+            "tensorflow.serving.ModelService",
+            {
+                "GetModelStatus": messages.handler(model.GetModelStatus, get_model_status_pb2.GetModelStatusRequest),
+                "HandleReloadConfigRequest": messages.handler(
+                    model.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest
+                ),
+            },
+        ),
+    ):
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     return server
 
@@ -76,7 +103,7 @@ class _TokenCheck(grpc.aio.ServerInterceptor):
             metrics.count_refusal("gRPC", "UNAUTHENTICATED")
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "a valid token is needed")
 
-        self._refusal = grpc.unary_unary_rpc_method_handler(refuse)
+        self._refusal = grpc.stream_unary_rpc_method_handler(refuse)  # which does not wait for the message
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails

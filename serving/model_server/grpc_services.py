@@ -15,13 +15,10 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_management_pb2,
     model_pb2,
-    model_service_pb2_grpc,
     predict_pb2,
-    prediction_service_pb2_grpc,
 )
 
 from serving.model_server.answers import DEFAULT_SIGNATURE, Answerer, signature_of
-from serving.model_server.byte_budget import ByteBudget
 from serving.model_server.metrics import Metrics
 from serving.model_server.model_configuration import Configuration, model_configuration
 from serving.model_server.model_information import fill_model_spec, model_metadata, model_status
@@ -33,14 +30,13 @@ _MOST_SECONDS = 600.0
 Reload = Callable[[Configuration], "Future[None]"]
 
 
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+class PredictionService:
     """Predict and GetModelMetadata; Classify, Regress and MultiInference take tf.Example, which
     slices are not."""
 
-    def __init__(self, answerer: Answerer, metrics: Metrics, budget: ByteBudget) -> None:
+    def __init__(self, answerer: Answerer, metrics: Metrics) -> None:
         self._answerer = answerer
         self._metrics = metrics
-        self._budget = budget
 
     async def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
@@ -49,13 +45,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         async with _answering(context, self._metrics, "Predict", request.model_spec.name):
             _require_spec(request)
             remaining = context.time_remaining()
-            with self._budget.request() as take:
-                take(request.ByteSize())
-                try:
-                    async with asyncio.timeout(_MOST_SECONDS if remaining is None else min(remaining, _MOST_SECONDS)):
-                        return await self._predict(request)
-                except TimeoutError:
-                    raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
+            try:
+                async with asyncio.timeout(_MOST_SECONDS if remaining is None else min(remaining, _MOST_SECONDS)):
+                    return await self._predict(request)
+            except TimeoutError:
+                raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
 
     async def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         spec, outputs, answerer = request.model_spec, request.output_filter, self._answerer
@@ -87,7 +81,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             return model_metadata(self._answerer, spec.name, _version_number(spec), spec.version_label)
 
 
-class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+class ModelService:
     """GetModelStatus and HandleReloadConfigRequest.
 
     Args:

@@ -1,19 +1,20 @@
 """TensorFlow Serving's REST interface, health and metrics over HTTP, as an ASGI application."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
 import urllib.parse
 import zlib
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import json_format
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from serving.model_server.answers import Answerer
 from serving.model_server.authorisation import is_authorised
@@ -30,6 +31,9 @@ _PATH = re.compile(
 )
 _METHODS = ("GET", "HEAD", "POST")
 REQUEST_SECONDS = 60.0  # from the head of a request to its answer
+_REST_SECONDS = 30.0  # for what a peer still sends of a body that is refused already
+_SILENT_SECONDS = 1.0  # after which it sends no more of it
+_PIECE = 1 << 18  # bytes that are unpacked, or handed to the connection, at a time
 _INT64 = 2**63 - 1
 _STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -44,6 +48,7 @@ _STATUS = {
 }
 _HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
+    408: {"Connection": "close"},
     405: {"Allow": ", ".join(_METHODS)},
     429: {"Retry-After": "1"},
     503: {"Retry-After": "1"},
@@ -77,18 +82,21 @@ class RestApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, whatever happens."""
-        request = Request(scope, receive)
-        try:
-            response = await self._answer(request)
-        except Refused as refused:
-            status = 413 if isinstance(refused, TooLarge) else _STATUS.get(refused.code, 500)
-            response = _as_json({"error": refused.message}, status)
-        except ClientDisconnect:
-            return
-        except Exception:  # noqa: BLE001 - the client must hear of it, whatever it is
-            _log.exception("%s %s ended by a defect", request.method, scope["path"])
-            response = _as_json({"error": "the server failed; its log says why"}, 500)
-        await response(scope, receive, send)
+        body = _Body(receive)
+        request = Request(scope, body.receive)
+        with self._budget.request() as take:  # for a prediction, until the peer took it
+            try:
+                response = await self._answer(request)
+                take(len(response.body) if request.method == "POST" else 0)
+            except Refused as refused:
+                status = 413 if isinstance(refused, TooLarge) else _STATUS.get(refused.code, 500)
+                response = _as_json({"error": refused.message}, status)
+            except ClientDisconnect:
+                return
+            except Exception:  # noqa: BLE001 - the client must hear of it, whatever it is
+                _log.exception("%s %s ended by a defect", request.method, scope["path"])
+                response = _as_json({"error": "the server failed; its log says why"}, 500)
+            await _send(response, body, send)
 
     async def _answer(self, request: Request) -> Response:
         if request.url.path == "/alive":
@@ -175,20 +183,37 @@ async def _read_body(request: Request, take: Callable[[int], None], max_bytes: i
     packing = request.headers.get("Content-Encoding", "identity").lower()
     if packing not in ("identity", "gzip"):
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a body packed by {packing} is not read; gzip is")
-    inflater = zlib.decompressobj(wbits=31) if packing == "gzip" else None
     body = bytearray()
+    async for piece in _unpacked(request.stream()) if packing == "gzip" else request.stream():
+        take(len(piece))
+        body += piece
+        if len(body) > max_bytes:
+            raise TooLarge(f"the request has more than {too_large.format(max_bytes)}")
+    return body
+
+
+async def _unpacked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What gzip packed, in pieces, between which others have their turn: a few bytes may unpack to many.
+
+    Raises:
+        Refused: that is not what gzip packs, or there is less or more of it.
+    """
+    inflater = zlib.decompressobj(wbits=31)
     try:
-        async for piece in request.stream():
-            data = inflater.decompress(piece, max_bytes + 1 - len(body)) if inflater else piece
-            take(len(data))
-            body += data
-            if len(body) > max_bytes:
-                raise TooLarge(f"the request has more than {too_large.format(max_bytes)}")
+        async for piece in pieces:
+            more = not inflater.eof
+            while more:
+                data = inflater.decompress(piece, _PIECE)
+                yield data
+                piece = inflater.unconsumed_tail
+                more = not inflater.eof and (len(piece) > 0 or len(data) == _PIECE)
+                await asyncio.sleep(0)
+            if inflater.unused_data or piece:
+                raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "more follows the end of the packed body")
     except zlib.error as error:
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"the body cannot be unpacked: {error}") from None
-    if inflater and not inflater.eof:
+    if not inflater.eof:
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the packed body is cut short")
-    return body
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -206,6 +231,43 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, _Result])
     finally:
         task.cancel()
         gone.cancel()
+        del task  # which keeps an error, whose traceback would keep the task and the body
+
+
+class _Body:
+    """What a peer sends as the body of one request."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def receive(self) -> Message:
+        """The next message of the connection."""
+        message = await self._receive()
+        self._ended = self._ended or not message.get("more_body", False)
+        return message
+
+    async def pass_over(self) -> None:
+        """Reads what was not read, for some time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_SECONDS):
+                while not self._ended:
+                    await asyncio.wait_for(self.receive(), _SILENT_SECONDS)
+
+
+async def _send(response: Response, body: _Body, send: Send) -> None:
+    """Sends an answer in pieces, as fast as the peer takes them.
+
+    The rest of a body that was refused is read before the connection may be closed: a peer that
+    still sends would be reset, and would not see the answer.
+    """
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    for start in range(0, len(response.body), _PIECE):
+        piece = bytes(response.body[start : start + _PIECE])
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    if response.status_code != _STATUS[grpc.StatusCode.CANCELLED]:
+        await body.pass_over()
+    await send({"type": "http.response.body"})
 
 
 def _as_json(content: Any, status: int = 200) -> Response:

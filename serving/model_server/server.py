@@ -18,6 +18,7 @@ from serving.model_server.answers import Answerer
 from serving.model_server.batcher import Batcher
 from serving.model_server.byte_budget import ByteBudget
 from serving.model_server.event_loop import EventLoop
+from serving.model_server.grpc_messages import MessageHandlers
 from serving.model_server.grpc_server import bind_grpc_server, grpc_server
 from serving.model_server.grpc_services import ModelService, PredictionService
 from serving.model_server.metrics import Metrics
@@ -165,9 +166,10 @@ class ModelServer:
         options = self._options
         self._health = health.aio.HealthServicer()
         self._grpc = grpc_server(
-            PredictionService(self._answerer, self._metrics, self._budget),
+            PredictionService(self._answerer, self._metrics),
             ModelService(self.models, self._metrics, self.reload),
             self._health,
+            MessageHandlers(self._answerer, self._metrics, self._budget),
             self._metrics,
             max_bytes=options.max_bytes,
             token=options.token,

@@ -1,6 +1,7 @@
 """Tensors of requests: refusals, and checks against what a signature takes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
@@ -8,6 +9,9 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+_LONGEST_MESSAGE = 1000  # gRPC sends messages in headers, which are short
+_PIECE = 1 << 16  # values of a tensor that are read at a time
+_VALUES = {types_pb2.DT_FLOAT: "float_val", types_pb2.DT_INT32: "int_val"}
 Tensors = dict[str, np.ndarray]  # inputs or outputs by name; the first dimension counts rows
 
 
@@ -22,7 +26,7 @@ class Refused(Exception):
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
 
 
 class TooLarge(Refused):
@@ -146,10 +150,30 @@ def _unpacked(
     shape = [] if tensor.tensor_shape.unknown_rank else [dimension.size for dimension in tensor.tensor_shape.dim]
     check_tensor(name, shape, expected, max_bytes)
     try:
-        array = tf.make_ndarray(tensor)
+        array = _array(tensor, shape)
     except (ValueError, TypeError) as error:
         raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"tensor parsing error: {name}: {error}") from None
     check_finite(name, array)
+    return array
+
+
+def _array(tensor: tensor_pb2.TensorProto, shape: list[int]) -> np.ndarray:
+    """The array of a tensor; values that stand in a list are read in pieces, between which others have their turn.
+
+    Raises:
+        ValueError, TypeError: it has more values than its shape says.
+    """
+    values: Any = getattr(tensor, _VALUES.get(tensor.dtype, ""), ())
+    if tensor.tensor_content or len(values) <= _PIECE:
+        return tf.make_ndarray(tensor)
+    array = np.empty(shape, tf.dtypes.as_dtype(tensor.dtype).as_numpy_dtype)
+    if len(values) > array.size:
+        raise ValueError(f"it has {len(values)} values where its shape {shape} takes {array.size}")
+    flat = array.reshape(-1)
+    for start in range(0, len(values), _PIECE):
+        piece = values[start : start + _PIECE]
+        flat[start : start + len(piece)] = piece
+    flat[len(values) :] = values[-1]  # as TensorFlow does
     return array
 
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import socket
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -96,6 +97,7 @@ def exchange(server, *parts):
 
 
 PREDICT = b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+PACKED = gzip.compress(b"{}") + b"{}"
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,11 @@ PREDICT = b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nConnection: clos
         (PREDICT + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400, b"Missing 'inputs'"),
         (PREDICT + b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 400, b"packed by br"),
         (PREDICT + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", 400, b"cannot be unpacked"),
+        (
+            PREDICT + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(PACKED) + PACKED,
+            400,
+            b"more follows",
+        ),
         (b"PUT /v1/models/tiny HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405, b"PUT is no method"),
         # What could be answered as a second request by one of two servers in a row.
         (PREDICT + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, b"Invalid HTTP"),
@@ -139,6 +146,16 @@ def test_a_refused_body_is_still_taken_so_that_the_answer_arrives(start_server, 
     server = start_server(models, message_mb=1, ready=False)
     status, answer = post(server, "/v1/models/tiny:predict", b" " * 3 * 10**6)
     assert status == 413 and "3000000 bytes where 1000000 are allowed" in answer["error"]
+
+
+@pytest.mark.parametrize(("header", "status"), [(b"Content-Length: %d" % 10**9, 413), (b"Foo : bar", 400)])
+def test_a_peer_that_sends_on_after_its_refusal_sees_it(server, header, status):
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=30) as connection:
+        connection.sendall(PREDICT + header + b"\r\n\r\n")
+        for _ in range(3):
+            time.sleep(0.05)
+            connection.sendall(b" " * 10**5)
+        assert connection.recv(100).startswith(b"HTTP/1.1 %d " % status)
 
 
 def test_no_more_bytes_than_the_budget_are_taken(server, monkeypatch, get, post):
@@ -178,6 +195,11 @@ def test_what_trickles_is_cut_and_holds_no_place(start_server, models, slices, p
         with contextlib.suppress(ConnectionResetError):
             assert connection.makefile("rb").read().startswith(b"" if number % 2 else b"HTTP/1.1 408")
         connection.close()
+
+
+def test_answers_are_not_held_back(server):
+    # asyncio turns Nagle's delay off for what is named TCP; 0 is TCP too, but not for it.
+    assert server._listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_thousand_connections_at_a_time_are_answered(server):
