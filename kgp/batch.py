@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if out.resolve().is_relative_to(archive):
         raise UsageError(f"--out must not lie in the archive, but {arguments.out} lies in {arguments.input}.")
     if isinstance(model, Path) and not model.exists():
-        raise KgpError(f"{model} is missing; a run folder, an export, or the address of a served model is expected.")
+        raise KgpError(f"{model} is missing.")
     from serving.archive_batch.batch import run_batch
     from serving.archive_batch.worker import BatchJob
 

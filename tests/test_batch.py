@@ -20,7 +20,7 @@ def archive(tmp_path, monkeypatch):
         (["--out", "out"], 2, "required: --input"),
         (["--input", "archive", "--out", "out", "--workers", "0"], 2, "--workers must be at least 1, not 0"),
         (["--input", "gone", "--out", "out"], 1, "gone is not a folder"),
-        (["--input", "archive", "--out", "out", "--model", "gone"], 1, "gone is missing; a run folder, an export"),
+        (["--input", "archive", "--out", "out", "--model", "gone"], 1, "gone is missing."),
         (["--input", "archive", "--out", "archive/out"], 2, "archive/out lies in archive"),
     ],
 )

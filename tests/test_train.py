@@ -46,7 +46,7 @@ def test_bad_options_are_usage_errors(argv, message, capsys):
 def test_every_option_shows_its_default(capsys):
     assert train.main(["--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "those of the first (default: paper 300, best 36, demo 24)" in text
+    assert "those of the first (default: paper 300, best 36 (48 where every class is a tumour), demo 24)" in text
     assert "seed of split, weights, order and augmentation (default: 0)" in text
     assert "weight classes by their rarity in the training part (default: on)" in text
     fields = [
