@@ -66,7 +66,8 @@ def test_what_is_taken_is_said(caplog):
     )
     assert fitted == load_preset("best", "unet").override(**where_every_class_is_a_tumour("best", "unet"))
     assert caplog.messages == [
-        "Every class is a tumour, so preset best takes --size 64 (not 128), --epochs 48 (not 36), --pooling topfraction (not lse), "
+        "Every class is a tumour, so preset best takes --size 64 (not 128), --epochs 48 (not 36), "
+        "--pooling topfraction (not lse), "
         "--pooling-value 0.1 (not 0), --rotation 15 (not 180), "
         "--equivariance 0 (not 0.3), --batch-statistics plain (not moving); what is given as an option stays."
     ]
