@@ -18,6 +18,7 @@ from serving.model_server.version import ModelVersion
 
 DEFAULT_SIGNATURE = "serving_default"
 _UNPACKERS = 2  # threads that unpack and pack; more would only keep each other from Python
+_SMALL = 1 << 20  # bytes that are unpacked or packed in less than a millisecond
 _Result = TypeVar("_Result")
 
 
@@ -60,8 +61,13 @@ class Answerer:
         except StillLoading as error:
             raise Refused(grpc.StatusCode.UNAVAILABLE, str(error)) from None
 
-    async def aside(self, work: Callable[..., _Result], *arguments: object) -> _Result:
-        """Runs work on data in one of a few threads, so that the event loop goes on answering."""
+    async def aside(self, size: int, work: Callable[..., _Result], *arguments: object) -> _Result:
+        """Runs work on so many bytes, in one of a few threads so that the event loop goes on answering.
+
+        What is small is done at once, as the way to a thread and back takes longer.
+        """
+        if size < _SMALL:
+            return work(*arguments)
         return await asyncio.get_running_loop().run_in_executor(self._unpackers, work, *arguments)
 
     async def run(

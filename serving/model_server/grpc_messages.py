@@ -21,7 +21,6 @@ from serving.model_server.tensors import Refused
 
 _PLACES = 8  # messages that are received at a time
 _PLACE_SECONDS = 1.0  # that a slow one holds its place
-_SMALL = 1 << 18  # bytes of a message that the event loop reads itself
 _MOST_PARTS = 10_000
 Method = Callable[[Any, grpc.aio.ServicerContext], Awaitable[Message]]
 _VARINT, _WITH_LENGTH, _FIXED = 0, 2, {1: 8, 5: 4}  # how a value is written; its bytes where that says it
@@ -60,9 +59,7 @@ class MessageHandlers:
 
     async def _answer(self, method: Method, request: Message, context: grpc.aio.ServicerContext) -> bytes:
         response = await method(request, context)
-        if response.ByteSize() < _SMALL:
-            return response.SerializeToString()
-        return await self._answerer.aside(response.SerializeToString)
+        return await self._answerer.aside(response.ByteSize(), response.SerializeToString)
 
     async def _read(self, messages: AsyncIterator[bytes], kind: type[Message], take: Callable[[int], None]) -> Message:
         async with self._place():
@@ -71,9 +68,7 @@ class MessageHandlers:
             except StopAsyncIteration:
                 raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message") from None
         take(len(message))
-        if len(message) < _SMALL:
-            return read_message(message, kind)
-        return await self._answerer.aside(read_message, message, kind)
+        return await self._answerer.aside(len(message), read_message, message, kind)
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

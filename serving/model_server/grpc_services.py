@@ -57,10 +57,11 @@ class PredictionService:
         with answerer.lease(spec.name, _version_number(spec), spec.version_label) as version:
             definition = signature_of(version, signature)
             check_names(definition, request.inputs, outputs)
-            inputs = await answerer.aside(unpack, definition, request.inputs, answerer.max_bytes)
+            inputs = await answerer.aside(request.ByteSize(), unpack, definition, request.inputs, answerer.max_bytes)
             check_answer_size(definition, inputs, outputs, answerer.max_bytes)
             answered = await answerer.run(version, signature, inputs, outputs)
-            response = await answerer.aside(_packed, answered)
+            size = sum(value.nbytes for value in answered.values())
+            response = await answerer.aside(size, _packed, answered)
             fill_model_spec(response.model_spec, spec.name, version.number, signature)
         return response
 

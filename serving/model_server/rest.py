@@ -33,6 +33,7 @@ _METHODS = ("GET", "HEAD", "POST")
 REQUEST_SECONDS = 60.0  # from the head of a request to its answer
 _REST_SECONDS = 30.0  # for what a peer still sends of a body that is refused already
 _SILENT_SECONDS = 1.0  # after which it sends no more of it
+_PARSING = 16  # times as long as copying the bytes is reading or writing them as JSON
 _PIECE = 1 << 18  # bytes that are unpacked, or handed to the connection, at a time
 _INT64 = 2**63 - 1
 _STATUS = {
@@ -156,10 +157,15 @@ class RestApplication:
         answerer = self._answerer
         with answerer.lease(name, number, label) as version:
             signature, inputs, in_rows = await answerer.aside(
-                read_request, body, version.signatures, answerer.max_bytes
+                _PARSING * len(body), read_request, body, version.signatures, answerer.max_bytes
             )
             outputs = await answerer.run(version, signature, inputs)
-        return Response(await answerer.aside(write_answer, outputs, in_rows), media_type="application/json")
+        return Response(
+            await answerer.aside(
+                _PARSING * sum(value.nbytes for value in outputs.values()), write_answer, outputs, in_rows
+            ),
+            media_type="application/json",
+        )
 
 
 def _version_number(text: str | None) -> int | None:
