@@ -4,8 +4,8 @@ Its parts:
 
     service, options     receives, has each study processed, and forwards the result
     receiver             C-STORE and C-ECHO from scanners and archives
-    association_server, connections
-                         which connections may stay open
+    association_server   the server behind it
+    connections          which connections may stay open
     arrivals             which studies are complete
     receptions           which may lack images, as an association was not released
     inbox                the received objects on disk
