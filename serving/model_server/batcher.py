@@ -67,13 +67,14 @@ class Batcher:
     """A queue of requests and one thread that answers them; TensorFlow itself uses all cores.
 
     A batch takes the requests that wait, up to the largest size that the version was warmed up
-    with. Its last row is repeated until it has one of those sizes. A request larger than the
-    largest size goes through in pieces, and after each piece those behind it have their turn. A
-    request whose future was cancelled is dropped.
+    with; where they are fewer than in the batch before, it waits a little for as many, so that a
+    lone client never waits. Its last row is repeated until it has one of those sizes. A request
+    larger than the largest size goes through in pieces, and after each piece those behind it have
+    their turn. A request whose future was cancelled is dropped.
 
     Args:
         waiting: how many requests may wait; further ones are refused.
-        linger: seconds that a lone request waits for others to join it.
+        linger: seconds that a batch waits for as many requests as the batch before had.
         observe: called with the rows of each batch that was run.
     """
 
@@ -87,6 +88,7 @@ class Batcher:
         self._changed = threading.Condition()  # held to read and change the two fields around it
         self._ending = False
         self._call_start: float | None = None
+        self._expected = 1  # requests that the batch before had
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -156,7 +158,8 @@ class Batcher:
         batch, rows, max_rows = [first], first.rows, first.version.batch_sizes[-1]
         end = time.monotonic() + self._linger
         while rows < max_rows and not first.is_cut:
-            self._changed.wait_for(lambda: self._requests or self._ending, max(0.0, end - time.monotonic()))
+            if len(batch) < self._expected:
+                self._changed.wait_for(lambda: self._requests or self._ending, max(0.0, end - time.monotonic()))
             if not self._requests:
                 break
             following = self._requests[0]
@@ -167,6 +170,7 @@ class Batcher:
                 break
             batch.append(self._requests.popleft())
             rows += following.rows
+        self._expected = len(batch)
         return batch
 
     def _run(self, batch: list[_Request]) -> None:

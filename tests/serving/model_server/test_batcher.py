@@ -176,3 +176,19 @@ def test_an_idle_batcher_holds_no_version(batcher):
             return
         time.sleep(0.01)
     pytest.fail("the version is still in memory")
+
+
+def test_only_a_batch_that_follows_a_joint_one_waits_for_others(batcher, version):
+    queue = batcher(linger=30.0)
+    assert queue.submit(version, "s", rows(1)).result(10)["twice"].tolist() == [2]  # at once
+    version.sizes.clear()
+    held_up(queue, version)
+    waiting = [queue.submit(version, "s", rows(value)) for value in (1, 2)]
+    version.go.set()
+    [future.result(10) for future in waiting]
+    late = queue.submit(version, "s", rows(3))
+    time.sleep(0.05)
+    assert not late.done()
+    queue.submit(version, "s", rows(4)).result(10)
+    assert late.done()
+    assert version.sizes == [1, 2, 2]
