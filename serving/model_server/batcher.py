@@ -67,10 +67,10 @@ class Batcher:
     """A queue of requests and one thread that answers them; TensorFlow itself uses all cores.
 
     A batch takes the requests that wait, up to the largest size that the version was warmed up
-    with; where they are fewer than in the batch before, it waits a little for as many, so that a
-    lone client never waits. Its last row is repeated until it has one of those sizes. A request
-    larger than the largest size goes through in pieces, and after each piece those behind it have
-    their turn. A request whose future was cancelled is dropped.
+    with; where they are fewer than in the batch before, it waits a little for as many, so after a
+    batch of one request it does not wait. Its last row is repeated until it has one of those sizes.
+    A request larger than the largest size goes through in pieces, and after each piece those behind
+    it have their turn. A request whose future was cancelled is dropped.
 
     Args:
         waiting: how many requests may wait; further ones are refused.
